@@ -1,0 +1,124 @@
+"""Condition types, reasons and the rules of a condition list.
+
+A reason is a member of :class:`Reason`; its sentence says when it is set and is the source of
+`docs/reasons.md`. An Event's reason is the same word as the condition's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Any
+
+
+class ConditionType(StrEnum):
+    """Types of conditions on our kinds; the comment gives the polarity."""
+
+    READY = "Ready"  # True is good
+    SYNCED = "Synced"  # True is good
+    STALLED = "Stalled"  # present and True: nothing moves until a person acts
+    EXPIRING = "Expiring"  # True: act
+
+
+class Status(StrEnum):
+    """Values of a condition's `status`."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Reason(Enum):
+    """Every reason with its sentence and whether only a person can end it (`stalled`)."""
+
+    # -- good
+    SYNCED = ("Synced", "The Secret holds what the vault holds.", False)
+    CONNECTED = ("Connected", "The last look at the vault succeeded.", False)
+    SUSPENDED = ("Suspended", "spec.suspend is true: nothing is read or written.", False)
+    VALID = ("Valid", "No bound object expires soon.", False)
+    # -- ours to wait for
+    KEYVAULT_NOT_FOUND = ("KeyVaultNotFound", "The KeyVault or ClusterKeyVault that vaultRef names does not exist.", False)
+    KEYVAULT_NOT_READY = ("KeyVaultNotReady", "The KeyVault that vaultRef names cannot be used; its own conditions say why.", False)
+    TARGET_NOT_FOUND = ("TargetNotFound", "creationPolicy Merge waits for a Secret that does not exist yet.", False)
+    # -- the vault's answer
+    OBJECT_NOT_FOUND = ("ObjectNotFound", "The vault has no such object, or it is deleted; an existing Secret is kept.", False)
+    OBJECT_DISABLED = ("ObjectDisabled", "The object is disabled in the vault.", False)
+    OBJECT_NOT_YET_VALID = ("ObjectNotYetValid", "The object's not-before time lies in the future.", False)
+    FORBIDDEN = ("Forbidden", "The identity may not do this in the vault (role, access policy or firewall).", False)
+    UNAUTHORIZED = ("Unauthorized", "No token could be had for the identity, or the vault refused it.", False)
+    THROTTLED = ("Throttled", "The vault answers 429 or our own limit holds requests back.", False)
+    TIMEOUT = ("Timeout", "The vault did not answer in time.", False)
+    UNREACHABLE = ("Unreachable", "No connection to the vault (name, network, TLS).", False)
+    VAULT_ERROR = ("VaultError", "The vault answered with an error of its own (5xx or an unknown code).", False)
+    # -- what was found does not fit the spec
+    PROPERTY_NOT_FOUND = ("PropertyNotFound", "The JSON value has no such property, or the value is not JSON.", False)
+    DECODE_FAILED = ("DecodeFailed", "The value cannot be decoded as `decode` says.", False)
+    NOT_A_CERTIFICATE = ("NotACertificate", "The object is not a certificate, or its parts cannot be read.", False)
+    KEY_NOT_EXPORTABLE = ("KeyNotExportable", "The certificate's private key cannot be exported by its policy.", False)
+    VALUE_TOO_LARGE = ("ValueTooLarge", "The Secret would be larger than 1 MiB.", False)
+    # -- the cluster's answer
+    CLUSTER_ERROR = ("ClusterError", "The API server refused or did not answer a write.", False)
+    CONFLICT = ("KeyConflict", "A key of a merged Secret belongs to another field manager and is not taken.", True)
+    # -- a person must act
+    INVALID_SPEC = ("InvalidSpec", "The spec cannot be used; the message names the field.", True)
+    NOT_IMPLEMENTED = ("NotImplemented", "The spec uses a field that this release refuses rather than ignores.", True)
+    SECRET_NOT_OWNED = ("SecretNotOwned", "A Secret of that name exists and is not ours.", True)
+    ACCESS_DENIED = ("AccessDenied", "The ClusterKeyVault's spec.access does not let this namespace read the object.", True)
+    URL_NOT_ALLOWED = ("UrlNotAllowed", "The vault's URL or authority host is not in the operator's allowed list.", True)
+    AMBIENT_IDENTITY_NOT_ALLOWED = (
+        "AmbientIdentityNotAllowed",
+        "A namespaced KeyVault may not use the operator's own identity.",
+        True,
+    )
+    # -- Expiring
+    EXPIRES_SOON = ("ExpiresSoon", "A bound object expires within a warnBefore threshold.", False)
+    EXPIRED = ("Expired", "A bound object has expired.", False)
+    NOT_YET_VALID = ("NotYetValid", "A bound object is not valid yet.", False)
+    # -- events only
+    UPDATED = ("Updated", "New content was written to the Secret (event).", False)
+    REPAIRED = ("Repaired", "A change made to the Secret by somebody else was undone (event).", False)
+    RECREATED = ("Recreated", "The Secret had to be deleted and made anew (event).", False)
+
+    def __init__(self, word: str, sentence: str, stalled: bool) -> None:  # noqa: FBT001 - enum row
+        """Spread one row of the table over named attributes."""
+        self.word = word
+        self.sentence = sentence
+        self.stalled = stalled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What a room concludes; times and generation are added by :func:`merge_conditions`."""
+
+    type: ConditionType
+    status: Status
+    reason: Reason
+    message: str = ""
+
+
+def merge_conditions(
+    old: Sequence[Mapping[str, Any]], wanted: Sequence[Condition], *, generation: int, now: datetime
+) -> list[dict[str, Any]]:
+    """Return the condition list to write: `wanted` in its order, nothing else kept.
+
+    `lastTransitionTime` moves only where `status` flips.
+    """
+    before = {item.get("type"): item for item in old}
+    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [
+        {
+            "type": item.type.value,
+            "status": item.status.value,
+            "reason": item.reason.word,
+            "message": item.message,
+            "observedGeneration": generation,
+            "lastTransitionTime": _transition(before.get(item.type.value), item, stamp),
+        }
+        for item in wanted
+    ]
+
+
+def _transition(old: Mapping[str, Any] | None, new: Condition, stamp: str) -> str:
+    if old is not None and old.get("status") == new.status.value and old.get("lastTransitionTime"):
+        return str(old["lastTransitionTime"])
+    return stamp

@@ -1,0 +1,96 @@
+"""Parsed spec of KeyVault and ClusterKeyVault."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from vaultbind.api.refs import VaultObjectKind
+
+
+class Detection(StrEnum):
+    """How changes are found; Auto takes whichever costs fewer requests."""
+
+    AUTO = "Auto"
+    LIST = "List"
+    GET = "Get"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretKeyRef:
+    """One key of a Secret; `namespace` is the KeyVault's own, or named on a ClusterKeyVault."""
+
+    namespace: str
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultAuth:
+    """`auth.default`: DefaultAzureCredential of the operator's process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedIdentityAuth:
+    """`auth.managedIdentity`; both empty: the system-assigned identity."""
+
+    client_id: str = ""
+    resource_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePrincipalAuth:
+    """`auth.servicePrincipal` with a client secret from a Secret."""
+
+    client_id: str
+    tenant_id: str
+    secret_ref: SecretKeyRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadIdentityAuth:
+    """`auth.workloadIdentity` from the process environment; ids override `AZURE_*`."""
+
+    client_id: str = ""
+    tenant_id: str = ""
+
+
+Auth = DefaultAuth | ManagedIdentityAuth | ServicePrincipalAuth | WorkloadIdentityAuth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceRule:
+    """`access[].namespaces`: exactly one of the three is set."""
+
+    names: frozenset[str] = frozenset()
+    match_labels: Mapping[str, str] = field(default_factory=dict)
+    match_expressions: tuple[Mapping[str, Any], ...] = ()
+    all: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRule:
+    """One entry of `ClusterKeyVault.spec.access`; empty `objects` or `kinds` mean all."""
+
+    namespaces: NamespaceRule
+    objects: tuple[str, ...] = ()
+    """Glob patterns (`*` only); `{namespace}` stands for the binding's namespace."""
+    kinds: frozenset[VaultObjectKind] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyVaultSpec:
+    """What a KeyVault or ClusterKeyVault asks for, defaults filled in."""
+
+    url: str
+    auth: Auth
+    authority_host: str = ""
+    ca_bundle: str = ""
+    refresh_interval: timedelta = timedelta(minutes=1)
+    detection: Detection = Detection.AUTO
+    requests_per_second: float = 200.0
+    burst: int = 1000
+    warn_before: tuple[timedelta, ...] = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
+    access: tuple[AccessRule, ...] | None = None
+    """None on a namespaced KeyVault."""

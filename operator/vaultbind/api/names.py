@@ -1,0 +1,38 @@
+"""Names that clusters, users and scripts see: API group, labels, annotations, field manager."""
+
+from typing import Final
+
+GROUP: Final = "vaultbind.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+KIND_BINDING: Final = "VaultBinding"
+KIND_KEYVAULT: Final = "KeyVault"
+KIND_CLUSTER_KEYVAULT: Final = "ClusterKeyVault"
+
+FIELD_MANAGER: Final = "vaultbind"
+"""Manager of the Secrets that we own; `merge_field_manager` names the one of `creationPolicy: Merge`."""
+
+LABEL_MANAGED: Final = f"{GROUP}/managed"
+"""On every Secret that we write, value "true": the selector of the metadata-only watch."""
+LABEL_BINDING_UID: Final = f"{GROUP}/binding-uid"
+"""On an owned Secret: uid of its binding."""
+
+ANNOTATION_BINDING: Final = f"{GROUP}/binding"
+"""On an owned Secret: name of its binding, for people."""
+ANNOTATION_SOURCE: Final = f"{GROUP}/source"
+"""On an owned Secret: the source digest. On a merged one the binding's uid is part of the key."""
+ANNOTATION_ADOPT: Final = f"{GROUP}/adopt"
+"""Set by a person on a foreign Secret: name of the binding that may take it over."""
+ANNOTATION_REQUESTED_AT: Final = f"{GROUP}/requestedAt"
+"""Set by a person on a binding: any new value forces one look at the vault."""
+
+
+def merge_field_manager(uid: str) -> str:
+    """Field manager for one binding with `creationPolicy: Merge`."""
+    return f"{FIELD_MANAGER}-{uid}"
+
+
+def merge_source_annotation(uid: str) -> str:
+    """Annotation key that holds a merging binding's source digest."""
+    return f"{ANNOTATION_SOURCE}.{uid}"

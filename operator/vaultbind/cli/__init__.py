@@ -1,0 +1,1 @@
+"""Door for people: one thin click command per module."""
