@@ -1,0 +1,1 @@
+"""Tests by tier, one folder each (see CONTRIBUTING.md)."""

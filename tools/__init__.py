@@ -1,0 +1,1 @@
+"""Programs for building, testing and releasing; none of them is installed."""
