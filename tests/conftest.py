@@ -1,8 +1,14 @@
 """Every test belongs to exactly one tier: the one that it is marked with, else that of its folder."""
 
+import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tools.realcluster import RealCluster
+from tools.testbin.build import find
 
 TIERS = ("unit", "flow", "apiserver", "sdk", "pods", "azure")
 FOLDERS = {tier: tier for tier in TIERS} | {"architecture": "unit"}
@@ -20,3 +26,28 @@ def _tier_of(path: Path) -> str:
     if folder not in FOLDERS:
         raise pytest.UsageError(f"{path} belongs to no tier: put it below tests/{{{','.join(FOLDERS)}}}")
     return FOLDERS[folder]
+
+
+@pytest.fixture(scope="session")
+def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+    """The real API server with our CRDs and the garbage collector, one per session."""
+    binaries = find()
+    if binaries is None:
+        reason = "no real kube-apiserver: run `python3 tools/testbin/build.py` (it needs Go)"
+        if "apiserver" in os.environ.get("VAULTBIND_REQUIRE_TIERS", ""):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    manifests = sorted((ROOT.parent / "crds").glob("*.yaml"))
+    with RealCluster.start(
+        binaries, tmp_path_factory.mktemp("cluster") / "0", manifests=manifests
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def apiserver_namespace(apiserver: RealCluster) -> Iterator[str]:
+    """A fresh namespace of the real API server; its end is asked for, not waited for."""
+    name = f"test-{secrets.token_hex(4)}"
+    apiserver.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    yield name
+    apiserver.call("DELETE", f"/api/v1/namespaces/{name}")

@@ -1,0 +1,94 @@
+"""The cluster's processes: started with a log file each, awaited with a deadline, stopped in order."""
+
+import contextlib
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+
+START_SECONDS = 60.0
+STOP_SECONDS = 2.0
+POLL_SECONDS = 0.05
+
+
+class ClusterError(Exception):
+    """The cluster did not start or refused a call; the message ends with the tail of the log concerned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One running process and its log."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self) -> None:
+        """End it by its pid: politely, then not (an API server waits for its watchers)."""
+        if self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(STOP_SECONDS)
+
+    def tail(self, lines: int = 15) -> str:
+        """Last lines of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def start(name: str, command: Sequence[str | Path], *, log_folder: Path, folder: Path) -> Server:
+    """Start one process with its output in `<name>.log` and its working directory in `folder`."""
+    log_folder.mkdir(parents=True, exist_ok=True)
+    log = log_folder / f"{name}.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C at the terminal is ours to handle: etcd must not go first
+        )
+    return Server(name=name, process=process, log=log)
+
+
+def wait_until(ready: Callable[[], bool], server: Server, *, seconds: float = START_SECONDS) -> None:
+    """Poll until `ready`; raise ClusterError when the process ends or the time is up."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if server.process.poll() is not None:
+            raise ClusterError(
+                f"{server.name} ended with status {server.process.returncode}\n{server.tail()}"
+            )
+        if time.monotonic() > deadline:
+            raise ClusterError(f"{server.name} not ready after {seconds:.0f} s\n{server.tail()}")
+        time.sleep(POLL_SECONDS)
+
+
+def is_answering(port: int, path: str, context: ssl.SSLContext | None = None) -> bool:
+    """Tell whether a GET on loopback answers 200."""
+    connection = (
+        HTTPSConnection("127.0.0.1", port, context=context, timeout=5)
+        if context
+        else HTTPConnection("127.0.0.1", port, timeout=5)
+    )
+    with contextlib.closing(connection), contextlib.suppress(OSError, HTTPException):
+        connection.request("GET", path)
+        return connection.getresponse().status == 200  # noqa: PLR2004 - OK
+    return False
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that were free a moment ago, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for item in sockets:
+            item.bind(("127.0.0.1", 0))
+        return [item.getsockname()[1] for item in sockets]
