@@ -1,0 +1,121 @@
+"""One pool of connections to the API server, shared by our client and by Kopf.
+
+Kopf closes the session it was given whenever it logs in again. So each user has a session of its own, and
+only the connection owns the pool below them.
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+import orjson
+import yarl
+
+from vaultbind import __version__
+from vaultbind.kube.tokens import TokenSource
+
+POOL_LIMIT: Final = 50
+"""Open connections at most, watches included: each costs about 290 KB over TLS."""
+USER_AGENT: Final = f"vaultbind/{__version__}"
+_UNAUTHORIZED: Final = 401
+
+Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]
+
+
+class OrjsonResponse(aiohttp.ClientResponse):
+    """A response that parses JSON with orjson, whatever its content type says."""
+
+    async def json(self, **_: Any) -> Any:
+        """Parsed body; raises json.JSONDecodeError (of which orjson's error is one)."""
+        return orjson.loads(await self.read())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubeConnection:
+    """Where the API server is and how to talk to it. `server` has no trailing slash."""
+
+    server: str
+    default_namespace: str
+    connector: aiohttp.TCPConnector
+    tokens: TokenSource
+    proxy: str | None
+    session: aiohttp.ClientSession
+    """Our own session; Kopf gets one from `open_session`."""
+
+    def open_session(self) -> aiohttp.ClientSession:
+        """A further session over the same pool, for `kopf.AiohttpSession`; its user closes it."""
+        return _session(self.server, self.connector, self.tokens, self.proxy)
+
+    async def aclose(self) -> None:
+        """Close our session and the pool, and with it every session's connections."""
+        await self.session.close()
+        await self.connector.close()
+
+
+def open_connection(
+    *,
+    server: str,
+    tokens: TokenSource,
+    tls: ssl.SSLContext | None = None,
+    default_namespace: str = "default",
+    proxy: str | None = None,
+    pool_limit: int = POOL_LIMIT,
+) -> KubeConnection:
+    """Prepare the pool; needs a running loop, connects to nothing yet."""
+    server = server.rstrip("/")
+    connector = aiohttp.TCPConnector(limit=pool_limit, ssl=tls or True)
+    return KubeConnection(
+        server=server,
+        default_namespace=default_namespace,
+        connector=connector,
+        tokens=tokens,
+        proxy=proxy,
+        session=_session(server, connector, tokens, proxy),
+    )
+
+
+def _session(
+    server: str, connector: aiohttp.TCPConnector, tokens: TokenSource, proxy: str | None
+) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        connector_owner=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": USER_AGENT},
+        json_serialize=_to_json,
+        middlewares=(_authorizing(server, tokens),),
+        proxy=proxy,
+        response_class=OrjsonResponse,
+    )
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _authorizing(server: str, tokens: TokenSource) -> Middleware:
+    """Middleware that signs requests to the API server, and to nobody else, and renews once after a 401."""
+    origin = yarl.URL(server).origin()
+
+    async def authorize(request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        if request.url.origin() != origin:
+            return await handler(request)
+        used = await _sign(request, tokens)
+        response = await handler(request)
+        if response.status != _UNAUTHORIZED or not await tokens.renew(used):
+            return response
+        response.release()
+        await _sign(request, tokens)
+        return await handler(request)
+
+    return authorize
+
+
+async def _sign(request: aiohttp.ClientRequest, tokens: TokenSource) -> str:
+    value = await tokens.authorization()
+    if value:
+        request.headers["Authorization"] = value
+    return value

@@ -1,0 +1,86 @@
+"""Where the Authorization header comes from, asked before every request so that a rotated token is used."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+FILE_MAX_AGE: Final = 30.0
+"""Seconds for which a token file is not read again; the kubelet rotates an hour before the end."""
+HOOK_MAX_AGE: Final = 60.0
+"""Seconds for which a credential plugin is not asked again."""
+
+
+class TokenSource(Protocol):
+    """Gives the value of the Authorization header; never raises, so that the server has the last word."""
+
+    async def authorization(self) -> str:
+        """The header's value, or an empty string for none."""
+
+    async def renew(self, refused: str) -> bool:
+        """After a 401 on `refused`: read again at once and tell whether there is another value now."""
+
+
+class NoToken:
+    """Client certificate, or a server that asks for nothing."""
+
+    async def authorization(self) -> str:
+        """No header."""
+        return ""
+
+    async def renew(self, refused: str) -> bool:  # noqa: ARG002 - there is nothing to renew
+        """Nothing to renew."""
+        return False
+
+
+class CachedToken:
+    """A value that is read again when it is older than `max_age` seconds, by one reader at a time.
+
+    `read` may block (a plugin is a program): it runs in a thread. When it fails, or returns nothing, the
+    last value stays in use. `clock` gives monotonic seconds.
+    """
+
+    def __init__(
+        self, read: Callable[[], str], *, max_age: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._read = read
+        self._max_age = max_age
+        self._clock = clock
+        self._value = ""
+        self._read_at: float | None = None
+        self._reading = asyncio.Lock()
+
+    async def authorization(self) -> str:
+        """The header's value, read again when it is due."""
+        if self._due():
+            async with self._reading:
+                if self._due():
+                    await self._refresh()
+        return self._value
+
+    async def renew(self, refused: str) -> bool:
+        """Read again at once, unless somebody else has done so meanwhile."""
+        async with self._reading:
+            if self._value == refused:
+                await self._refresh()
+        return bool(self._value) and self._value != refused
+
+    def _due(self) -> bool:
+        return self._read_at is None or self._clock() - self._read_at >= self._max_age
+
+    async def _refresh(self) -> None:
+        with suppress(Exception):  # files and plugins fail in any way; the server's 401 will tell
+            self._value = await asyncio.to_thread(self._read) or self._value
+        self._read_at = self._clock()
+
+
+def bearer_file(path: Path, *, clock: Callable[[], float] = time.monotonic) -> CachedToken:
+    """Token of a mounted file, such as a pod's service account token."""
+
+    def read() -> str:
+        token = path.read_text(encoding="ascii").strip()
+        return f"Bearer {token}" if token else ""
+
+    return CachedToken(read, max_age=FILE_MAX_AGE, clock=clock)
