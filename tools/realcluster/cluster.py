@@ -125,7 +125,7 @@ class RealCluster:
         made = self.call(
             "POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}}
         )
-        if made.status >= OK_BELOW and made.status != 409:  # noqa: PLR2004 - it exists: fine
+        if made.status >= OK_BELOW and made.status != 409:
             raise ClusterError(f"ServiceAccount {namespace}/{name}: {made.body.get('message')}")
         asked = self.call(
             "POST",

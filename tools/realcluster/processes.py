@@ -81,7 +81,7 @@ def is_answering(port: int, path: str, context: ssl.SSLContext | None = None) ->
     )
     with contextlib.closing(connection), contextlib.suppress(OSError, HTTPException):
         connection.request("GET", path)
-        return connection.getresponse().status == 200  # noqa: PLR2004 - OK
+        return connection.getresponse().status == 200
     return False
 
 

@@ -1,0 +1,107 @@
+"""What must not be in the repository, and what must be there together."""
+
+import re
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tests.architecture.sources import ROOT, tracked_files
+
+# written so that this file does not contain what it looks for
+MACHINE_PATHS = ("/" + "work/main", "/" + "work/shared", "/" + "root/", "/" + "tmp/brief", "/" + "opt/wheels")
+REGISTRY_HOSTS = (
+    "pypi" + ".org",
+    "files.python" + "hosted.org",
+    "proxy.golang" + ".org",
+    "registry.npmjs" + ".org",
+)
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+TARGETS = [
+    "dev",
+    "demo",
+    "test",
+    "check",
+    "fix",
+    "bench",
+    "verify",
+    "sdk-conformance",
+    "e2e",
+    "docs",
+    "clean",
+]
+PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)(?:\[[^\]]+\])?==([^ ;\\]+)", re.MULTILINE)
+
+
+def test_no_file_names_this_machine_or_a_package_index() -> None:
+    found = [
+        f"{path}: {word}"
+        for path in tracked_files()
+        for text in [(ROOT / path).read_text(encoding="utf-8", errors="replace")]
+        for word in (*MACHINE_PATHS, *REGISTRY_HOSTS)
+        if word in text
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_files_are_pins_with_hashes_and_nothing_else(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert [
+        block.splitlines()[0] for block in blocks if not PIN.match(block) or "--hash=sha256:" not in block
+    ] == []
+    assert not re.search(r"--(extra-)?index-url|--find-links|https?://|file:", text)
+
+
+def test_lock_files_satisfy_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    base = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["operator"]]
+    groups = project["dependency-groups"]
+    runtime = [*base, *groups["build"]]
+    dev = [*runtime, *groups["test"], *groups["lint"], *groups["lock"]]
+    assert _unsatisfied(runtime, _pins("requirements.lock")) == []
+    assert _unsatisfied(dev, _pins("requirements-dev.lock")) == []
+
+
+def test_both_locks_agree() -> None:
+    runtime, dev = (_pins(lock) for lock in LOCKS)
+    assert {name: pin for name, pin in runtime.items() if dev.get(name) != pin} == {}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    asked = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["operator"]]
+    asked += [
+        item for group in project["dependency-groups"].values() for item in group if isinstance(item, str)
+    ]
+    text = (ROOT / "docs" / "dependencies.md").read_text()
+    assert [name for item in asked if f"| {(name := Requirement(item).name)} |" not in text] == []
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_make_target_has_its_line_of_help(target: str) -> None:
+    assert re.search(rf"^{re.escape(target)}:.*## \S", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_actions_are_pinned_by_commit() -> None:
+    workflows = (ROOT / ".github" / "workflows").glob("*.yml")
+    used = [line for path in workflows for line in re.findall(r"uses:\s*(\S+.*)", path.read_text())]
+    assert used
+    assert [line for line in used if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
+
+
+def _pins(lock: str) -> dict[str, str]:
+    return dict(PIN.findall((ROOT / lock).read_text()))
+
+
+def _unsatisfied(asked: list[str], pins: dict[str, str]) -> list[str]:
+    requirements = [Requirement(item) for item in asked]
+    return [
+        str(item)
+        for item in requirements
+        if (pin := pins.get(canonicalize_name(item.name))) is None
+        or not item.specifier.contains(Version(pin))
+    ]
