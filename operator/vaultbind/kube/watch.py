@@ -114,8 +114,7 @@ class MetadataWatch:
 
     def _delay(self) -> float:
         """Exponential with full jitter; the first is short, as most breaks are."""
-        doublings = float(min(self._failures - 1, 16))
-        return min(LONGEST_DELAY, FIRST_DELAY * pow(2.0, doublings)) * self._jitter()
+        return min(LONGEST_DELAY, FIRST_DELAY * (1 << min(self._failures - 1, 16))) * self._jitter()
 
     async def _list(self) -> None:
         found = await fetch_metadata_list(

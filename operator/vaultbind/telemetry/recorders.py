@@ -1,0 +1,139 @@
+"""Typed recorders over the metrics: what the working parts call through their observer protocols."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from vaultbind.telemetry import definitions as d
+
+_THROTTLED: Final = 429
+_READY_STATES: Final = ("True", "False", "Unknown")
+
+
+def counter(registry: CollectorRegistry, definition: d.Definition) -> Counter:
+    """Counter as defined."""
+    return Counter(definition.name, definition.help, definition.labels, registry=registry)
+
+
+def gauge(registry: CollectorRegistry, definition: d.Definition) -> Gauge:
+    """Gauge as defined."""
+    return Gauge(definition.name, definition.help, definition.labels, registry=registry)
+
+
+def histogram(registry: CollectorRegistry, definition: d.Definition) -> Histogram:
+    """Histogram as defined."""
+    return Histogram(
+        definition.name, definition.help, definition.labels, buckets=definition.buckets, registry=registry
+    )
+
+
+def _count_of(state: str, counts: Callable[[], Mapping[str, int]]) -> int:
+    return counts().get(state, 0)
+
+
+class EngineMetrics:
+    """The engine's observer."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._reconciles = counter(registry, d.RECONCILES)
+        self._seconds = histogram(registry, d.RECONCILE_SECONDS)
+        self._depth = gauge(registry, d.QUEUE_DEPTH)
+
+    def worked(self, kind: str, outcome: str, seconds: float) -> None:
+        """One piece of work on an object of this kind is finished."""
+        self._reconciles.labels(kind, outcome).inc()
+        self._seconds.labels(kind).observe(seconds)
+
+    def show_queue(self, priority: str, depth: Callable[[], int]) -> None:
+        """Ask `depth` at each scrape, so that the queue itself need not report."""
+        self._depth.labels(priority).set_function(depth)
+
+
+class BindingMetrics:
+    """What the bindings room reports."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._bindings = gauge(registry, d.BINDINGS)
+        self._writes = counter(registry, d.SECRET_WRITES)
+        self._repairs = counter(registry, d.DRIFT_REPAIRS)
+
+    def secret_written(self, verb: str, outcome: str) -> None:
+        """A Secret was created, patched or deleted; `outcome` is ok or the kind of error."""
+        self._writes.labels(verb, outcome).inc()
+
+    def drift_repaired(self) -> None:
+        """Somebody else's change was undone."""
+        self._repairs.inc()
+
+    def show_ready(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """Ask at each scrape how many bindings have Ready True, False and Unknown."""
+        for state in _READY_STATES:
+            self._bindings.labels(state).set_function(partial(_count_of, state, counts))
+
+
+class KubeMetrics:
+    """The API client's observer."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = counter(registry, d.KUBE_REQUESTS)
+        self._seconds = histogram(registry, d.KUBE_REQUEST_SECONDS)
+        self._ends = counter(registry, d.KUBE_WATCH_ENDS)
+
+    def request(self, verb: str, resource: str, status: int, seconds: float) -> None:
+        """One request was answered, or not (status 0)."""
+        self._requests.labels(verb, resource, status).inc()
+        self._seconds.labels(verb, resource).observe(seconds)
+
+    def watch_ended(self, resource: str, cause: str) -> None:
+        """A watch has to be opened again."""
+        self._ends.labels(resource, cause).inc()
+
+
+class VaultMetrics:
+    """Metrics of all vaults; `of` gives one vault's observer."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = counter(registry, d.VAULT_REQUESTS)
+        self.seconds = histogram(registry, d.VAULT_REQUEST_SECONDS)
+        self.retries = counter(registry, d.VAULT_RETRIES)
+        self.throttled = counter(registry, d.VAULT_THROTTLED)
+        self.tokens = counter(registry, d.VAULT_TOKENS)
+        self.breaker_open = gauge(registry, d.VAULT_BREAKER_OPEN)
+        self.looks = counter(registry, d.VAULT_LOOKS)
+
+    def of(self, vault: str) -> "VaultObserver":
+        """Observer for the vault of this host name."""
+        return VaultObserver(self, vault)
+
+
+class VaultObserver:
+    """One vault's observer, as the client library and the watcher of the vault call it."""
+
+    def __init__(self, metrics: VaultMetrics, vault: str) -> None:
+        self._metrics = metrics
+        self._vault = vault
+
+    def request(self, kind: str, method: str, route: str, status: int, seconds: float) -> None:  # noqa: ARG002 - the route tells the kind
+        """One request went over the wire."""
+        self._metrics.requests.labels(self._vault, method, route, status).inc()
+        self._metrics.seconds.labels(self._vault, route).observe(seconds)
+        if status == _THROTTLED:
+            self._metrics.throttled.labels(self._vault).inc()
+
+    def retry(self, kind: str, method: str, route: str, reason: str, delay: float) -> None:  # noqa: ARG002 - counted by reason
+        """A request is repeated after `delay` seconds."""
+        self._metrics.retries.labels(self._vault, reason).inc()
+
+    def token(self, outcome: str, seconds: float) -> None:  # noqa: ARG002 - counted by outcome
+        """A token was asked for."""
+        self._metrics.tokens.labels(self._vault, outcome).inc()
+
+    def breaker(self, state: str) -> None:
+        """The circuit breaker moved to closed, open or half-open."""
+        self._metrics.breaker_open.labels(self._vault).set(1 if state == "open" else 0)
+
+    def looked(self, detection: str, outcome: str) -> None:
+        """The watcher has looked at the vault; `outcome` is ok or the kind of error."""
+        self._metrics.looks.labels(self._vault, detection, outcome).inc()
