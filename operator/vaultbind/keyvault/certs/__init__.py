@@ -2,11 +2,13 @@
 
 from vaultbind.keyvault.certs.bundle import CertificateBundle, parse_bundle, render_pem
 from vaultbind.keyvault.certs.errors import CertificateParseError, CertificateParseErrorKind
+from vaultbind.keyvault.certs.parts import parse_certificate
 
 __all__ = [
     "CertificateBundle",
     "CertificateParseError",
     "CertificateParseErrorKind",
     "parse_bundle",
+    "parse_certificate",
     "render_pem",
 ]

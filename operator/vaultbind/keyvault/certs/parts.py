@@ -47,7 +47,7 @@ def parse_parts(value: str, content_type: str | None) -> Parts:
         raise CertificateParseError(CertificateParseErrorKind.NOT_A_CERTIFICATE)
     if _SEQUENCE_OF_VERSION_3 in der[: _LONGEST_HEADER + len(_SEQUENCE_OF_VERSION_3)]:
         return _from_pfx(der)
-    return Parts(certificates=(_certificate(der),), private_keys=())
+    return Parts(certificates=(parse_certificate(der),), private_keys=())
 
 
 def _from_pem(blocks: Iterable[PemBlock]) -> Parts:
@@ -55,7 +55,7 @@ def _from_pem(blocks: Iterable[PemBlock]) -> Parts:
     private_keys: list[PrivateKeyTypes] = []
     for block in blocks:
         if block.label in _CERTIFICATE_LABELS:
-            certificates.append(_certificate(block.der))
+            certificates.append(parse_certificate(block.der))
         elif block.label in _KEY_LABELS:
             private_keys.append(_private_key(block.der))
         elif block.label == _ENCRYPTED_LABEL:
@@ -77,7 +77,8 @@ def _from_pfx(der: bytes) -> Parts:
     )
 
 
-def _certificate(der: bytes) -> Certificate:
+def parse_certificate(der: bytes) -> Certificate:
+    """One certificate in DER. Raises :class:`CertificateParseError` of kind NOT_A_CERTIFICATE."""
     try:
         certificate = load_der_x509_certificate(der)
     except ValueError:
