@@ -1,0 +1,1 @@
+"""The REST surface: requests in, answers out, no sockets. One module per kind of object."""

@@ -1,0 +1,141 @@
+"""From method and path to what is asked for: kind of object, action, name and version."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from vaultbind.keyvault.simulation.problems import VaultProblem, bad_parameter
+from vaultbind.keyvault.simulation.records import Kind
+
+API_VERSIONS: Final = frozenset(
+    {"2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"}
+)
+
+
+class Action(StrEnum):
+    """What a request does; the values are the words that access rules and statistics use."""
+
+    LIST = "list"
+    LIST_VERSIONS = "listVersions"
+    GET = "get"
+    SET = "set"
+    CREATE = "create"
+    IMPORT = "import"
+    UPDATE = "update"
+    DELETE = "delete"
+    LIST_DELETED = "listDeleted"
+    GET_DELETED = "getDeleted"
+    RECOVER = "recover"
+    PURGE = "purge"
+    GET_POLICY = "getPolicy"
+    UPDATE_POLICY = "updatePolicy"
+    GET_PENDING = "getPending"
+    DELETE_PENDING = "deletePending"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A request that the service knows; `template` is its path with placeholders."""
+
+    kind: Kind
+    action: Action
+    template: str
+    name: str = ""
+    version: str = ""
+
+
+LIVE: Final = {kind.value: kind for kind in Kind}
+DELETED: Final = {f"deleted{kind.value}": kind for kind in Kind}
+OBJECT_ACTIONS: Final = {
+    "GET": Action.GET,
+    "PATCH": Action.UPDATE,
+    "DELETE": Action.DELETE,
+}
+SUB_ACTIONS: Final = {
+    ("POST", Kind.KEYS, "create"): Action.CREATE,
+    ("POST", Kind.CERTIFICATES, "create"): Action.CREATE,
+    ("POST", Kind.CERTIFICATES, "import"): Action.IMPORT,
+    ("GET", Kind.CERTIFICATES, "policy"): Action.GET_POLICY,
+    ("PATCH", Kind.CERTIFICATES, "policy"): Action.UPDATE_POLICY,
+    ("GET", Kind.CERTIFICATES, "pending"): Action.GET_PENDING,
+    ("DELETE", Kind.CERTIFICATES, "pending"): Action.DELETE_PENDING,
+    **{("GET", kind, "versions"): Action.LIST_VERSIONS for kind in Kind},
+}
+DELETED_ACTIONS: Final = {"GET": Action.GET_DELETED, "DELETE": Action.PURGE}
+
+
+def parse_route(method: str, path: str) -> Route:
+    """What a request asks for; raises VaultProblem (404 unknown path, 405 wrong method)."""
+    segments = path.strip("/").split("/")
+    kind = LIVE.get(segments[0].lower())
+    if kind is not None:
+        return _parse_live(method, kind, segments[1:])
+    kind = DELETED.get(segments[0].lower())
+    if kind is not None:
+        return _parse_deleted(method, kind, segments[1:])
+    raise _unknown()
+
+
+def _parse_live(method: str, kind: Kind, rest: list[str]) -> Route:
+    if not rest:
+        return _only(method, "GET", Route(kind=kind, action=Action.LIST, template=f"/{kind}"))
+    name = rest[0]
+    if len(rest) == 1:
+        action = OBJECT_ACTIONS.get(method) or _put_action(method, kind)
+        return Route(kind=kind, action=action, template=f"/{kind}/{{name}}", name=name)
+    if len(rest) > 2:
+        raise _unknown()
+    word = rest[1]
+    sub_action = SUB_ACTIONS.get((method, kind, word.lower()))
+    if sub_action is not None:
+        return Route(kind=kind, action=sub_action, template=f"/{kind}/{{name}}/{word.lower()}", name=name)
+    if method not in {"GET", "PATCH"}:
+        raise _wrong_method()
+    action = OBJECT_ACTIONS[method]
+    return Route(kind=kind, action=action, template=f"/{kind}/{{name}}/{{version}}", name=name, version=word)
+
+
+def _put_action(method: str, kind: Kind) -> Action:
+    if method != "PUT" or kind is Kind.CERTIFICATES:
+        raise _wrong_method()
+    return Action.SET if kind is Kind.SECRETS else Action.IMPORT
+
+
+def _parse_deleted(method: str, kind: Kind, rest: list[str]) -> Route:
+    base = f"/deleted{kind}"
+    if not rest:
+        return _only(method, "GET", Route(kind=kind, action=Action.LIST_DELETED, template=base))
+    name = rest[0]
+    if len(rest) == 1:
+        action = DELETED_ACTIONS.get(method)
+        if action is None:
+            raise _wrong_method()
+        return Route(kind=kind, action=action, template=f"{base}/{{name}}", name=name)
+    if rest[1:] != ["recover"]:
+        raise _unknown()
+    route = Route(kind=kind, action=Action.RECOVER, template=f"{base}/{{name}}/recover", name=name)
+    return _only(method, "POST", route)
+
+
+def _only(method: str, expected: str, route: Route) -> Route:
+    if method != expected:
+        raise _wrong_method()
+    return route
+
+
+def _unknown() -> VaultProblem:
+    return VaultProblem(404, "NotFound", "The request URI does not match any operation.")
+
+
+def _wrong_method() -> VaultProblem:
+    return VaultProblem(405, "MethodNotAllowed", "The method is not allowed on this URI.")
+
+
+def check_api_version(version: str | None) -> None:
+    """Raise VaultProblem (BadParameter) for a missing or unknown api-version."""
+    if not version:
+        raise bad_parameter("api-version must be specified")
+    if version not in API_VERSIONS:
+        raise bad_parameter(
+            f"The specified version ({version[:20]}) is not recognized. Consider using the latest."
+        )

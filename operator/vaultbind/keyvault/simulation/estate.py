@@ -1,0 +1,186 @@
+"""All vaults of one simulation with their faults, access rules and log; requests come in through `handle`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from vaultbind.keyvault.simulation.access import AccessRules
+from vaultbind.keyvault.simulation.access_log import AccessLog, Entry
+from vaultbind.keyvault.simulation.api.calls import Call
+from vaultbind.keyvault.simulation.api.dispatch import answer
+from vaultbind.keyvault.simulation.api.messages import (
+    Address,
+    Answer,
+    ApiRequest,
+    ApiResponse,
+    parse_host,
+    render,
+    render_problem,
+)
+from vaultbind.keyvault.simulation.api.routing import Route, check_api_version, parse_route
+from vaultbind.keyvault.simulation.driver import VaultDriver
+from vaultbind.keyvault.simulation.faults import Ending, Fault, FaultBook, Target
+from vaultbind.keyvault.simulation.problems import VaultProblem, unauthorized
+from vaultbind.keyvault.simulation.records import VaultSettings
+from vaultbind.keyvault.simulation.tokens import MISSING, TENANT, TokenCheck, accept_any
+from vaultbind.keyvault.simulation.vault import SimulatedVault
+
+Clock = Callable[[], datetime]
+CUT_CODE: Final = "cut"
+
+
+def wall_clock() -> datetime:
+    """Return the real time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer and what happens on its way: seconds of delay, and how it ends."""
+
+    response: ApiResponse
+    delay: float = 0.0
+    ending: Ending = Ending.WHOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstateConfig:
+    """How the simulated service behaves."""
+
+    settings: VaultSettings = field(default_factory=VaultSettings)
+    page_sizes: tuple[int, ...] = (25,)
+    """Page n of a list holds at most `page_sizes[n]` objects; (0, 3, 25) begins with an empty page."""
+    check_token: TokenCheck = accept_any
+    authority: str = f"https://login.windows.net/{TENANT}"
+    """What a challenge names as authorization server."""
+    clock: Clock = wall_clock
+
+
+class Estate:
+    """Vaults by name, made on first use."""
+
+    def __init__(self, config: EstateConfig | None = None) -> None:
+        """Begin without vaults."""
+        self.config = config or EstateConfig()
+        self.authority = self.config.authority
+        self.faults = FaultBook()
+        self.access = AccessRules()
+        self.log = AccessLog()
+        self._vaults: dict[str, SimulatedVault] = {}
+
+    @property
+    def vaults(self) -> Mapping[str, SimulatedVault]:
+        """The vaults that were used so far."""
+        return self._vaults
+
+    def now(self) -> datetime:
+        """Time of the configured clock."""
+        return self.config.clock()
+
+    def vault(self, name: str) -> SimulatedVault:
+        """State machine of one vault."""
+        vault = self._vaults.get(name)
+        if vault is None:
+            vault = self._vaults[name] = SimulatedVault(name, self.config.settings)
+        return vault
+
+    def driver(self, name: str) -> VaultDriver:
+        """One vault with the estate's clock built in, for seeds and tests."""
+        return VaultDriver(self.vault(name), self.config.clock)
+
+    def handle(self, request: ApiRequest, now: datetime) -> Reply:
+        """Answer one request; no refusal is raised, all are answers."""
+        address = parse_host(request.host)
+        moment = now.timestamp()
+        route, routing_problem = _route(request)
+        principal, auth_problem = self._authenticate(request, address, int(moment))
+        target = Target(
+            vault=address.vault,
+            method=request.method,
+            path=request.path,
+            route=route.template if route else "(unknown)",
+            principal=principal,
+        )
+        fault = self.faults.strike(target, authenticated=bool(principal)) if self.faults else None
+        if fault is not None and (fault.status is not None or fault.ending is not Ending.WHOLE):
+            content = _fault_answer(fault)
+        elif auth_problem is not None:
+            content = self._challenge(auth_problem, address)
+        elif route is None:
+            content = render_problem(routing_problem)
+        else:
+            content = self._carry_out(request, address, route, principal, int(moment))
+        ending = fault.ending if fault else Ending.WHOLE
+        outcome = str(content.status) if ending is Ending.WHOLE else ending.value
+        self._note(target, route, outcome, moment)
+        return Reply(response=render(content, request), delay=fault.delay if fault else 0.0, ending=ending)
+
+    def _authenticate(
+        self, request: ApiRequest, address: Address, now: int
+    ) -> tuple[str, VaultProblem | None]:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return "", unauthorized(MISSING)
+        try:
+            return self.config.check_token(token, address.resource, now), None
+        except VaultProblem as problem:
+            return "", problem
+
+    def _challenge(self, problem: VaultProblem, address: Address) -> Answer:
+        challenge = f'Bearer authorization="{self.authority}", resource="{address.resource}"'
+        refusal = render_problem(problem)
+        return Answer(status=401, content=refusal.content, headers={"WWW-Authenticate": challenge})
+
+    def _carry_out(
+        self, request: ApiRequest, address: Address, route: Route, principal: str, now: int
+    ) -> Answer:
+        try:
+            check_api_version(request.query.get("api-version"))
+            self.access.check(principal, address.vault, route.kind, route.action, route.name)
+            return answer(
+                Call(
+                    vault=self.vault(address.vault),
+                    route=route,
+                    address=address,
+                    query=request.query,
+                    body=request.body,
+                    now=now,
+                    page_sizes=self.config.page_sizes,
+                )
+            )
+        except VaultProblem as problem:
+            return render_problem(problem)
+
+    def _note(self, target: Target, route: Route | None, outcome: str, moment: float) -> None:
+        self.log.note(
+            Entry(
+                time=moment,
+                vault=target.vault,
+                method=target.method,
+                route=target.route,
+                kind=route.kind if route else "",
+                action=route.action if route else "unknown",
+                name=route.name if route else "",
+                principal=target.principal,
+                outcome=outcome,
+            )
+        )
+
+
+def _route(request: ApiRequest) -> tuple[Route | None, VaultProblem]:
+    try:
+        return parse_route(request.method, request.path), _NO_PROBLEM
+    except VaultProblem as problem:
+        return None, problem
+
+
+def _fault_answer(fault: Fault) -> Answer:
+    headers = dict(fault.headers)
+    if fault.retry_after is not None:
+        headers["Retry-After"] = f"{fault.retry_after:g}"
+    content = {"error": fault.error()}
+    return Answer(status=fault.status or 200, content=content, headers=headers)
+
+
+_NO_PROBLEM: Final = VaultProblem(500, "", "")

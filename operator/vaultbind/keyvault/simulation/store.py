@@ -1,0 +1,170 @@
+"""Objects of one kind by name, live or deleted, each with its versions. Names compare without case."""
+
+from bisect import bisect_right, insort
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from vaultbind.keyvault.simulation.problems import (
+    being_deleted,
+    deleted_but_recoverable,
+    deleted_not_found,
+    not_found,
+)
+from vaultbind.keyvault.simulation.records import Kind, VaultSettings, Version
+
+V = TypeVar("V", bound=Version)
+SECONDS_PER_DAY = 86_400
+
+
+class History(Generic[V]):
+    """All versions of one object; the one that was written last is the latest."""
+
+    __slots__ = ("latest", "versions")
+
+    def __init__(self, first: V) -> None:
+        """Begin with the first version."""
+        self.versions: dict[str, V] = {first.version: first}
+        self.latest = first
+
+    def add(self, record: V) -> None:
+        """Append a version, which becomes the latest."""
+        self.versions[record.version] = record
+        self.latest = record
+
+    def replace(self, record: V) -> None:
+        """Put a changed version in the place of the one with the same id."""
+        self.versions[record.version] = record
+        if self.latest.version == record.version:
+            self.latest = record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion(Generic[V]):
+    """A deleted object: when it was deleted and when it will be purged (epoch seconds)."""
+
+    history: History[V]
+    deleted: int
+    purge: int
+    visible: int
+    """From when on the deletion is done: shown among the deleted, recoverable, purgeable."""
+
+
+class ObjectStore(Generic[V]):
+    """Live and deleted objects of one kind."""
+
+    def __init__(self, kind: Kind, settings: VaultSettings) -> None:
+        """Begin empty."""
+        self.kind = kind
+        self._settings = settings
+        self._live: dict[str, History[V]] = {}
+        self._live_order: list[str] = []
+        self._deleted: dict[str, Deletion[V]] = {}
+
+    def __len__(self) -> int:
+        """Count the live objects."""
+        return len(self._live)
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether a live object has this name."""
+        return name.lower() in self._live
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the live objects, in order."""
+        return tuple(self._live[key].latest.name for key in self._live_order)
+
+    def get(self, name: str, version: str = "") -> V:
+        """One version, the latest without `version`; raises VaultProblem (404)."""
+        history = self._live.get(name.lower())
+        if history is None:
+            raise not_found(self.kind, name, version)
+        if not version:
+            return history.latest
+        record = history.versions.get(version.lower())
+        if record is None:
+            raise not_found(self.kind, name, version)
+        return record
+
+    def versions(self, name: str) -> list[V]:
+        """All versions of an object, sorted by id (so: in no useful order); raises VaultProblem (404)."""
+        history = self._live.get(name.lower())
+        if history is None:
+            raise not_found(self.kind, name)
+        return [history.versions[version] for version in sorted(history.versions)]
+
+    def page(self, after: str, limit: int) -> tuple[list[V], bool]:
+        """Latest versions of up to `limit` objects behind the name `after`, and whether more follow."""
+        start = bisect_right(self._live_order, after) if after else 0
+        keys = self._live_order[start : start + limit]
+        return [self._live[key].latest for key in keys], start + limit < len(self._live_order)
+
+    def claim(self, name: str, now: int) -> None:
+        """See that a name may be written; raises VaultProblem (409) while a deleted object holds it."""
+        deletion = self._expire(name.lower(), now)
+        if deletion is None:
+            return
+        if now < deletion.visible:
+            raise being_deleted(self.kind, name)
+        raise deleted_but_recoverable(self.kind, name)
+
+    def add(self, record: V) -> None:
+        """Write a new version, which becomes the latest; the caller has claimed the name."""
+        key = record.name.lower()
+        history = self._live.get(key)
+        if history is None:
+            self._live[key] = History(record)
+            insort(self._live_order, key)
+        else:
+            history.add(record)
+
+    def replace(self, record: V) -> None:
+        """Put a changed version in its place."""
+        self._live[record.name.lower()].replace(record)
+
+    def delete(self, name: str, now: int) -> Deletion[V]:
+        """Move an object with all versions to the deleted ones; raises VaultProblem (404)."""
+        key = name.lower()
+        history = self._live.pop(key, None)
+        if history is None:
+            raise not_found(self.kind, name)
+        self._live_order.remove(key)
+        settings = self._settings
+        purge = now + settings.retention_days * SECONDS_PER_DAY
+        deletion = Deletion(
+            history=history, deleted=now, purge=purge, visible=now + settings.deletion_seconds
+        )
+        self._deleted[key] = deletion
+        return deletion
+
+    def deleted(self, now: int) -> Mapping[str, Deletion[V]]:
+        """Deleted objects that can be seen now, by lower-case name, in order."""
+        done = ((key, self._expire(key, now)) for key in sorted(self._deleted))
+        return {key: deletion for key, deletion in done if deletion is not None and deletion.visible <= now}
+
+    def get_deleted(self, name: str, now: int) -> Deletion[V]:
+        """One deleted object; raises VaultProblem (404), also while the deletion is under way."""
+        deletion = self._expire(name.lower(), now)
+        if deletion is None or now < deletion.visible:
+            raise deleted_not_found(self.kind, name)
+        return deletion
+
+    def recover(self, name: str, now: int) -> V:
+        """Bring a deleted object back as it was, timestamps included; raises VaultProblem (404)."""
+        deletion = self.get_deleted(name, now)
+        key = name.lower()
+        del self._deleted[key]
+        self._live[key] = deletion.history
+        insort(self._live_order, key)
+        return deletion.history.latest
+
+    def purge(self, name: str, now: int) -> None:
+        """Forget a deleted object; raises VaultProblem (404)."""
+        self.get_deleted(name, now)
+        del self._deleted[name.lower()]
+
+    def _expire(self, key: str, now: int) -> Deletion[V] | None:
+        deletion = self._deleted.get(key)
+        if deletion is not None and now >= deletion.purge:
+            del self._deleted[key]
+            return None
+        return deletion

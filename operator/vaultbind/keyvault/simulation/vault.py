@@ -1,0 +1,81 @@
+"""One simulated vault: a pure state machine. Time is passed in, as epoch seconds."""
+
+from vaultbind.keyvault.simulation.certificates import SimulatedCertificates
+from vaultbind.keyvault.simulation.keys import SimulatedKeys
+from vaultbind.keyvault.simulation.limits import VersionIds
+from vaultbind.keyvault.simulation.problems import managed
+from vaultbind.keyvault.simulation.records import (
+    CertificateVersion,
+    KeyVersion,
+    Kind,
+    SecretVersion,
+    VaultSettings,
+)
+from vaultbind.keyvault.simulation.secrets import SimulatedSecrets
+from vaultbind.keyvault.simulation.store import Deletion, ObjectStore
+
+AnyVersion = SecretVersion | KeyVersion | CertificateVersion
+
+
+class SimulatedVault:
+    """Secrets, keys and certificates under one name."""
+
+    def __init__(self, name: str, settings: VaultSettings | None = None) -> None:
+        """Begin empty; version ids derive from the settings' seed and the vault's name."""
+        self.name = name
+        self.settings = settings or VaultSettings()
+        ids = VersionIds(f"{self.settings.seed}/{name}")
+        secret_store = ObjectStore[SecretVersion](Kind.SECRETS, self.settings)
+        key_store = ObjectStore[KeyVersion](Kind.KEYS, self.settings)
+        certificate_store = ObjectStore[CertificateVersion](Kind.CERTIFICATES, self.settings)
+        self.secrets = SimulatedSecrets(secret_store, ids)
+        self.keys = SimulatedKeys(key_store, ids)
+        self.certificates = SimulatedCertificates(certificate_store, key_store, secret_store, ids)
+
+    def recover(self, kind: Kind, name: str, *, now: int) -> AnyVersion:
+        """Bring a deleted object back; raises VaultProblem (404; 403 for a certificate's key or secret)."""
+        if kind is Kind.CERTIFICATES:
+            return self.certificates.recover(name, now=now)
+        self._refuse_managed(kind, name, now)
+        return self._store(kind).recover(name, now)
+
+    def purge(self, kind: Kind, name: str, *, now: int) -> None:
+        """Forget a deleted object for good; raises VaultProblem (404; 403 for a certificate's)."""
+        if kind is Kind.CERTIFICATES:
+            self.certificates.purge(name, now=now)
+            return
+        self._refuse_managed(kind, name, now)
+        self._store(kind).purge(name, now)
+
+    def get_deleted(self, kind: Kind, name: str, *, now: int) -> Deletion[AnyVersion]:
+        """Read a deleted object; raises VaultProblem (404)."""
+        return self._store(kind).get_deleted(name, now)
+
+    def page(self, kind: Kind, after: str, limit: int) -> tuple[list[AnyVersion], bool]:
+        """Latest versions in name order from behind `after` (lower case), and whether more follow."""
+        return self._store(kind).page(after, limit)
+
+    def versions(self, kind: Kind, name: str) -> list[AnyVersion]:
+        """All versions of an object, in order of their ids; raises VaultProblem (404)."""
+        return self._store(kind).versions(name)
+
+    def deleted_page(
+        self, kind: Kind, after: str, limit: int, *, now: int
+    ) -> tuple[list[Deletion[AnyVersion]], bool]:
+        """Deleted objects in name order from behind `after` (lower case), and whether more follow."""
+        keys = [(key, deletion) for key, deletion in self._store(kind).deleted(now).items() if key > after]
+        return [deletion for _, deletion in keys[:limit]], len(keys) > limit
+
+    def _refuse_managed(self, kind: Kind, name: str, now: int) -> None:
+        deletion = self._store(kind).get_deleted(name, now)
+        latest = deletion.history.latest
+        if latest.managed:
+            raise managed(kind, latest.name)
+
+    def _store(self, kind: Kind) -> "ObjectStore[AnyVersion]":
+        stores: dict[Kind, ObjectStore[AnyVersion]] = {
+            Kind.SECRETS: self.secrets.store,  # type: ignore[dict-item]
+            Kind.KEYS: self.keys.store,  # type: ignore[dict-item]
+            Kind.CERTIFICATES: self.certificates.store,  # type: ignore[dict-item]
+        }
+        return stores[kind]
