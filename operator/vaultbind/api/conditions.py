@@ -34,37 +34,90 @@ class Reason(Enum):
     # -- good
     SYNCED = ("Synced", "The Secret holds what the vault holds.", False)
     CONNECTED = ("Connected", "The last look at the vault succeeded.", False)
+    SECRET_KEPT = ("SecretKept", "The vault fails or lacks an object; the last good Secret is kept.", False)
     SUSPENDED = ("Suspended", "spec.suspend is true: nothing is read or written.", False)
     VALID = ("Valid", "No bound object expires soon.", False)
     # -- ours to wait for
-    KEYVAULT_NOT_FOUND = ("KeyVaultNotFound", "The KeyVault or ClusterKeyVault that vaultRef names does not exist.", False)
-    KEYVAULT_NOT_READY = ("KeyVaultNotReady", "The KeyVault that vaultRef names cannot be used; its own conditions say why.", False)
-    TARGET_NOT_FOUND = ("TargetNotFound", "creationPolicy Merge waits for a Secret that does not exist yet.", False)
+    KEYVAULT_NOT_FOUND = (
+        "KeyVaultNotFound",
+        "The KeyVault or ClusterKeyVault that vaultRef names does not exist.",
+        False,
+    )
+    KEYVAULT_NOT_READY = (
+        "KeyVaultNotReady",
+        "The KeyVault that vaultRef names cannot be used; its own conditions say why.",
+        False,
+    )
+    TARGET_NOT_FOUND = (
+        "TargetNotFound",
+        "creationPolicy Merge waits for a Secret that does not exist yet.",
+        False,
+    )
     # -- the vault's answer
-    OBJECT_NOT_FOUND = ("ObjectNotFound", "The vault has no such object, or it is deleted; an existing Secret is kept.", False)
+    OBJECT_NOT_FOUND = (
+        "ObjectNotFound",
+        "The vault has no such object, or it is deleted; an existing Secret is kept.",
+        False,
+    )
     OBJECT_DISABLED = ("ObjectDisabled", "The object is disabled in the vault.", False)
     OBJECT_NOT_YET_VALID = ("ObjectNotYetValid", "The object's not-before time lies in the future.", False)
-    FORBIDDEN = ("Forbidden", "The identity may not do this in the vault (role, access policy or firewall).", False)
+    FORBIDDEN = (
+        "Forbidden",
+        "The identity may not do this in the vault (role, access policy or firewall).",
+        False,
+    )
     UNAUTHORIZED = ("Unauthorized", "No token could be had for the identity, or the vault refused it.", False)
     THROTTLED = ("Throttled", "The vault answers 429 or our own limit holds requests back.", False)
     TIMEOUT = ("Timeout", "The vault did not answer in time.", False)
     UNREACHABLE = ("Unreachable", "No connection to the vault (name, network, TLS).", False)
-    VAULT_ERROR = ("VaultError", "The vault answered with an error of its own (5xx or an unknown code).", False)
+    VAULT_ERROR = (
+        "VaultError",
+        "The vault answered with an error of its own (5xx or an unknown code).",
+        False,
+    )
     # -- what was found does not fit the spec
-    PROPERTY_NOT_FOUND = ("PropertyNotFound", "The JSON value has no such property, or the value is not JSON.", False)
+    PROPERTY_NOT_FOUND = (
+        "PropertyNotFound",
+        "The JSON value has no such property, or the value is not JSON.",
+        False,
+    )
     DECODE_FAILED = ("DecodeFailed", "The value cannot be decoded as `decode` says.", False)
-    NOT_A_CERTIFICATE = ("NotACertificate", "The object is not a certificate, or its parts cannot be read.", False)
-    KEY_NOT_EXPORTABLE = ("KeyNotExportable", "The certificate's private key cannot be exported by its policy.", False)
+    NOT_A_CERTIFICATE = (
+        "NotACertificate",
+        "The object is not a certificate, or its parts cannot be read.",
+        False,
+    )
+    KEY_NOT_EXPORTABLE = (
+        "KeyNotExportable",
+        "The certificate's private key cannot be exported by its policy.",
+        False,
+    )
     VALUE_TOO_LARGE = ("ValueTooLarge", "The Secret would be larger than 1 MiB.", False)
     # -- the cluster's answer
     CLUSTER_ERROR = ("ClusterError", "The API server refused or did not answer a write.", False)
-    CONFLICT = ("KeyConflict", "A key of a merged Secret belongs to another field manager and is not taken.", True)
+    CONFLICT = (
+        "KeyConflict",
+        "A key of a merged Secret belongs to another field manager and is not taken.",
+        True,
+    )
     # -- a person must act
     INVALID_SPEC = ("InvalidSpec", "The spec cannot be used; the message names the field.", True)
-    NOT_IMPLEMENTED = ("NotImplemented", "The spec uses a field that this release refuses rather than ignores.", True)
+    NOT_IMPLEMENTED = (
+        "NotImplemented",
+        "The spec uses a field that this release refuses rather than ignores.",
+        True,
+    )
     SECRET_NOT_OWNED = ("SecretNotOwned", "A Secret of that name exists and is not ours.", True)
-    ACCESS_DENIED = ("AccessDenied", "The ClusterKeyVault's spec.access does not let this namespace read the object.", True)
-    URL_NOT_ALLOWED = ("UrlNotAllowed", "The vault's URL or authority host is not in the operator's allowed list.", True)
+    ACCESS_DENIED = (
+        "AccessDenied",
+        "The ClusterKeyVault's spec.access does not let this namespace read the object.",
+        True,
+    )
+    URL_NOT_ALLOWED = (
+        "UrlNotAllowed",
+        "The vault's URL or authority host is not in the operator's allowed list.",
+        True,
+    )
     AMBIENT_IDENTITY_NOT_ALLOWED = (
         "AmbientIdentityNotAllowed",
         "A namespaced KeyVault may not use the operator's own identity.",

@@ -35,4 +35,8 @@ class VaultObjectRef:
 
     def __str__(self) -> str:
         """`kind name` or `kind name/version`, as messages show it."""
-        return f"{self.kind.value} {self.name}/{self.version}" if self.version else f"{self.kind.value} {self.name}"
+        return (
+            f"{self.kind.value} {self.name}/{self.version}"
+            if self.version
+            else f"{self.kind.value} {self.name}"
+        )

@@ -1,0 +1,204 @@
+"""From a VaultBinding object to its spec: every rule of the CRD once more, defaults filled in."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+from vaultbind.api import grammar
+from vaultbind.api.binding import (
+    BindingSpec,
+    CertificateSource,
+    CreationPolicy,
+    DataEntry,
+    Decode,
+    Include,
+    PublicKeyFormat,
+    PublicKeySource,
+    SecretSource,
+    Source,
+    Target,
+    TlsEntry,
+)
+from vaultbind.api.errors import SpecError
+from vaultbind.api.fields import Fields
+from vaultbind.api.implemented import check_binding
+from vaultbind.api.names import GROUP, KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT
+from vaultbind.api.refs import ObjectKey
+
+DEFAULT_VAULT: Final = ObjectKey(KIND_CLUSTER_KEYVAULT, "", "default")
+"""Meant when `vaultRef` is absent."""
+
+TYPE_OPAQUE: Final = "Opaque"
+TYPE_TLS: Final = "kubernetes.io/tls"
+TLS_KEYS: Final = ("tls.crt", "tls.key", "ca.crt")
+"""Keys that a tls entry of `dataFrom` may give; the last only where the authority is known."""
+RESERVED_TYPES: Final = frozenset({"kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"})
+KEYS_OF_TYPE: Final[Mapping[str, str]] = {
+    TYPE_TLS: "tls.crt and tls.key",
+    "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
+    "kubernetes.io/dockercfg": ".dockercfg",
+    "kubernetes.io/basic-auth": "username or password",
+    "kubernetes.io/ssh-auth": "ssh-privatekey",
+}
+"""Keys without which the API server refuses a Secret of that type, as messages tell them."""
+
+_MOST_DATA: Final = 256
+_MOST_DATA_FROM: Final = 32
+_MOST_PAIRS: Final = 64
+
+
+class _VaultKind(StrEnum):
+    KEYVAULT = KIND_KEYVAULT
+    CLUSTER_KEYVAULT = KIND_CLUSTER_KEYVAULT
+
+
+class _OneFormat(StrEnum):
+    PEM = "PEM"
+
+
+class _WhenMissing(StrEnum):
+    RETAIN = "Retain"
+
+
+class _RefreshPolicy(StrEnum):
+    FOLLOW = "Follow"
+
+
+def parse_binding(obj: Mapping[str, Any]) -> BindingSpec:
+    """Return what the VaultBinding `obj` asks for.
+
+    Raises SpecError for the first problem: NotImplemented for a field that this release refuses or does not
+    know, InvalidSpec for everything else that the CRD would have refused.
+    """
+    metadata = obj.get("metadata") or {}
+    spec = Fields(obj.get("spec"), "spec")
+    check_binding(obj["spec"])
+    spec.choice("refreshPolicy", _RefreshPolicy.FOLLOW)
+    data = tuple(_parse_entry(item) for item in spec.objects("data", most=_MOST_DATA))
+    data_from = tuple(_parse_tls_entry(item) for item in spec.objects("dataFrom", most=_MOST_DATA_FROM))
+    target = _parse_target(spec.object("target") or Fields({}, "spec.target"), metadata, bool(data_from))
+    parsed = BindingSpec(
+        vault=_parse_vault(spec.object("vaultRef"), metadata.get("namespace", "")),
+        target=target,
+        data=data,
+        data_from=data_from,
+        suspend=spec.flag("suspend"),
+    )
+    _check_keys(parsed)
+    return parsed
+
+
+def _parse_vault(ref: Fields | None, namespace: str) -> ObjectKey:
+    if ref is None:
+        return DEFAULT_VAULT
+    kind = ref.choice("kind", _VaultKind.KEYVAULT)
+    name = ref.required_text("name", grammar.DNS_SUBDOMAIN)
+    return ObjectKey(kind.value, namespace if kind is _VaultKind.KEYVAULT else "", name)
+
+
+def _parse_target(target: Fields, metadata: Mapping[str, Any], has_tls: bool) -> Target:  # noqa: FBT001
+    policy = target.choice("creationPolicy", CreationPolicy.OWNER)
+    secret_type = target.text("type", grammar.SECRET_TYPE)
+    target.choice("whenMissing", _WhenMissing.RETAIN)
+    target.flag("immutable")
+    if secret_type in RESERVED_TYPES:
+        raise target.fail("type", "this type grants access to the cluster and is refused")
+    if secret_type and policy is CreationPolicy.MERGE:
+        raise target.fail("type", "may not be set with creationPolicy Merge, the Secret keeps its own")
+    return Target(
+        name=target.text("name", grammar.DNS_SUBDOMAIN, str(metadata.get("name", ""))),
+        type=secret_type or (TYPE_TLS if has_tls else TYPE_OPAQUE),
+        creation_policy=policy,
+        labels=_parse_pairs(target, "labels", grammar.LABEL_VALUE),
+        annotations=_parse_pairs(target, "annotations", grammar.ANNOTATION_VALUE),
+    )
+
+
+def _parse_pairs(target: Fields, field: str, values: grammar.Grammar) -> Mapping[str, str]:
+    pairs = target.pairs(field, grammar.QUALIFIED_KEY, values, most=_MOST_PAIRS)
+    if any(key.startswith(f"{GROUP}/") for key in pairs):
+        raise target.fail(field, f"those under {GROUP}/ are the operator's own")
+    return pairs
+
+
+def _parse_entry(entry: Fields) -> DataEntry:
+    key = entry.required_text("key", grammar.SECRET_KEY)
+    if key == "." or key.startswith(".."):
+        raise entry.fail("key", "may not be '.' nor start with '..'")
+    member = entry.only_one_of("secret", "certificate", "publicKey")
+    source = _SOURCES[member](entry.required_object(member))
+    return DataEntry(key=key, source=source, optional=entry.flag("optional"))
+
+
+def _parse_secret(source: Fields) -> Source:
+    return SecretSource(
+        name=source.required_text("name", grammar.OBJECT_NAME),
+        version=_parse_version(source),
+        property=source.text("property", grammar.JSON_PROPERTY) or None,
+        decode=source.choice("decode", Decode.NONE),
+    )
+
+
+def _parse_certificate(source: Fields) -> Source:
+    source.choice("format", _OneFormat.PEM)
+    return CertificateSource(
+        name=source.required_text("name", grammar.OBJECT_NAME),
+        version=_parse_version(source),
+        include=source.choice("include", Include.CHAIN),
+    )
+
+
+def _parse_public_key(source: Fields) -> Source:
+    return PublicKeySource(
+        name=source.required_text("name", grammar.OBJECT_NAME),
+        version=_parse_version(source),
+        format=source.choice("format", PublicKeyFormat.PEM),
+    )
+
+
+_SOURCES: Final = {
+    "secret": _parse_secret,
+    "certificate": _parse_certificate,
+    "publicKey": _parse_public_key,
+}
+
+
+def _parse_tls_entry(entry: Fields) -> TlsEntry:
+    tls = entry.object("tls")
+    if tls is None:
+        raise SpecError(entry.path, "exactly one of extract, find and tls must be set")
+    return TlsEntry(
+        name=tls.required_text("name", grammar.OBJECT_NAME),
+        version=_parse_version(tls),
+        optional=entry.flag("optional"),
+    )
+
+
+def _parse_version(source: Fields) -> str:
+    """The service compares versions without regard to case and answers in lower case."""
+    return source.text("version", grammar.OBJECT_VERSION).lower()
+
+
+def _check_keys(spec: BindingSpec) -> None:
+    """Every key comes from one entry, and the Secret's type has the keys that it needs."""
+    keys = [entry.key for entry in spec.data]
+    if not keys and not spec.data_from:
+        raise SpecError("spec", "data or dataFrom must have at least one entry")
+    for index, key in enumerate(keys):
+        if key in keys[:index]:
+            raise SpecError(f"spec.data[{index}].key", "the key is there twice")
+    if len(spec.data_from) > 1:
+        raise SpecError("spec.dataFrom", "may have one tls entry only, all of them give the same keys")
+    if spec.data_from and any(key in TLS_KEYS for key in keys):
+        raise SpecError("spec.data", "keys tls.crt, tls.key and ca.crt come from dataFrom's tls entry")
+    if not _has_keys_of_type(spec.target.type, {*keys, *(TLS_KEYS[:2] if spec.data_from else ())}):
+        raise SpecError("spec.target.type", f"needs key {KEYS_OF_TYPE[spec.target.type]}")
+
+
+def _has_keys_of_type(secret_type: str, keys: set[str]) -> bool:
+    needed = KEYS_OF_TYPE.get(secret_type)
+    if needed is None:
+        return True
+    if " or " in needed:
+        return any(key in keys for key in needed.split(" or "))
+    return all(key in keys for key in needed.split(" and "))

@@ -1,0 +1,147 @@
+"""From a KeyVault or ClusterKeyVault to its spec: every rule of the CRD once more, defaults filled in."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from vaultbind.api import grammar
+from vaultbind.api.access_parser import parse_access
+from vaultbind.api.errors import SpecError
+from vaultbind.api.fields import Fields
+from vaultbind.api.implemented import check_cluster_keyvault, check_keyvault
+from vaultbind.api.keyvault import (
+    Auth,
+    DefaultAuth,
+    Detection,
+    KeyVaultSpec,
+    ManagedIdentityAuth,
+    SecretKeyRef,
+    ServicePrincipalAuth,
+    WorkloadIdentityAuth,
+)
+from vaultbind.api.names import KIND_CLUSTER_KEYVAULT
+
+SHORTEST_REFRESH: Final = timedelta(seconds=5)
+_DEFAULTS: Final = KeyVaultSpec(url="", auth=DefaultAuth())
+_MOST_PER_SECOND: Final = 2_000
+_MOST_BURST: Final = 20_000
+_MOST_THRESHOLDS: Final = 8
+_HIGHEST_PORT: Final = 65_535
+_HTTPS_PORT: Final = "443"
+
+
+class _Scope(StrEnum):
+    BOUND = "Bound"
+
+
+def parse_keyvault(obj: Mapping[str, Any]) -> KeyVaultSpec:
+    """Return what the KeyVault or ClusterKeyVault `obj` (its `kind` says which) asks for.
+
+    The url's host is in lower case, without a final slash and without the port that https has anyway;
+    thresholds are sorted, longest first. Raises SpecError for the first problem: NotImplemented for a field
+    that this release refuses or does not know, InvalidSpec for all else that the CRD would have refused.
+    """
+    spec = Fields(obj.get("spec"), "spec")
+    is_cluster = obj.get("kind") == KIND_CLUSTER_KEYVAULT
+    (check_cluster_keyvault if is_cluster else check_keyvault)(obj["spec"])
+    namespace = "" if is_cluster else str((obj.get("metadata") or {}).get("namespace", ""))
+    per_second, burst = _parse_rate_limit(spec.object("rateLimit"))
+    return KeyVaultSpec(
+        url=_parse_url(spec, "url", spec.required_text("url", grammar.HTTPS_URL)),
+        auth=_parse_auth(spec.object("auth"), namespace),
+        authority_host=_parse_url(spec, "authorityHost", spec.text("authorityHost", grammar.HTTPS_URL)),
+        ca_bundle=_parse_ca_bundle(spec),
+        refresh_interval=_parse_refresh_interval(spec),
+        detection=spec.choice("detection", Detection.AUTO),
+        requests_per_second=per_second,
+        burst=burst,
+        warn_before=_parse_warn_before(spec.object("expiry")),
+        access=parse_access(spec) if is_cluster else None,
+    )
+
+
+def _parse_url(spec: Fields, field: str, url: str) -> str:
+    """Same vault, same text: it is the key under which watchers and connections are shared."""
+    if not url:
+        return ""
+    host, colon, port = url.rstrip("/").removeprefix("https://").lower().partition(":")
+    if colon and not 0 < int(port) <= _HIGHEST_PORT:
+        raise spec.fail(field, "the port must be from 1 to 65535")
+    if ".." in host:
+        raise spec.fail(field, grammar.HTTPS_URL.sentence)
+    port = port.lstrip("0")
+    return f"https://{host}" if port in {"", _HTTPS_PORT} else f"https://{host}:{port}"
+
+
+def _parse_auth(auth: Fields | None, namespace: str) -> Auth:
+    if auth is None:
+        return DefaultAuth()
+    member = auth.only_one_of("default", "managedIdentity", "servicePrincipal", "workloadIdentity")
+    fields = auth.required_object(member)
+    if member == "managedIdentity":
+        return _parse_managed_identity(fields)
+    if member == "servicePrincipal":
+        return _parse_service_principal(fields, namespace)
+    if member == "workloadIdentity":
+        return WorkloadIdentityAuth(
+            client_id=fields.text("clientId", grammar.CLIENT_ID),
+            tenant_id=fields.text("tenantId", grammar.TENANT_ID),
+        )
+    return DefaultAuth()
+
+
+def _parse_managed_identity(fields: Fields) -> ManagedIdentityAuth:
+    fields.at_most_one_of("clientId", "resourceId")
+    return ManagedIdentityAuth(
+        client_id=fields.text("clientId", grammar.CLIENT_ID),
+        resource_id=fields.text("resourceId", grammar.RESOURCE_ID),
+    )
+
+
+def _parse_service_principal(fields: Fields, namespace: str) -> ServicePrincipalAuth:
+    ref = fields.object("secretRef")
+    if ref is None:
+        raise SpecError(fields.path, "exactly one of secretRef and certificateRef must be set")
+    return ServicePrincipalAuth(
+        client_id=fields.required_text("clientId", grammar.CLIENT_ID),
+        tenant_id=fields.required_text("tenantId", grammar.TENANT_ID),
+        secret_ref=SecretKeyRef(
+            namespace=namespace or ref.required_text("namespace", grammar.DNS_LABEL),
+            name=ref.required_text("name", grammar.DNS_SUBDOMAIN),
+            key=ref.required_text("key", grammar.SECRET_KEY),
+        ),
+    )
+
+
+def _parse_ca_bundle(spec: Fields) -> str:
+    bundle = spec.text("caBundle", grammar.PEM_TEXT)
+    if bundle and "-----BEGIN CERTIFICATE-----" not in bundle:
+        raise spec.fail("caBundle", "must hold at least one PEM certificate")
+    if "PRIVATE KEY" in bundle:
+        raise spec.fail("caBundle", "must not hold a private key")
+    return bundle
+
+
+def _parse_refresh_interval(spec: Fields) -> timedelta:
+    interval = spec.duration("refreshInterval", _DEFAULTS.refresh_interval)
+    if interval < SHORTEST_REFRESH:
+        raise spec.fail("refreshInterval", "must be at least 5s")
+    return interval
+
+
+def _parse_rate_limit(limit: Fields | None) -> tuple[float, int]:
+    if limit is None:
+        return _DEFAULTS.requests_per_second, _DEFAULTS.burst
+    per_second = limit.whole(
+        "requestsPerSecond", int(_DEFAULTS.requests_per_second), least=1, most=_MOST_PER_SECOND
+    )
+    return float(per_second), limit.whole("burst", _DEFAULTS.burst, least=1, most=_MOST_BURST)
+
+
+def _parse_warn_before(expiry: Fields | None) -> tuple[timedelta, ...]:
+    if expiry is None:
+        return _DEFAULTS.warn_before
+    expiry.choice("scope", _Scope.BOUND)
+    found = expiry.durations("warnBefore", _DEFAULTS.warn_before, most=_MOST_THRESHOLDS)
+    return tuple(sorted(set(found), reverse=True))
