@@ -1,6 +1,11 @@
 """The fixture itself: what later tests of this tier rely on."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +42,45 @@ def test_a_service_account_has_exactly_its_rights(apiserver: RealCluster, apiser
         assert time.monotonic() < deadline
     with pytest.raises(ClusterError, match="cannot list resource"):
         apiserver.kubectl("get", "secrets", kubeconfig=kubeconfig)
+
+
+def test_an_outage_keeps_the_objects(tmp_path: Path, apiserver: RealCluster) -> None:
+    with RealCluster.start(apiserver.binaries, tmp_path / "cluster", controllers=False) as cluster:
+        cluster.call("POST", "/api/v1/namespaces", {"metadata": {"name": "kept"}})
+        cluster.stop_apiserver()
+        with pytest.raises(ConnectionRefusedError):
+            cluster.call("GET", "/api/v1/namespaces/kept")
+        cluster.start_apiserver()
+        assert cluster.call("GET", "/api/v1/namespaces/kept").status == 200
+
+
+SLEEPER = """
+import subprocess, sys, time
+from tools.realcluster.processes import Reaper
+reaper, sleeper = Reaper(), subprocess.Popen(["sleep", "60"])
+reaper.watch([sleeper.pid])
+print(sleeper.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_nothing_outlives_a_killed_test_run() -> None:
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", SLEEPER], cwd=root, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        sleeper = int(run.stdout.readline())
+        run.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while _is_alive(sleeper):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z" if Path("/proc/self").exists() else True

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from tools.realcluster.pki import Pki
-from tools.realcluster.processes import ClusterError, Server, free_ports, is_answering, start, wait_until
+from tools.realcluster.processes import (
+    ClusterError,
+    Reaper,
+    Server,
+    free_ports,
+    is_answering,
+    start,
+    wait_until,
+)
 from tools.testbin.build import Binaries
 
 CONTROLLERS = (
@@ -47,6 +55,7 @@ class RealCluster:
         self.ca_pem = self.pki.ca_pem.decode()
         self.kubeconfig = self._write_kubeconfig("admin", self._admin_user())
         self._servers: dict[str, Server] = {}
+        self._reaper = Reaper()
         self._context = ssl.create_default_context(cadata=self.ca_pem)
         self._context.load_cert_chain(self.pki.path("admin.crt"), self.pki.path("admin.key"))
 
@@ -78,7 +87,7 @@ class RealCluster:
                 cluster.start_controllers()
             yield cluster
         finally:
-            cluster.stop()
+            cluster.close()
 
     @property
     def pids(self) -> Mapping[str, int]:
@@ -213,6 +222,7 @@ class RealCluster:
     def stop_apiserver(self) -> None:
         """Stop only the API server: an outage; its state stays in etcd."""
         self._servers.pop("kube-apiserver").stop()
+        self._reaper.watch(self.pids.values())
 
     def start_controllers(self) -> None:
         """Start the controllers of :data:`CONTROLLERS`; they are ready when the default account exists."""
@@ -235,11 +245,12 @@ class RealCluster:
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         wait_until(lambda: self.call("GET", account).status < OK_BELOW, server)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Stop all, etcd last: an API server without etcd hangs in its graceful stop."""
         for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
             if server := self._servers.pop(name, None):
                 server.stop()
+        self._reaper.close()
 
     def logs(self) -> str:
         """Return the last lines of each log, for the report of a failure."""
@@ -248,6 +259,7 @@ class RealCluster:
     def _start(self, name: str, command: Sequence[str | Path]) -> Server:
         server = start(name, command, log_folder=self.folder / "log", folder=self.folder)
         self._servers[name] = server
+        self._reaper.watch(self.pids.values())
         return server
 
     def _admin_user(self) -> dict[str, str]:

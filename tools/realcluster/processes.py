@@ -5,12 +5,12 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
-START_SECONDS = 60.0
+START_SECONDS = 45.0
 STOP_SECONDS = 2.0
 POLL_SECONDS = 0.05
 
@@ -41,6 +41,28 @@ class Server:
     def tail(self, lines: int = 15) -> str:
         """Last lines of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class Reaper:
+    """Ends the processes that it was told of when ours is gone, however it went (SIGKILL included)."""
+
+    def __init__(self) -> None:
+        """Start a shell that waits for the end of its input: each line replaces the list of pids."""
+        script = 'while read -r line; do pids=$line; done; test -z "$pids" || kill -9 $pids'
+        self._process = subprocess.Popen(
+            ["sh", "-c", script], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def watch(self, pids: Iterable[int]) -> None:
+        """Replace the list of processes to end."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(f"{' '.join(map(str, pids))}\n".encode())
+            self._process.stdin.flush()
+
+    def close(self) -> None:
+        """Leave everybody alone."""
+        self.watch(())
+        self._process.communicate(timeout=STOP_SECONDS)
 
 
 def start(name: str, command: Sequence[str | Path], *, log_folder: Path, folder: Path) -> Server:
