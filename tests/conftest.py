@@ -1,4 +1,4 @@
-"""Every test belongs to exactly one tier: the one that it is marked with, else that of its folder."""
+"""Every test belongs to exactly one tier: that of its mark, of the fixture `apiserver`, or of its folder."""
 
 import os
 import secrets
@@ -18,7 +18,8 @@ ROOT = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not any(item.get_closest_marker(tier) for tier in TIERS):
-            item.add_marker(_tier_of(item.path))
+            needs_real = "apiserver" in getattr(item, "fixturenames", ())
+            item.add_marker("apiserver" if needs_real else _tier_of(item.path))
 
 
 def _tier_of(path: Path) -> str:
