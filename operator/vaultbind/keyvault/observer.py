@@ -1,0 +1,43 @@
+"""Seam for metrics and traces: the library tells, somebody else counts."""
+
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """What is told while requests run. Calls must be quick and must not raise.
+
+    `kind` is secret, key or certificate; `route` is a template without names (`/secrets/{name}`); `status`
+    is the HTTP status, or 0 when no answer came; times are seconds.
+    """
+
+    def request(self, kind: str, method: str, route: str, status: int, seconds: float) -> None:
+        """One request went over the wire, challenges and retries included."""
+        ...
+
+    def retry(self, kind: str, method: str, route: str, reason: str, delay: float) -> None:
+        """An attempt failed with `reason` and is repeated after `delay` seconds."""
+        ...
+
+    def token(self, outcome: str, seconds: float) -> None:
+        """A token was asked for: `outcome` is `ok` or the failure's code."""
+        ...
+
+    def breaker(self, state: str) -> None:
+        """The vault's circuit breaker moved to `closed`, `open` or `half-open`."""
+        ...
+
+
+class NullObserver:
+    """Listens to nothing."""
+
+    def request(self, kind: str, method: str, route: str, status: int, seconds: float) -> None:
+        """Do nothing."""
+
+    def retry(self, kind: str, method: str, route: str, reason: str, delay: float) -> None:
+        """Do nothing."""
+
+    def token(self, outcome: str, seconds: float) -> None:
+        """Do nothing."""
+
+    def breaker(self, state: str) -> None:
+        """Do nothing."""

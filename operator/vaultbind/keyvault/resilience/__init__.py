@@ -1,0 +1,1 @@
+"""How the client behaves when a vault is slow, busy or gone."""

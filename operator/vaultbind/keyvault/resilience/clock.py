@@ -1,0 +1,37 @@
+"""Time as the client needs it, so that tests can bring their own."""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Source of time; all values are seconds."""
+
+    def monotonic(self) -> float:
+        """Time that never goes back, for durations."""
+        ...
+
+    def time(self) -> float:
+        """Seconds since the epoch, for what the other side names by date."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        ...
+
+
+class SystemClock:
+    """The real time."""
+
+    def monotonic(self) -> float:
+        """Time that never goes back, for durations."""
+        return time.monotonic()
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        await asyncio.sleep(seconds)

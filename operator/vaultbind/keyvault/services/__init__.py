@@ -1,0 +1,1 @@
+"""What a vault can be asked for, by kind of object."""

@@ -1,0 +1,151 @@
+"""Identities, and how they become credentials.
+
+Building a credential does no I/O and does not import azure.identity; the first token does.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from azure.core.pipeline.transport import AsyncHttpTransport
+
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.observer import Observer
+from vaultbind.keyvault.transport.tokens import SharedCredential, TokenSource
+from vaultbind.keyvault.types.common import SecretString
+
+_DEVELOPER_CREDENTIALS = (
+    "shared_token_cache",
+    "visual_studio_code",
+    "cli",
+    "developer_cli",
+    "powershell",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultIdentity:
+    """DefaultAzureCredential without developers' tools: environment, workload identity, managed identity.
+
+    `AZURE_TOKEN_CREDENTIALS`, when set, decides instead.
+    """
+
+    authority_host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedIdentity:
+    """Managed identity; by `client_id` or `resource_id`, or the system-assigned one when both are empty."""
+
+    client_id: str = ""
+    resource_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSecretIdentity:
+    """Service principal with a client secret; empty `authority_host`: `AZURE_AUTHORITY_HOST` or Azure's."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: SecretString
+    authority_host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadIdentity:
+    """Federated token of the process; what is empty comes from the `AZURE_*` variables."""
+
+    tenant_id: str = ""
+    client_id: str = ""
+    token_file: str = ""
+    authority_host: str = ""
+
+
+CredentialConfig = DefaultIdentity | ManagedIdentity | ClientSecretIdentity | WorkloadIdentity
+Transport = AsyncHttpTransport[Any, Any]
+
+
+def build_credential(
+    config: CredentialConfig,
+    *,
+    transport: Transport | None = None,
+    clock: Callable[[], float] = time.time,
+    observer: Observer | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> SharedCredential:
+    """Make the credential of an identity; its token requests go over `transport`. No I/O, no import yet."""
+    variables = os.environ if environ is None else environ
+    return SharedCredential(
+        lambda: _build_source(config, transport, variables), clock=clock, observer=observer
+    )
+
+
+def _build_source(
+    config: CredentialConfig, transport: Transport | None, environ: Mapping[str, str]
+) -> TokenSource:
+    from azure.identity import aio
+
+    options: dict[str, Any] = {"retry_total": 1, "retry_status": 1, "retry_backoff_factor": 0.2}
+    if transport is not None:
+        options["transport"] = transport
+    match config:
+        case ManagedIdentity():
+            return cast("TokenSource", aio.ManagedIdentityCredential(**_managed(config, environ), **options))
+        case ClientSecretIdentity():
+            secret = config.client_secret.expose_secret()
+            options |= _authority(config.authority_host)
+            return aio.ClientSecretCredential(config.tenant_id, config.client_id, secret, **options)
+        case WorkloadIdentity():
+            return _build_workload(config, options)
+        case DefaultIdentity():
+            options |= _authority(config.authority_host)
+            if not environ.get("AZURE_TOKEN_CREDENTIALS"):
+                options |= {f"exclude_{name}_credential": True for name in _DEVELOPER_CREDENTIALS}
+            return aio.DefaultAzureCredential(**options)
+
+
+def _build_workload(config: WorkloadIdentity, options: dict[str, Any]) -> TokenSource:
+    from azure.identity import aio
+
+    try:
+        return aio.WorkloadIdentityCredential(
+            tenant_id=config.tenant_id or None,
+            client_id=config.client_id or None,
+            token_file_path=config.token_file or None,
+            **_authority(config.authority_host),
+            **options,
+        )
+    except ValueError:
+        detail = "workload identity needs AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE"
+    raise KeyVaultError(
+        KeyVaultErrorKind.AUTHENTICATION_FAILED, code="WorkloadIdentityMissing", detail=detail
+    )
+
+
+def _managed(config: ManagedIdentity, environ: Mapping[str, str]) -> dict[str, Any]:
+    if config.client_id:
+        return {"client_id": config.client_id}
+    if not config.resource_id:
+        return {}
+    # App Service and the virtual machines' endpoint spell the same parameter differently.
+    name = "mi_res_id" if environ.get("IDENTITY_HEADER") else "msi_res_id"
+    return {"identity_config": {name: config.resource_id}}
+
+
+def _authority(host: str) -> dict[str, str]:
+    return {"authority": host} if host else {}
+
+
+def quiet_azure_loggers() -> None:
+    """Keep the SDK's loggers from repeating headers and Azure's texts, unless somebody has set them."""
+    for name, level in (
+        ("azure", logging.WARNING),
+        ("azure.identity", logging.ERROR),
+        ("msal", logging.ERROR),
+    ):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(level)

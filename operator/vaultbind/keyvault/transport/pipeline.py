@@ -1,0 +1,147 @@
+"""One vault's way to the wire: azure-core's pipeline with the SDK's authentication and our policies.
+
+One pipeline serves all three kinds of objects, so a vault costs one challenge and one token. The list of
+policies is short on purpose: what the SDK's own clients add per call costs more than all the rest of a call.
+"""
+
+import asyncio
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from azure.core import AsyncPipelineClient
+from azure.core.credentials_async import AsyncTokenProvider
+from azure.core.exceptions import AzureError
+from azure.core.pipeline.transport import AsyncHttpTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.keyvault.secrets._shared import AsyncChallengeAuthPolicy
+
+from vaultbind.keyvault.config import KeyVaultConfig
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.observer import Observer
+from vaultbind.keyvault.resilience.breaker import Breaker, BreakerState
+from vaultbind.keyvault.resilience.clock import Clock
+from vaultbind.keyvault.resilience.ratelimit import TokenBucket
+from vaultbind.keyvault.transport.failures import map_exception, map_response
+from vaultbind.keyvault.transport.policies import CALL, AttemptPolicy, Call, FirstCallPolicy, RetryPolicy
+from vaultbind.keyvault.validation import HTTPS_PORT, parse_vault_url
+
+_OK = 200
+_VAULT_FAILED = frozenset(
+    {KeyVaultErrorKind.TIMEOUT, KeyVaultErrorKind.UNREACHABLE, KeyVaultErrorKind.SERVER_ERROR}
+)
+_VAULT_NOT_ASKED = frozenset({KeyVaultErrorKind.RATE_LIMITED, KeyVaultErrorKind.AUTHENTICATION_FAILED})
+
+
+class VaultPipeline:
+    """Sends a vault's requests and returns the bodies of good answers; everything else is a KeyVaultError."""
+
+    def __init__(
+        self,
+        config: KeyVaultConfig,
+        *,
+        credential: AsyncTokenProvider,
+        transport: AsyncHttpTransport[HttpRequest, AsyncHttpResponse],
+        limiter: TokenBucket,
+        observer: Observer,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`limiter` is this vault's own; `jitter` gives numbers from 0 to 1."""
+        self.url = str(parse_vault_url(config.vault_url))
+        self.api_version = config.api_version
+        self._limiter = limiter
+        self._clock = clock
+        self._observer = observer
+        self._timeout = config.total_timeout
+        self._breaker = Breaker(config.breaker)
+        self._told = self._breaker.state
+        self._headers = {"Accept": "application/json", "User-Agent": config.user_agent}
+        policies = [
+            RetryPolicy(config.retry, clock, jitter, observer),
+            FirstCallPolicy(),
+            AsyncChallengeAuthPolicy(credential, verify_challenge_resource=config.verify_challenge_resource),
+            AttemptPolicy(limiter, clock, observer),
+        ]
+        self._client: AsyncPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncPipelineClient(
+            self.url, transport=transport, policies=policies
+        )
+
+    @property
+    def breaker_state(self) -> BreakerState:
+        """Whether the vault is being left alone."""
+        return self._breaker.state
+
+    async def request(self, call: Call, url: str, content: bytes | None = None) -> bytes:
+        """Send one call to `url` (absolute, of this vault); raises KeyVaultError with the call's name."""
+        wait = self._breaker.admit(self._clock.monotonic())
+        if wait > 0:
+            raise KeyVaultError(KeyVaultErrorKind.BREAKER_OPEN, object_name=call.name, retry_after=wait)
+        failure = None
+        body = b""
+        try:
+            body = await self._send(call, url, content)
+        except (KeyVaultError, AzureError, ValueError, TimeoutError) as error:
+            failure = map_exception(error, object_name=call.name)
+        except BaseException:
+            self._breaker.abandoned()
+            raise
+        self._learn(failure)
+        if failure is not None:
+            raise failure  # not in the handler: foreign text must not become its context
+        return body
+
+    def resolve(self, link: str) -> str:
+        """Return a `nextLink` that stays within this vault.
+
+        Raises KeyVaultError (PROTOCOL) for any other: a token must not follow a link to another host.
+        """
+        other = urlsplit(link)
+        if _origin(other) != _origin(urlsplit(self.url)) or other.username is not None or "\\" in link:
+            raise KeyVaultError(KeyVaultErrorKind.PROTOCOL, code="ForeignNextLink")
+        return link
+
+    async def _send(self, call: Call, url: str, content: bytes | None) -> bytes:
+        headers = {**self._headers, "x-ms-client-request-id": uuid.uuid4().hex}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        request = HttpRequest(call.method, url, headers=headers, content=content)
+        options: dict[str, Any] = {CALL: call}
+        async with asyncio.timeout(self._timeout):
+            response = await self._client.send_request(request, **options)
+        if response.status_code == _OK:
+            return response.content
+        raise self._explain(call, response)
+
+    def _explain(self, call: Call, response: AsyncHttpResponse) -> KeyVaultError:
+        error = map_response(
+            response.status_code,
+            response.headers,
+            response.content,
+            object_name=call.name,
+            now=self._clock.time(),
+        )
+        if error.kind is KeyVaultErrorKind.THROTTLED and error.retry_after is None:
+            error.retry_after = self._limiter.pause_left or None
+        return error
+
+    def _learn(self, failure: KeyVaultError | None) -> None:
+        """Tell the breaker how it went, and the observer when that changed anything."""
+        if failure is None or failure.kind not in _VAULT_FAILED | _VAULT_NOT_ASKED:
+            self._breaker.succeeded()
+        elif failure.kind in _VAULT_FAILED:
+            self._breaker.failed(self._clock.monotonic())
+        else:
+            self._breaker.abandoned()
+        if self._told is not self._breaker.state:
+            self._told = self._breaker.state
+            self._observer.breaker(self._told.value)
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    try:
+        return url.scheme, url.hostname, url.port or HTTPS_PORT
+    except ValueError:
+        return url.scheme, None, None

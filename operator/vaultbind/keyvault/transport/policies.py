@@ -1,0 +1,180 @@
+"""Our azure-core policies, from the outermost to the innermost: retry, first call, then one per attempt.
+
+The SDK's own challenge authentication sits between the last two, so that a challenge counts as the request
+it is.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.observer import Observer
+from vaultbind.keyvault.resilience.clock import Clock
+from vaultbind.keyvault.resilience.ratelimit import Priority, TokenBucket
+from vaultbind.keyvault.resilience.retry import Attempt, RetryConfig, decide_delay, parse_retry_after
+from vaultbind.keyvault.transport.failures import is_sent, map_exception
+
+Request = PipelineRequest[HttpRequest]
+Response = PipelineResponse[HttpRequest, AsyncHttpResponse]
+Policy = AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]
+
+CALL = "vaultbind_call"
+"""Keyword of `run()` under which a Call travels to the policies."""
+_THROTTLED = 429
+_UNAUTHORIZED = 401
+_OK = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What the policies need to know about a request; `name` is the object's, for errors only."""
+
+    kind: str
+    method: str
+    route: str
+    name: str | None = None
+    priority: Priority = Priority.FRESH
+
+
+class RetryPolicy(Policy):
+    """The only layer that repeats a request."""
+
+    def __init__(
+        self, config: RetryConfig, clock: Clock, random: Callable[[], float], observer: Observer
+    ) -> None:
+        """`random` gives numbers from 0 to 1."""
+        super().__init__()
+        self._config = config
+        self._clock = clock
+        self._random = random
+        self._observer = observer
+
+    async def send(self, request: Request) -> Response:
+        """Send until it works or `decide_delay` says stop; return the last answer or raise the last error."""
+        call: Call = request.context.options.pop(CALL)
+        request.context[CALL] = call
+        started = self._clock.monotonic()
+        number = 1
+        while True:
+            response, error = await self._attempt(request)
+            if response is not None and response.http_response.status_code in _OK:
+                return response
+            delay = self._decide(call, number, self._clock.monotonic() - started, response, error)
+            if delay is None:
+                break
+            self._observer.retry(call.kind, call.method, call.route, _reason(response, error), delay)
+            await self._clock.sleep(delay)
+            number += 1
+        if error is not None:
+            raise error
+        assert response is not None  # noqa: S101 - an attempt ends in one of the two
+        return response
+
+    async def _attempt(self, request: Request) -> tuple[Response | None, AzureError | None]:
+        try:
+            return await self.next.send(request), None
+        except (ServiceRequestError, ServiceResponseError) as error:
+            return None, error
+
+    def _decide(
+        self, call: Call, number: int, elapsed: float, response: Response | None, error: AzureError | None
+    ) -> float | None:
+        status = response.http_response.status_code if response is not None else None
+        header = response.http_response.headers.get("Retry-After") if response is not None else None
+        attempt = Attempt(
+            number=number,
+            method=call.method,
+            elapsed=elapsed,
+            status=status,
+            sent=error is None or is_sent(error),
+            timed_out=error is not None and _is_timeout(error),
+            retry_after=parse_retry_after(header, self._clock.time()),
+        )
+        return decide_delay(self._config, attempt, self._random)
+
+
+class FirstCallPolicy(Policy):
+    """Lets one request find out how to authenticate while the others wait: one challenge, not a hundred.
+
+    When that first request fails, those who waited go on by themselves, so a dead vault costs nobody two
+    timeouts.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        super().__init__()
+        self._known = False
+        self._first: asyncio.Event | None = None
+
+    async def send(self, request: Request) -> Response:
+        """Pass on, alone or after the first call."""
+        if self._known:
+            return await self.next.send(request)
+        if self._first is not None:
+            await self._first.wait()
+            return await self.next.send(request)
+        self._first = asyncio.Event()
+        try:
+            response = await self.next.send(request)
+            self._known = response.http_response.status_code != _UNAUTHORIZED
+        finally:
+            self._first.set()
+            self._first = None
+        return response
+
+
+class AttemptPolicy(Policy):
+    """Counts, limits and times every request that goes over the wire, challenges included."""
+
+    def __init__(self, limiter: TokenBucket, clock: Clock, observer: Observer) -> None:
+        """One per vault, as the limiter is."""
+        super().__init__()
+        self._limiter = limiter
+        self._clock = clock
+        self._observer = observer
+        self._throttled = 0
+
+    async def send(self, request: Request) -> Response:
+        """Take a token and send; raises KeyVaultError (RATE_LIMITED) when the token would take too long."""
+        call: Call = request.context[CALL]
+        await self._limiter.acquire(call.priority)
+        started = self._clock.monotonic()
+        status = 0
+        try:
+            response = await self.next.send(request)
+            status = response.http_response.status_code
+        finally:
+            seconds = self._clock.monotonic() - started
+            self._observer.request(call.kind, call.method, call.route, status, seconds)
+        self._adapt(status, response)
+        return response
+
+    def _adapt(self, status: int, response: Response) -> None:
+        """Leave a vault alone that says 429: as long as it says, else 1, 2, 4, 8, 16 s."""
+        if status != _THROTTLED:
+            self._throttled = 0
+            return
+        header = response.http_response.headers.get("Retry-After")
+        pause = parse_retry_after(header, self._clock.time())
+        if pause is None:
+            if self._limiter.pause_left > 0:
+                return  # one of many that were under way when the pause began
+            pause = min(16.0, 2.0**self._throttled)
+            self._throttled += 1
+        self._limiter.pause_until(self._clock.monotonic() + pause)
+
+
+def _is_timeout(error: AzureError) -> bool:
+    return map_exception(error, object_name=None).kind is KeyVaultErrorKind.TIMEOUT
+
+
+def _reason(response: Response | None, error: AzureError | None) -> str:
+    if response is not None:
+        return str(response.http_response.status_code)
+    return map_exception(error, object_name=None).code if error is not None else KeyVaultError.__name__

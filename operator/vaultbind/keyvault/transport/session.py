@@ -1,0 +1,155 @@
+"""One aiohttp session behind azure-core's transport interface, shared by clients and credentials."""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import MutableMapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+KEEP_ALIVE_SECONDS = 120
+MAX_CONNECTIONS = 100
+_IMDS = "169.254.169.254"
+
+
+class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
+    """Connections for any number of clients: one TLS context, one pool, opened with the first request.
+
+    Clients may close it as often as they like; only `aclose()` ends it. Trust: the system's certificates,
+    those of `SSL_CERT_FILE`, and `ca_pem`. Names under `.localhost` are loopback without asking anybody (RFC
+    6761). A `proxy` is used only when given, and never for loopback or the metadata service. Timeouts in
+    seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca_pem: str | None = None,
+        proxy: str | None = None,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 10.0,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        """Nothing is opened yet. `resolver` is asked for all names but those under `.localhost`."""
+        self._ca_pem = ca_pem
+        self._proxy = proxy
+        self._timeouts = {"connection_timeout": connect_timeout, "read_timeout": read_timeout}
+        self._resolver = resolver
+        self._session: aiohttp.ClientSession | None = None
+        self._inner: AioHttpTransport | None = None
+        self._closed = False
+
+    async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
+        """Send one request; raises azure-core's ServiceRequestError and ServiceResponseError."""
+        inner = self._inner or self._connect()
+        if self._proxy and "proxy" not in options and not _is_direct(request.url):
+            options["proxy"] = self._proxy
+        return cast("AsyncHttpResponse", await inner.send(request, **options))
+
+    async def open(self) -> None:
+        """Do nothing: the session opens itself."""
+
+    async def close(self) -> None:
+        """Do nothing: the session belongs to all clients."""
+
+    async def aclose(self) -> None:
+        """Close all connections, for good."""
+        self._closed = True
+        session, self._session, self._inner = self._session, None, None
+        if session is not None:
+            await session.close()
+
+    async def sleep(self, duration: float) -> None:
+        """Let `duration` seconds pass, as azure-core's policies ask for."""
+        await asyncio.sleep(duration)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Do nothing: azure-core's pipelines leave their transport when they close."""
+
+    def _connect(self) -> AioHttpTransport:
+        if self._closed:
+            raise RuntimeError("the transport is closed")
+        connector = aiohttp.TCPConnector(
+            ssl=build_ssl_context(self._ca_pem),
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            limit=MAX_CONNECTIONS,
+            resolver=LocalhostResolver(self._resolver or aiohttp.DefaultResolver()),
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
+        )
+        self._inner = AioHttpTransport(
+            session=self._session, session_owner=False, use_env_settings=False, **self._timeouts
+        )
+        return self._inner
+
+
+class LocalhostResolver(AbstractResolver):
+    """Answers for `localhost` and names under it, and asks another resolver for the rest."""
+
+    def __init__(self, other: AbstractResolver) -> None:
+        """`other` is closed with this one."""
+        self._other = other
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Addresses of `host`; raises OSError when there are none."""
+        if not is_localhost(host):
+            return await self._other.resolve(host, port, family)
+        return [
+            ResolveResult(
+                hostname=host,
+                host="127.0.0.1",
+                port=port,
+                family=socket.AF_INET,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+        ]
+
+    async def close(self) -> None:
+        """Close the other resolver."""
+        await self._other.close()
+
+
+def build_ssl_context(
+    ca_pem: str | None = None, environ: MutableMapping[str, str] | None = None
+) -> ssl.SSLContext:
+    """Context that trusts the system, `SSL_CERT_FILE` and `ca_pem`; raises ssl.SSLError for a bad PEM."""
+    context = ssl.create_default_context()
+    if (environ or os.environ).get("SSL_CERT_FILE"):
+        # OpenSSL takes the variable instead of its own file; we want both.
+        system = Path(ssl.get_default_verify_paths().openssl_cafile)
+        if system.is_file():
+            context.load_verify_locations(cafile=system)
+    if ca_pem:
+        context.load_verify_locations(cadata=ca_pem)
+    return context
+
+
+def is_localhost(host: str) -> bool:
+    """Tell whether RFC 6761 makes `host` a loopback name."""
+    name = host.rstrip(".").lower()
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _is_direct(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return is_localhost(host) or host.startswith("127.") or host in {"::1", _IMDS}

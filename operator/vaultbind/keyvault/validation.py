@@ -1,0 +1,100 @@
+"""Checks before anything goes over the wire; every message names the limit and never the value."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+
+MAX_VALUE_BYTES = 25_600
+MAX_CONTENT_TYPE = 255
+MAX_TAGS = 15
+MAX_SECRET_TAG = 512
+MAX_PORT = 65_535
+HTTPS_PORT = 443
+
+_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
+_VERSION = re.compile(r"[0-9A-Za-z]{1,32}")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_URL = re.compile(rf"https://({_LABEL}(?:\.{_LABEL})*)(?::([0-9]{{1,5}}))?/?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultUrl:
+    """A vault's address; `port` is None where the URL names none or 443."""
+
+    host: str
+    port: int | None = None
+
+    @property
+    def authority(self) -> str:
+        """`host` or `host:port`."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"https://{self.authority}"
+
+
+def parse_name(name: str) -> str:
+    """Return `name` when the service would take it, else raise KeyVaultError (VALIDATION)."""
+    if not _NAME.fullmatch(name):
+        raise _invalid("a name has 1 to 127 letters, digits and dashes")
+    return name
+
+
+def parse_version(version: str) -> str:
+    """Return `version` (empty means the latest), else raise KeyVaultError (VALIDATION)."""
+    if version and not _VERSION.fullmatch(version):
+        raise _invalid("a version has 1 to 32 letters and digits")
+    return version
+
+
+def parse_vault_url(url: str) -> VaultUrl:
+    """Parse `https://host[:port]`; no user, path, query or fragment. Raises KeyVaultError (VALIDATION)."""
+    match = _URL.fullmatch(url)
+    if not match:
+        raise _invalid("a vault's URL has the form https://host or https://host:port")
+    port = int(match[2]) if match[2] else None
+    if port is not None and not 0 < port <= MAX_PORT:
+        raise _invalid(f"a port is a number from 1 to {MAX_PORT}")
+    return VaultUrl(host=match[1].lower(), port=None if port == HTTPS_PORT else port)
+
+
+def has_allowed_suffix(url: VaultUrl, suffixes: Iterable[str]) -> bool:
+    """Tell whether the host ends in one of `suffixes` (`.vault.azure.net`, `.localhost:8443`).
+
+    Compared label by label on the lower-cased host. A suffix with a leading dot asks for one more label; a
+    suffix with a port asks for that port.
+    """
+    labels = url.host.split(".")
+    return any(_ends_in(labels, url.port, suffix) for suffix in suffixes)
+
+
+def check_secret(value: str, content_type: str | None, tags: Mapping[str, str] | None) -> None:
+    """Raise KeyVaultError (VALIDATION) when the service would refuse such a secret."""
+    if len(value.encode("utf-8", "surrogatepass")) > MAX_VALUE_BYTES:
+        raise _invalid(f"a secret's value has at most {MAX_VALUE_BYTES} bytes")
+    if content_type is not None and len(content_type) > MAX_CONTENT_TYPE:
+        raise _invalid(f"a content type has at most {MAX_CONTENT_TYPE} characters")
+    check_tags(tags or {}, MAX_SECRET_TAG)
+
+
+def check_tags(tags: Mapping[str, str], longest: int) -> None:
+    """Raise KeyVaultError (VALIDATION) for over 15 tags, or names or values over `longest` characters."""
+    if len(tags) > MAX_TAGS:
+        raise _invalid(f"an object has at most {MAX_TAGS} tags")
+    if any(len(name) > longest or len(value) > longest for name, value in tags.items()):
+        raise _invalid(f"a tag's name and value have at most {longest} characters each")
+
+
+def _ends_in(labels: list[str], port: int | None, suffix: str) -> bool:
+    host, colon, port_text = suffix.strip().lower().partition(":")
+    if colon and (port or HTTPS_PORT) != (int(port_text) if port_text.isdecimal() else None):
+        return False
+    wanted = host.removeprefix(".").split(".")
+    longer = len(labels) > len(wanted) if host.startswith(".") else len(labels) >= len(wanted)
+    return all(wanted) and longer and labels[-len(wanted) :] == wanted
+
+
+def _invalid(detail: str) -> KeyVaultError:
+    return KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=detail)
