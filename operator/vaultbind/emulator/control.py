@@ -1,0 +1,124 @@
+"""The control paths `/_vaultbind/...`: statistics, faults, access rules."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Denial, Estate
+from vaultbind.keyvault.simulation.access import FORBIDDEN_CODES
+from vaultbind.keyvault.simulation.api.messages import JSON_TYPE
+from vaultbind.keyvault.simulation.fault_forms import FaultError, parse_faults, render_fault
+
+PREFIX: Final = "/_vaultbind/"
+DENIAL_FIELDS: Final = ("principal", "vault", "kind", "action", "name", "code")
+Result = tuple[int, Any]
+
+
+def handle_control(request: ApiRequest, estate: Estate) -> ApiResponse:
+    """Answer a request below `/_vaultbind/`."""
+    operation = OPERATIONS.get((request.path.removeprefix(PREFIX).rstrip("/"), request.method))
+    if operation is None:
+        return _render(404, {"error": "no such control path or method", "paths": _paths()})
+    try:
+        status, content = operation(request, estate)
+    except orjson.JSONDecodeError:
+        return _render(400, {"errors": ["the body is not JSON"]})
+    except FaultError as error:
+        return _render(400, {"errors": list(error.problems)})
+    return _render(status, content)
+
+
+def _paths() -> list[str]:
+    return sorted(f"{method} {PREFIX}{path}" for path, method in OPERATIONS)
+
+
+def _render(status: int, content: Any) -> ApiResponse:
+    body = b"" if content is None else orjson.dumps(content)
+    return ApiResponse(
+        status=status, headers={"Content-Type": JSON_TYPE, "Cache-Control": "no-store"}, body=body
+    )
+
+
+def _get_stats(_: ApiRequest, estate: Estate) -> Result:
+    objects = {
+        name: {
+            "secrets": len(vault.secrets.store),
+            "keys": len(vault.keys.store),
+            "certificates": len(vault.certificates.store),
+        }
+        for name, vault in sorted(estate.vaults.items())
+    }
+    return 200, {**estate.log.summarize(), "objects": objects}
+
+
+def _reset_stats(_: ApiRequest, estate: Estate) -> Result:
+    estate.log.clear()
+    return 204, None
+
+
+def _get_faults(_: ApiRequest, estate: Estate) -> Result:
+    return 200, [render_fault(active) for active in estate.faults.active()]
+
+
+def _set_faults(request: ApiRequest, estate: Estate) -> Result:
+    return 201, {"ids": list(estate.faults.add(*parse_faults(orjson.loads(request.body))))}
+
+
+def _clear_faults(request: ApiRequest, estate: Estate) -> Result:
+    number = request.query.get("id")
+    if number is not None and not number.isdigit():
+        return 400, {"errors": ["id must be a number"]}
+    return 200, {"cleared": estate.faults.clear(None if number is None else int(number))}
+
+
+def _get_access(_: ApiRequest, estate: Estate) -> Result:
+    denials = estate.access.denials()
+    return 200, [{name: getattr(denial, name) for name in DENIAL_FIELDS} for denial in denials]
+
+
+def _set_access(request: ApiRequest, estate: Estate) -> Result:
+    content = orjson.loads(request.body)
+    problems: list[str] = []
+    denials = parse_denials(content if isinstance(content, list) else [content], problems)
+    if problems:
+        return 400, {"errors": problems}
+    estate.access.deny(*denials)
+    return 201, {"denials": len(estate.access.denials())}
+
+
+def _clear_access(_: ApiRequest, estate: Estate) -> Result:
+    estate.access.clear()
+    return 204, None
+
+
+def parse_denials(forms: list[Any], problems: list[str]) -> list[Denial]:
+    """Denials of a list of JSON objects; mistakes go to `problems`."""
+    denials = []
+    for index, form in enumerate(forms):
+        where = f"deny[{index}]"
+        if not isinstance(form, Mapping):
+            problems.append(f"{where} must be an object")
+            continue
+        unknown = [f"{where}.{name} is unknown" for name in form if name not in DENIAL_FIELDS]
+        wrong = [
+            f"{where}.{name} must be a text" for name, value in form.items() if not isinstance(value, str)
+        ]
+        if form.get("code", FORBIDDEN_CODES[0]) not in FORBIDDEN_CODES:
+            wrong.append(f"{where}.code must be one of {', '.join(FORBIDDEN_CODES)}")
+        problems.extend([*unknown, *wrong])
+        if not unknown and not wrong:
+            denials.append(Denial(**form))
+    return denials
+
+
+OPERATIONS: Final[Mapping[tuple[str, str], Callable[[ApiRequest, Estate], Result]]] = {
+    ("stats", "GET"): _get_stats,
+    ("stats", "DELETE"): _reset_stats,
+    ("faults", "GET"): _get_faults,
+    ("faults", "POST"): _set_faults,
+    ("faults", "DELETE"): _clear_faults,
+    ("access", "GET"): _get_access,
+    ("access", "POST"): _set_access,
+    ("access", "DELETE"): _clear_access,
+}

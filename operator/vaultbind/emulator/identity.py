@@ -1,0 +1,171 @@
+"""Token endpoints as Azure's credentials know them: Entra, the instance metadata service, App Service.
+
+Everything that asks politely gets a token for the audience that it names; only client secrets (when some are
+configured) and the App Service header are checked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import orjson
+
+from vaultbind.keyvault.simulation import ApiRequest, ApiResponse
+from vaultbind.keyvault.simulation.api.messages import JSON_TYPE
+from vaultbind.keyvault.simulation.tokens import Claims, issue_token
+
+IMDS_PATH: Final = "/metadata/identity/oauth2/token"
+MSI_PATH: Final = "/msi/token"
+ENTRA_ROUTE: Final = "/{tenant}/oauth2/v2.0/token"
+DISCOVERY_ROUTE: Final = "/{tenant}/v2.0/.well-known/openid-configuration"
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+SYSTEM_ASSIGNED: Final = "system-assigned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityAnswer:
+    """An answer, and what it was about: route, operation and principal, for the log."""
+
+    status: int
+    content: Mapping[str, Any] = field(repr=False)
+    route: str
+    operation: str
+    principal: str = ""
+
+    def render(self) -> ApiResponse:
+        """HTTP answer."""
+        headers = {"Content-Type": JSON_TYPE, "Cache-Control": "no-store"}
+        return ApiResponse(status=self.status, headers=headers, body=orjson.dumps(self.content))
+
+
+class IdentityEndpoints:
+    """Answers token requests; `clients` as in EmulatorConfig."""
+
+    def __init__(self, clients: Mapping[str, str], identity_header: str, tenant: str, lifetime: int) -> None:
+        """Issue tokens of `tenant` that last `lifetime` seconds."""
+        self.clients = dict(clients)
+        self._identity_header = identity_header
+        self._tenant = tenant
+        self._lifetime = lifetime
+
+    def handle(self, request: ApiRequest, now: int) -> IdentityAnswer | None:
+        """Answer a request that is one for a token, None for any other."""
+        path = request.path.rstrip("/")
+        if path == IMDS_PATH:
+            return self._imds(request, now)
+        if path == MSI_PATH:
+            return self._app_service(request, now)
+        segments = path.strip("/").split("/")
+        if segments[1:] in (["oauth2", "v2.0", "token"], ["oauth2", "token"]):
+            return self._entra(request, now)
+        if segments[1:] == ["v2.0", ".well-known", "openid-configuration"]:
+            return _discovery(request, segments[0])
+        if segments[1:] == ["discovery", "instance"]:
+            return _instance(request)
+        return None
+
+    def _entra(self, request: ApiRequest, now: int) -> IdentityAnswer:
+        form = {name: values[0] for name, values in parse_qs(request.body.decode(errors="replace")).items()}
+        client = form.get("client_id", "")
+        problem = self._check_client(form, client)
+        operation = "token.assertion" if "client_assertion" in form else "token.clientSecret"
+        if request.method != "POST" or problem is not None:
+            status, content = problem or _problem(405, "invalid_request", 900561, "The endpoint takes POST.")
+            return IdentityAnswer(
+                status=status, content=content, route=ENTRA_ROUTE, operation=operation, principal=client
+            )
+        audience = (form.get("scope") or form.get("resource") or "").split(" ")[0].removesuffix("/.default")
+        claims = Claims(audience=audience, principal=client, expires=now + self._lifetime)
+        content = {
+            "token_type": "Bearer",
+            "expires_in": self._lifetime,
+            "ext_expires_in": self._lifetime,
+            "access_token": issue_token(claims, issued=now, tenant=self._tenant),
+        }
+        return IdentityAnswer(
+            status=200, content=content, route=ENTRA_ROUTE, operation=operation, principal=client
+        )
+
+    def _check_client(self, form: Mapping[str, str], client: str) -> tuple[int, dict[str, Any]] | None:
+        if form.get("grant_type") != "client_credentials":
+            return _problem(400, "unsupported_grant_type", 70003, "The grant type is not supported.")
+        if not client or not (form.get("scope") or form.get("resource")):
+            return _problem(400, "invalid_request", 900144, "client_id or scope is missing.")
+        if (
+            form.get("client_assertion_type") == ASSERTION_TYPE
+            and form.get("client_assertion", "").count(".") == 2
+        ):
+            return None
+        given = form.get("client_secret", "")
+        expected = self.clients.get(client) if self.clients else given
+        if expected is None:
+            return _problem(400, "unauthorized_client", 700016, "The application was not found.")
+        if not given or given != expected:
+            return _problem(401, "invalid_client", 7000215, "Invalid client secret provided.")
+        return None
+
+    def _imds(self, request: ApiRequest, now: int) -> IdentityAnswer:
+        if request.headers.get("metadata", "").lower() != "true":
+            return _managed_problem(IMDS_PATH, "Required metadata header not specified")
+        return self._managed(request, now, IMDS_PATH)
+
+    def _app_service(self, request: ApiRequest, now: int) -> IdentityAnswer:
+        given = request.headers.get("x-identity-header", "")
+        if not given or (self._identity_header and given != self._identity_header):
+            return _managed_problem(MSI_PATH, "X-IDENTITY-HEADER is missing or wrong")
+        return self._managed(request, now, MSI_PATH)
+
+    def _managed(self, request: ApiRequest, now: int, route: str) -> IdentityAnswer:
+        audience = request.query.get("resource", "")
+        if not audience:
+            return _managed_problem(route, "resource is missing")
+        names = ("client_id", "clientid", "mi_res_id", "msi_res_id", "object_id", "principal_id")
+        principal = next((request.query[name] for name in names if request.query.get(name)), SYSTEM_ASSIGNED)
+        claims = Claims(audience=audience.rstrip("/"), principal=principal, expires=now + self._lifetime)
+        content = {
+            "access_token": issue_token(claims, issued=now, tenant=self._tenant),
+            "client_id": principal,
+            "expires_in": str(self._lifetime),
+            "expires_on": str(claims.expires),
+            "resource": audience,
+            "token_type": "Bearer",
+        }
+        return IdentityAnswer(
+            status=200, content=content, route=route, operation="token.managedIdentity", principal=principal
+        )
+
+
+def _managed_problem(route: str, text: str) -> IdentityAnswer:
+    content = {"error": "invalid_request", "error_description": text}
+    return IdentityAnswer(status=400, content=content, route=route, operation="token.managedIdentity")
+
+
+def _problem(status: int, error: str, number: int, text: str) -> tuple[int, dict[str, Any]]:
+    return status, {"error": error, "error_description": f"AADSTS{number}: {text}", "error_codes": [number]}
+
+
+def _discovery(request: ApiRequest, tenant: str) -> IdentityAnswer:
+    base = f"https://{request.host}/{tenant}"
+    content = {
+        "issuer": f"{base}/v2.0",
+        "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+        "token_endpoint": f"{base}/oauth2/v2.0/token",
+        "jwks_uri": f"{base}/discovery/v2.0/keys",
+        "response_types_supported": ["code"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    }
+    return IdentityAnswer(status=200, content=content, route=DISCOVERY_ROUTE, operation="identity.discovery")
+
+
+def _instance(request: ApiRequest) -> IdentityAnswer:
+    names = {"preferred_network": request.host, "preferred_cache": request.host, "aliases": [request.host]}
+    content = {
+        "tenant_discovery_endpoint": f"https://{request.host}/common/v2.0/.well-known/openid-configuration",
+        "api-version": "1.1",
+        "metadata": [names],
+    }
+    return IdentityAnswer(
+        status=200, content=content, route="/common/discovery/instance", operation="identity.discovery"
+    )

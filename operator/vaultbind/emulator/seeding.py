@@ -1,0 +1,53 @@
+"""Putting what a seed asks for into the vaults."""
+
+from vaultbind.emulator.seed import Seed, SeedCertificate, SeedError, SeedObject, SeedSecret
+from vaultbind.keyvault.simulation import Estate, VaultDriver, VaultProblem
+
+
+def apply_seed(seed: Seed, estate: Estate) -> None:
+    """Write the objects and rules of a seed; raises SeedError with everything that the vaults refused."""
+    problems = []
+    for vault, objects in seed.vaults.items():
+        driver = estate.driver(vault.lower())
+        for wanted in objects:
+            try:
+                _apply(driver, wanted)
+            except VaultProblem as problem:
+                kind = type(wanted).__name__.removeprefix("Seed").lower()
+                problems.append(f"vaults.{vault}: {kind} {wanted.name}: {problem.message.strip()}")
+    estate.access.deny(*seed.denials)
+    if problems:
+        raise SeedError(tuple(problems))
+
+
+def _apply(driver: VaultDriver, wanted: SeedObject) -> None:
+    if isinstance(wanted, SeedSecret):
+        driver.set_secret(
+            wanted.name,
+            wanted.value,
+            content_type=wanted.content_type,
+            tags=wanted.tags,
+            enabled=wanted.enabled,
+            not_before=wanted.not_before,
+            expires=wanted.expires,
+        )
+    elif isinstance(wanted, SeedCertificate):
+        driver.issue_certificate(
+            wanted.name,
+            wanted.dns_names,
+            expires=wanted.expires,
+            intermediates=wanted.chain - 1,
+            with_root=wanted.include_root,
+            content_type=wanted.content_type,
+            exportable=wanted.exportable,
+            tags=wanted.tags,
+        )
+    else:
+        driver.create_key(
+            wanted.name,
+            key_type=wanted.key_type,
+            size=wanted.size,
+            curve=wanted.curve,
+            expires=wanted.expires,
+            tags=wanted.tags,
+        )

@@ -1,0 +1,189 @@
+"""The HTTPS front: one handler for all paths, straight on aiohttp's low-level server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
+
+from aiohttp import web
+
+from vaultbind.emulator.config import EmulatorConfig, check_config
+from vaultbind.emulator.control import PREFIX, handle_control
+from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
+from vaultbind.emulator.seed import parse_seed
+from vaultbind.emulator.seeding import apply_seed
+from vaultbind.emulator.tls import Authority, load_authority, server_context
+from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Ending, Estate, EstateConfig, FaultBook
+from vaultbind.keyvault.simulation.access_log import AccessLog, Entry
+from vaultbind.keyvault.simulation.driver import VaultDriver
+from vaultbind.keyvault.simulation.estate import Reply
+from vaultbind.keyvault.simulation.faults import Target
+from vaultbind.keyvault.simulation.tokens import check_strictly
+
+KEEP_ALIVE_SECONDS: Final = 300.0
+SHUTDOWN_SECONDS: Final = 0.5
+
+
+class Emulator:
+    """A running emulator; made by `start`."""
+
+    def __init__(self, config: EmulatorConfig, authority: Authority) -> None:
+        """Hold what is known before it listens; raises SeedError."""
+        self._config = config
+        self._authority = authority
+        self._port = 0
+        self._identity = IdentityEndpoints(
+            config.clients, config.identity_header, config.tenant, config.token_lifetime
+        )
+        self.estate = Estate(
+            EstateConfig(
+                settings=config.settings,
+                page_sizes=config.page_sizes,
+                check_token=check_strictly,
+                clock=config.clock,
+            )
+        )
+        if config.seed:
+            seed = parse_seed(config.seed, config.clock())
+            self._identity.clients.update(seed.clients)
+            apply_seed(seed, self.estate)
+
+    @classmethod
+    @asynccontextmanager
+    async def start(cls, config: EmulatorConfig | None = None) -> AsyncIterator["Emulator"]:
+        """Listen until the block ends; raises EmulatorConfigError, SeedError, OSError."""
+        config = config or EmulatorConfig()
+        check_config(config)
+        now = datetime.now().astimezone()
+        emulator = cls(config, load_authority(config.ca_file, now))
+        context = server_context(emulator._authority, now)
+        server = web.Server(emulator._serve, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, config.host, config.port, ssl_context=context)
+            await site.start()
+            emulator._listen(runner.addresses[0][1])
+            yield emulator
+        finally:
+            await runner.cleanup()
+
+    def _listen(self, port: int) -> None:
+        self._port = port
+        self.estate.authority = f"https://127.0.0.1:{port}/{self._config.tenant}"
+
+    @property
+    def port(self) -> int:
+        """Port that it listens on."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Address of the emulator itself, which is also the vault `default`."""
+        return f"https://127.0.0.1:{self._port}"
+
+    @property
+    def authority_host(self) -> str:
+        """What AZURE_AUTHORITY_HOST must be."""
+        return self.url
+
+    @property
+    def ca_pem(self) -> str:
+        """Certificate of the CA."""
+        return self._authority.pem()
+
+    @property
+    def faults(self) -> FaultBook:
+        """Faults that are set."""
+        return self.estate.faults
+
+    @property
+    def stats(self) -> AccessLog:
+        """Counts of the requests so far."""
+        return self.estate.log
+
+    def vault_url(self, name: str) -> str:
+        """URL of a vault."""
+        return f"https://{name}.vault.localhost:{self._port}"
+
+    def driver(self, name: str) -> VaultDriver:
+        """One vault, to be changed behind the back of its clients."""
+        return self.estate.driver(name)
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read() if request.can_read_body else b""
+        wire = ApiRequest(
+            method=request.method,
+            host=request.headers.get("Host", self._config.host),
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=body,
+        )
+        if wire.path.startswith(PREFIX):
+            return _respond(handle_control(wire, self.estate))
+        now = self._config.clock()
+        identity = self._identity.handle(wire, int(now.timestamp()))
+        if identity is not None:
+            reply = self._answer_identity(wire, identity, now)
+            return await _send(request, reply, reply.delay)
+        reply = self.estate.handle(wire, now)
+        return await _send(request, reply, self._config.latency + reply.delay)
+
+    def _answer_identity(self, request: ApiRequest, answer: IdentityAnswer, now: datetime) -> Reply:
+        target = Target(
+            vault="", method=request.method, path=request.path, route=answer.route, principal=answer.principal
+        )
+        fault = self.estate.faults.strike(target, authenticated=False)
+        response = answer.render()
+        ending = fault.ending if fault else Ending.WHOLE
+        if fault is not None and fault.status is not None:
+            failed = IdentityAnswer(
+                status=fault.status,
+                content={"error": fault.code or "temporarily_unavailable", "error_description": "fault"},
+                route=answer.route,
+                operation=answer.operation,
+            )
+            response = failed.render()
+        outcome = str(response.status) if ending is Ending.WHOLE else ending.value
+        self.estate.log.note(
+            Entry(
+                time=now.timestamp(),
+                vault="",
+                method=request.method,
+                route=answer.route,
+                kind="",
+                action=answer.operation,
+                name="",
+                principal=answer.principal,
+                outcome=outcome,
+            )
+        )
+        return Reply(response=response, delay=fault.delay if fault else 0.0, ending=ending)
+
+
+async def _send(request: web.BaseRequest, reply: Reply, delay: float) -> web.StreamResponse:
+    if delay > 0:
+        await asyncio.sleep(delay)
+    if reply.ending is Ending.WHOLE:
+        return _respond(reply.response)
+    transport = request.transport
+    if reply.ending is Ending.CUT:
+        await _send_half(request, reply.response)
+        if transport is not None:
+            transport.close()  # flushes first: the half arrives
+    elif transport is not None:
+        transport.abort()
+    return web.Response()
+
+
+async def _send_half(request: web.BaseRequest, response: ApiResponse) -> None:
+    stream = web.StreamResponse(status=response.status, headers=response.headers)
+    stream.content_length = len(response.body)
+    await stream.prepare(request)
+    await stream.write(response.body[: len(response.body) // 2])
+
+
+def _respond(response: ApiResponse) -> web.Response:
+    return web.Response(status=response.status, headers=response.headers, body=response.body)
