@@ -3,7 +3,7 @@
 import ast
 import functools
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,12 @@ def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(module.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
+
+
+def listing(found: Iterable[object] | Mapping[str, object]) -> str:
+    """One line for each thing found, for the report of a failure."""
+    rows = [f"{key}: {value}" for key, value in found.items()] if isinstance(found, Mapping) else found
+    return "\n".join(["", *map(str, rows)])
 
 
 def _parse(path: Path) -> Module:

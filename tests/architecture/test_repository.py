@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tests.architecture.sources import ROOT, tracked_files
+from tests.architecture.sources import ROOT, listing, tracked_files
 
 # written so that this file does not contain what it looks for
 MACHINE_PATHS = ("/" + "work/main", "/" + "work/shared", "/" + "root/", "/" + "tmp/brief", "/" + "opt/wheels")
@@ -34,7 +34,7 @@ def test_no_file_names_this_machine_or_a_package_index() -> None:
         for word in (*MACHINE_PATHS, *REGISTRY_HOSTS)
         if word in text
     ]
-    assert found == []
+    assert not found, listing(found)
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.architecture.sources import functions, modules
+from tests.architecture.sources import functions, listing, modules
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
@@ -23,7 +23,7 @@ def test_files_are_short() -> None:
         for module in modules("operator", "tools", "bench")
         if (lines := module.text.count("\n")) > MAX_FILE_LINES and module.path not in ALLOWED_LONG
     }
-    assert found == {}
+    assert not found, listing(found)
 
 
 def test_functions_are_short() -> None:
@@ -34,7 +34,7 @@ def test_functions_are_short() -> None:
         if (lines := _length(function)) > MAX_FUNCTION_LINES
         and f"{module.path}::{function.name}" not in ALLOWED_LONG
     }
-    assert found == {}
+    assert not found, listing(found)
 
 
 def test_exceptions_for_length_are_still_needed() -> None:
@@ -48,7 +48,7 @@ def test_no_module_is_called_by_a_vague_name() -> None:
         for module in modules("operator", "tools", "bench")
         if VAGUE_NAMES & set(module.name.split(".")) and module.name not in ALLOWED_VAGUE
     ]
-    assert found == []
+    assert not found, listing(found)
 
 
 def test_nothing_is_hidden_from_coverage_but_entry_points() -> None:
@@ -58,7 +58,7 @@ def test_nothing_is_hidden_from_coverage_but_entry_points() -> None:
         for number, line in enumerate(module.text.splitlines(), 1)
         if NO_COVER.search(line) and "__main__" not in line and "TYPE_CHECKING" not in line
     ]
-    assert found == []
+    assert not found, listing(found)
 
 
 def test_every_noqa_says_why() -> None:
@@ -68,7 +68,7 @@ def test_every_noqa_says_why() -> None:
         for match in NOQA.finditer(module.text)
         if len(match["rest"].strip(" -:#")) < 5
     ]
-    assert found == []
+    assert not found, listing(found)
 
 
 def _length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
