@@ -1,0 +1,1 @@
+"""Composition root: puts the rooms, the hall, the engine and the cluster together."""

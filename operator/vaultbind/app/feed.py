@@ -1,0 +1,122 @@
+"""What the cluster tells, on its way into the engine, and the sweep that finds what it did not tell."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vaultbind.api.refs import ObjectKey
+from vaultbind.app.kinds import FED
+from vaultbind.engine.cache import Change
+from vaultbind.engine.engine import Engine
+from vaultbind.engine.sweep import SweepResult, compare
+from vaultbind.kube.client import KubeClient
+from vaultbind.kube.listing import fetch_metadata_list
+
+logger = logging.getLogger(__name__)
+
+Version = tuple[str, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Feed:
+    """Puts objects into the engine; `synced` once all that existed at start has come in."""
+
+    engine: Engine
+    client: KubeClient
+    namespaces: Sequence[str]
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
+    dead: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when two sweeps in a row found the same objects behind: the watch is dead, we have to end."""
+    _expected: set[tuple[ObjectKey, str]] | None = None
+    _behind: frozenset[ObjectKey] = frozenset()
+
+    def take(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
+        """Take one event of the watch: None (first list), ADDED, MODIFIED or DELETED."""
+        metadata = obj["metadata"]
+        key = ObjectKey(str(obj["kind"]), str(metadata.get("namespace", "")), str(metadata["name"]))
+        if event_type == "DELETED":
+            self.engine.remove(key, str(metadata["uid"]))
+        elif self.engine.put(key, _slim(obj)) is Change.STALE:
+            return
+        self._note(key, str(metadata["uid"]))
+
+    def _note(self, key: ObjectKey, uid: str) -> None:
+        if self._expected is not None:
+            self._expected.discard((key, uid))
+            self._check()
+
+    def _check(self) -> None:
+        if self._expected is not None and not self._expected:
+            self._expected = None
+            self.synced.set()
+
+    async def expect(self) -> None:
+        """Ask what exists now, so that it is known when all of it has come in. Raises KubeError."""
+        listed = await self._list()
+        cached = self._cached()
+        self._expected = {
+            (key, uid) for key, (uid, _) in listed.items() if cached.get(key, ("", 0))[0] != uid
+        }
+        self._check()
+
+    async def wait_synced(self, seconds: float) -> None:
+        """Wait until all has come in; after `seconds` go on without what was deleted meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.synced.wait()
+        except TimeoutError:
+            missing = len(self._expected or ())
+            logger.warning("%d objects of the first list have not come in; starting without them", missing)
+            self._expected = None
+            self.synced.set()
+
+    async def sweep(self) -> SweepResult:
+        """Hold a metadata list against the cache once. Raises KubeError."""
+        before = self._cached()
+        listed = await self._list()
+        result = compare(listed, before, self._cached())
+        for key, uid in result.gone:
+            logger.warning("%s: its deletion was missed by the watch", key)
+            self.engine.remove(key, uid)
+        behind = frozenset(result.behind)
+        if behind & self._behind:
+            logger.error(
+                "the watch is dead: %d objects are behind, twice in a row", len(behind & self._behind)
+            )
+            self.dead.set()
+        self._behind = behind
+        return result
+
+    def _cached(self) -> dict[ObjectKey, Version]:
+        cache = self.engine.cache
+        found: dict[ObjectKey, Version] = {}
+        for kind in FED:
+            for key in cache.keys(kind):
+                obj = cache.get(key)
+                if obj is not None:
+                    found[key] = _version(obj["metadata"])
+        return found
+
+    async def _list(self) -> dict[ObjectKey, Version]:
+        listed: dict[ObjectKey, Version] = {}
+        for kind, resource in FED.items():
+            for namespace in self.namespaces if resource.namespaced and self.namespaces else ("",):
+                found = await fetch_metadata_list(self.client, resource, namespace)
+                for item in found.items:
+                    metadata = item["metadata"]
+                    key = ObjectKey(kind, str(metadata.get("namespace", "")), str(metadata["name"]))
+                    listed[key] = _version(metadata)
+        return listed
+
+
+def _version(metadata: Mapping[str, Any]) -> Version:
+    text = str(metadata.get("resourceVersion", ""))
+    return str(metadata.get("uid")), int(text) if text.isdecimal() else 0
+
+
+def _slim(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """The object without what nobody here reads."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    return {**obj, "metadata": metadata}

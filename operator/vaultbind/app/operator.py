@@ -1,0 +1,213 @@
+"""The controller without its feed: everything that `vaultbind run` holds, ready to be fed and stopped."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from vaultbind.api.names import KIND_BINDING, KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT, LABEL_MANAGED
+from vaultbind.api.refs import ObjectKey
+from vaultbind.app.feed import Feed
+from vaultbind.app.kinds import KIND_LOOK
+from vaultbind.app.rooms import BindingAndExpiry, LookMetrics
+from vaultbind.app.sink import KubeSink
+from vaultbind.bindings.apply import SecretWriter
+from vaultbind.bindings.intake import Intake
+from vaultbind.bindings.observe import BindingObserver
+from vaultbind.bindings.reconcile import BindingRoom
+from vaultbind.bindings.secrets import WatchedSecrets
+from vaultbind.engine.cache import ObjectCache
+from vaultbind.engine.clock import Clock
+from vaultbind.engine.engine import Engine
+from vaultbind.engine.queue import Priority
+from vaultbind.kube.client import KubeClient
+from vaultbind.kube.errors import KubeError
+from vaultbind.kube.resources import NAMESPACES, SECRETS
+from vaultbind.kube.watch import MetadataWatch
+from vaultbind.settings import RunSettings
+from vaultbind.telemetry.metrics import Metrics
+from vaultbind.vaults.clients import VaultClients
+from vaultbind.vaults.hub import VaultHub
+from vaultbind.vaults.room import VaultRoom
+
+logger = logging.getLogger(__name__)
+
+SYNC_SECONDS = 30.0
+"""How long the first list may take to come in through the feed."""
+
+
+class Operator:
+    """One controller. Order: `prepare`, then feed `feed.take` while `work` runs, then `stop`."""
+
+    def __init__(
+        self, *, settings: RunSettings, client: KubeClient, clock: Clock, metrics: Metrics, identity: str
+    ) -> None:
+        """Put the parts together; nothing is started."""
+        self.settings = settings
+        self.client = client
+        self.metrics = metrics
+        self.identity = identity
+        self._clock = clock
+        self._namespaces: dict[str, Mapping[str, str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.secrets = WatchedSecrets(on_change=self._on_secret)
+        self.clients = VaultClients(kube=client, observers=metrics.vaults)
+        cache = ObjectCache()
+        self.hub = VaultHub(
+            cache=cache,
+            clock=clock,
+            policy=settings.policy,
+            make_client=self.clients.make,
+            enqueue=self.engine.add,
+            namespace_labels=lambda name: self._namespaces.get(name, {}),
+            stale_after=settings.stale_after,
+        )
+        self.intake = Intake(hub=self.hub)
+        self.engine = self._build_engine(cache)
+        self.feed = Feed(engine=self.engine, client=client, namespaces=settings.namespaces)
+        self._watches = self._build_watches()
+
+    def _build_engine(self, cache: ObjectCache) -> Engine:
+        vaults = VaultRoom(hub=self.hub, observer=LookMetrics(self.metrics.vaults), draw=random.random)
+        bindings = BindingAndExpiry(bindings=self._build_bindings(), hub=self.hub, now=self._clock.now)
+        return Engine(
+            clock=self._clock,
+            cache=cache,
+            sink=KubeSink(client=self.client, now=self._clock.now, instance=self.identity),
+            rooms={
+                KIND_BINDING: bindings.reconcile,
+                KIND_KEYVAULT: vaults.reconcile,
+                KIND_CLUSTER_KEYVAULT: vaults.reconcile,
+                KIND_LOOK: vaults.look,
+            },
+            observer=self.metrics.engine,
+            lane_of=self._lane_of,
+        )
+
+    def _build_bindings(self) -> BindingRoom:
+        return BindingRoom(
+            intake=self.intake,
+            observer=BindingObserver(
+                client=self.client,
+                index=self.secrets,
+                clock=self._clock,
+                stale_after=self.settings.stale_after,
+            ),
+            writer=SecretWriter(client=self.client, index=self.secrets),
+            watcher=self.metrics.bindings,
+            stale_after=self.settings.stale_after,
+        )
+
+    def _build_watches(self) -> list[MetadataWatch]:
+        watches = [
+            MetadataWatch(
+                self.client,
+                SECRETS,
+                namespace=namespace,
+                label_selector=f"{LABEL_MANAGED}=true",
+                on_event=self.secrets.on_event,
+            )
+            for namespace in self.settings.namespaces or ("",)
+        ]
+        if not self.settings.namespaces:
+            watches.append(MetadataWatch(self.client, NAMESPACES, on_event=self._on_namespace))
+        return watches
+
+    def _lane_of(self, key: ObjectKey) -> str:
+        """Bindings of one KeyVault share a lane; a look or a KeyVault has one of its own."""
+        if key.kind != KIND_BINDING:
+            return str(key)
+        vault = self.hub.book.vault_of(key)
+        return f"readers of {vault}" if vault is not None else "readers of no vault"
+
+    # -- what the watches tell ------------------------------------------------------------------
+
+    def _on_secret(self, namespace: str, name: str) -> None:
+        for key in self.intake.with_target(namespace, name):
+            self.engine.add(key, Priority.URGENT)
+
+    def _on_namespace(self, event: str, obj: dict[str, Any]) -> None:
+        name, labels = obj["metadata"]["name"], obj["metadata"].get("labels") or {}
+        if event == "DELETED":
+            self._namespaces.pop(name, None)
+        elif self._namespaces.get(name) != labels:
+            known = name in self._namespaces
+            self._namespaces[name] = labels
+            if known:
+                self._requeue_namespace(name)
+
+    def _requeue_namespace(self, namespace: str) -> None:
+        """Labels of a namespace decide what it may read."""
+        for key in self.engine.cache.keys(KIND_BINDING):
+            if key.namespace == namespace:
+                self.engine.add(key, Priority.ROUTINE)
+
+    def judge_expiry(self, vault: ObjectKey) -> bool:
+        """Let a KeyVault and its bindings be judged by the time of day; False where it is gone."""
+        if self.engine.cache.get(vault) is None:
+            return False
+        self.engine.add(vault, Priority.ROUTINE)
+        for reader in self.hub.book.readers_of(vault):
+            obj = self.engine.cache.get(reader)
+            if obj is not None and (obj.get("status") or {}).get("expires"):
+                self.engine.add(reader, Priority.ROUTINE)
+        return True
+
+    # -- life -------------------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Start the watches and wait for their first lists; a standby stops here, warm."""
+        for watch in self._watches:
+            self._start(watch.run(), "watch")
+        for watch in self._watches:
+            await watch.synced.wait()
+
+    async def work(self) -> None:
+        """Wait for the feed's first list, then run the engine and the sweep."""
+        await self._expect()
+        await self.feed.wait_synced(SYNC_SECONDS)
+        for key in self.engine.cache.keys(KIND_BINDING):
+            obj = self.engine.cache.get(key)
+            if obj is not None:
+                self.intake.prepare(key, obj)
+        logger.info("in sync with the cluster: %d objects", len(self.engine.cache))
+        self._start(self._sweep(), "sweep")
+        await self.engine.run()
+
+    async def _expect(self) -> None:
+        while True:
+            try:
+                await self.feed.expect()
+            except KubeError as error:
+                logger.warning(
+                    "cannot list our kinds (%s); are the CRDs installed? will retry", error.message
+                )
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.sweep_interval.total_seconds())
+            with suppress(KubeError):
+                result = await self.feed.sweep()
+                if result.behind:
+                    await asyncio.sleep(30.0)
+                    await self.feed.sweep()
+
+    def _start(self, coroutine: Any, name: str) -> None:
+        task = asyncio.create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self, seconds: float) -> None:
+        """Finish what runs, within `seconds`, and close everything but the cluster's client."""
+        if not await self.engine.drain(seconds):
+            logger.warning("some work did not end in time and was cancelled")
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.hub.aclose()
+        await self.clients.aclose()

@@ -1,0 +1,53 @@
+"""Rooms as the engine sees them: several may report on one object."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from vaultbind.api.refs import ObjectKey
+from vaultbind.bindings.reconcile import BindingRoom
+from vaultbind.engine.cache import RawObject
+from vaultbind.engine.queue import Priority
+from vaultbind.engine.report import Report, merge_reports
+from vaultbind.expiry.judge import judge_expiry, parse_time
+from vaultbind.telemetry.recorders import VaultMetrics
+from vaultbind.vaults.hub import VaultHub
+
+
+@dataclass(slots=True, kw_only=True)
+class BindingAndExpiry:
+    """A binding's Secret, and the expiry of what is in it."""
+
+    bindings: BindingRoom
+    hub: VaultHub
+    now: Callable[[], datetime]
+
+    async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
+        """Report of the bindings room with the condition Expiring added."""
+        report = await self.bindings.reconcile(key, obj, priority)
+        if report is None or obj is None or not report.conditions:
+            return report
+        status = obj.get("status") or {}
+        if not (report.fields.get("revision") or status.get("revision")):
+            return report
+        expires = parse_time(report.fields.get("expires", status.get("expires")))
+        condition = judge_expiry(expires, self.now(), self._thresholds(key))
+        return merge_reports(report, Report(conditions=(condition,)))
+
+    def _thresholds(self, key: ObjectKey) -> tuple[timedelta, ...]:
+        vault = self.hub.book.vault_of(key)
+        resolution = self.hub.resolve(vault) if vault is not None else None
+        if resolution is None or resolution.spec is None:
+            return ()
+        return resolution.spec.warn_before
+
+
+class LookMetrics:
+    """Hands looks to the vault's own recorder."""
+
+    def __init__(self, metrics: VaultMetrics) -> None:
+        self._metrics = metrics
+
+    def looked(self, vault: str, detection: str, outcome: str) -> None:
+        """Count one look."""
+        self._metrics.of(vault).looked(detection, outcome)

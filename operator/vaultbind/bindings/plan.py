@@ -1,0 +1,172 @@
+"""Pure: facts in, one decision out."""
+
+from vaultbind.api.conditions import Reason
+from vaultbind.bindings.drift import stale_metadata_keys
+from vaultbind.bindings.facts import Content, Create, Decision, Existing, Facts, Keep, Patch, Recreate, Refuse
+from vaultbind.bindings.manifest import (
+    is_merge,
+    manager_of,
+    mark_annotation,
+    render_data_patch,
+    render_metadata,
+    render_metadata_patch,
+    render_secret,
+)
+from vaultbind.bindings.mark import Mark, digest_keys, parse_mark
+from vaultbind.bindings.ownership import Owner
+from vaultbind.kube.managed_fields import data_keys_owned_by, owners
+
+
+def decide(facts: Facts) -> Decision:
+    """Decide what to do with the Secret."""
+    if facts.trouble is not None:
+        return Keep()
+    if (
+        facts.existing is not None
+        and facts.existing.ownership.owner is Owner.FOREIGN
+        and not is_merge(facts.spec)
+    ):
+        return _refuse_foreign(facts, facts.existing)
+    if facts.in_sync:
+        return _patch_metadata(facts, facts.existing) if facts.drift.metadata and facts.existing else Keep()
+    if facts.content is None:
+        return Keep()
+    if facts.existing is None:
+        return _create(facts, facts.content)
+    return _change(facts, facts.content, facts.existing)
+
+
+def _refuse_foreign(facts: Facts, existing: Existing) -> Refuse:
+    name = facts.spec.target.name
+    return Refuse(
+        reason=Reason.SECRET_NOT_OWNED,
+        message=f"Secret {name} exists and belongs to {existing.ownership.other}; "
+        f"choose another spec.target.name, 
+        f"delete it, use creationPolicy Merge, or hand it over with annotation "
+        f"vaultbind.dev/adopt: {facts.key.name}",
+    )
+
+
+def _create(facts: Facts, content: Content) -> Create | Refuse:
+    if is_merge(facts.spec):
+        return Refuse(
+            reason=Reason.TARGET_NOT_FOUND,
+            message=f"creationPolicy Merge: Secret {facts.spec.target.name} does not exist; "
+            "create it or use creationPolicy Owner",
+        )
+    before = int(facts.status.get("revision") or 0)
+    existed = before > 0 and facts.status.get("secretName") == facts.spec.target.name
+    revision = before if existed else before + 1
+    return Create(
+        body=render_secret(facts.key, facts.spec, _metadata(facts, content, revision), content.data),
+        revision=revision,
+        note=Reason.REPAIRED if existed else None,
+        detail="it had been deleted" if existed else "",
+    )
+
+
+def _change(facts: Facts, content: Content, existing: Existing) -> Decision:
+    conflict = _decide_conflict(facts, content, existing)
+    if conflict is not None:
+        return conflict
+    before = _mark(facts, existing)
+    have = existing.data or {}
+    owned = data_keys_owned_by(existing.metadata, manager_of(facts.spec, facts.uid))
+    extra = frozenset(have) - frozenset(content.data)
+    pruned = extra & owned if is_merge(facts.spec) else extra
+    changes = render_data_patch(have, content.data, pruned)
+    repaired = before is not None and before.digest.rsplit(".", 1)[-1] == content.digest.rsplit(".", 1)[-1]
+    revision = _next_revision(facts, before, changed=bool(changes) and not repaired)
+    if _must_recreate(facts, existing, changed=bool(changes)):
+        return _recreate(facts, content, existing, revision)
+    wanted = _metadata(facts, content, revision)
+    stale = stale_metadata_keys(existing.metadata, wanted, manager_of(facts.spec, facts.uid))
+    body = {"metadata": render_metadata_patch(existing.metadata, wanted, stale)}
+    if changes:
+        body["data"] = changes
+    if not changes and set(body["metadata"]) == {"uid", "resourceVersion"}:
+        return Keep()
+    return Patch(
+        body=body,
+        revision=revision,
+        note=_note(changed=bool(changes), repaired=repaired),
+        detail=_detail(facts, changes),
+    )
+
+
+def _note(*, changed: bool, repaired: bool) -> Reason | None:
+    if not changed:
+        return None
+    return Reason.REPAIRED if repaired else Reason.UPDATED
+
+
+def _detail(facts: Facts, changes: dict[str, str | None]) -> str:
+    by = f", changed by {', '.join(facts.drift.managers)}" if facts.drift.managers else ""
+    return f"keys {', '.join(sorted(changes))}{by}"
+
+
+def _decide_conflict(facts: Facts, content: Content, existing: Existing) -> Refuse | None:
+    """A merging binding takes no key that another manager owns."""
+    if not is_merge(facts.spec):
+        return None
+    manager = manager_of(facts.spec, facts.uid)
+    taken = {
+        key: names - {manager}
+        for key, names in owners(existing.metadata).items()
+        if key in content.data and manager not in names
+    }
+    for key in sorted(taken):
+        return Refuse(
+            reason=Reason.CONFLICT,
+            message=f"key {key} of Secret {facts.spec.target.name} belongs to field manager "
+            f"{', '.join(sorted(taken[key]))}; choose another key or remove it there",
+        )
+    return None
+
+
+def _must_recreate(facts: Facts, existing: Existing, *, changed: bool) -> bool:
+    if is_merge(facts.spec):
+        return False
+    return existing.type not in (None, facts.spec.target.type) or (existing.immutable and changed)
+
+
+def _recreate(facts: Facts, content: Content, existing: Existing, revision: int) -> Recreate:
+    why = "immutable" if existing.type == facts.spec.target.type else f"type was {existing.type}"
+    return Recreate(
+        body=render_secret(facts.key, facts.spec, _metadata(facts, content, revision), content.data),
+        uid=existing.metadata["uid"],
+        resource_version=existing.metadata["resourceVersion"],
+        revision=revision,
+        note=Reason.RECREATED,
+        detail=why,
+    )
+
+
+def _patch_metadata(facts: Facts, existing: Existing) -> Decision:
+    """The content is right, only labels, annotations or the owner are not: no value is needed."""
+    mark = _mark(facts, existing)
+    if mark is None:
+        return Keep()
+    wanted = render_metadata(facts.key, facts.uid, facts.spec, mark.render())
+    stale = stale_metadata_keys(existing.metadata, wanted, manager_of(facts.spec, facts.uid))
+    return Patch(
+        body={"metadata": render_metadata_patch(existing.metadata, wanted, stale)},
+        revision=mark.revision,
+        note=Reason.REPAIRED,
+        detail="labels, annotations or owner",
+    )
+
+
+def _metadata(facts: Facts, content: Content, revision: int) -> dict[str, object]:
+    mark = Mark(digest=content.digest, keys=digest_keys(content.data), revision=revision)
+    return render_metadata(facts.key, facts.uid, facts.spec, mark.render())
+
+
+def _mark(facts: Facts, existing: Existing) -> Mark | None:
+    annotations = existing.metadata.get("annotations") or {}
+    return parse_mark(annotations.get(mark_annotation(facts.spec, facts.uid)))
+
+
+def _next_revision(facts: Facts, before: Mark | None, *, changed: bool) -> int:
+    last = before.revision if before is not None else int(facts.status.get("revision") or 0)
+    return last + 1 if changed or last == 0 else last

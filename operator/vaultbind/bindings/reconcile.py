@@ -1,0 +1,106 @@
+"""One pass over a binding: observe, plan, apply, report."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from vaultbind.api.conditions import Reason
+from vaultbind.api.refs import ObjectKey
+from vaultbind.bindings.apply import Applied, SecretWriter
+from vaultbind.bindings.facts import Decision, Facts, Keep
+from vaultbind.bindings.intake import Intake, Prepared
+from vaultbind.bindings.manifest import manager_of
+from vaultbind.bindings.observe import BindingObserver
+from vaultbind.bindings.pace import RepairPace
+from vaultbind.bindings.plan import decide
+from vaultbind.bindings.report import report, report_denial, report_suspended
+from vaultbind.engine.cache import RawObject
+from vaultbind.engine.queue import Priority
+from vaultbind.engine.report import Report
+from vaultbind.kube.errors import KubeError
+
+
+class SyncObserver(Protocol):
+    """Told of each write; must not block."""
+
+    def secret_written(self, verb: str, outcome: str) -> None:
+        """Verb is create, patch, recreate or refuse; outcome is ok or error."""
+
+    def drift_repaired(self) -> None:
+        """Somebody else's change was undone."""
+
+
+@dataclass(slots=True, kw_only=True)
+class BindingRoom:
+    """Works on VaultBinding objects."""
+
+    intake: Intake
+    observer: BindingObserver
+    writer: SecretWriter
+    watcher: SyncObserver
+    stale_after: timedelta
+    pace: RepairPace = field(default_factory=RepairPace)
+
+    async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
+        """Look at one binding. Raises StaleStateError where the cluster has moved on meanwhile."""
+        if obj is None or obj["metadata"].get("deletionTimestamp"):
+            self._drop(key)
+            return None
+        prepared = self.intake.prepare(key, obj)
+        status = obj.get("status") or {}
+        spec = prepared.parsed.spec
+        if spec is not None and spec.suspend:
+            return report_suspended(status)
+        if prepared.denial is not None:
+            return report_denial(
+                prepared.denial,
+                status,
+                has_secret=self._has_secret(key, prepared),
+                now=self.observer.clock.now(),
+                stale_after=self.stale_after,
+            )
+        return await self._sync(key, obj, prepared, priority)
+
+    async def _sync(self, key: ObjectKey, obj: RawObject, prepared: Prepared, priority: Priority) -> Report:
+        try:
+            facts = await self.observer.observe(key, obj, prepared, priority)
+            decision, applied = await self._act(facts)
+            if applied is not None and applied.found is not None:
+                facts = await self.observer.observe(key, obj, prepared, priority, applied.found)
+                decision, applied = await self._act(facts)
+        except KubeError as error:
+            facts = await self.observer.begin(key, obj, prepared)
+            decision, applied = Keep(), Applied(error=error)
+        if applied is None:
+            return Report(next_in=self._repair_wait(key, decision))
+        return report(facts, decision, applied, self.stale_after)
+
+    async def _act(self, facts: Facts) -> tuple[Decision, Applied | None]:
+        """Decide and write; None instead of a result where a repair has to wait."""
+        decision = decide(facts)
+        if isinstance(decision, Keep):
+            self.observer.note_verified(facts)
+            return decision, Applied()
+        if self._repair_wait(facts.key, decision):
+            return decision, None
+        manager = manager_of(facts.spec, facts.uid)
+        applied = await self.writer.apply(facts.key, facts.spec.target.name, decision, manager)
+        self.watcher.secret_written(type(decision).__name__.lower(), "error" if applied.error else "ok")
+        if applied.written and decision.note is Reason.REPAIRED:
+            self.watcher.drift_repaired()
+            self.pace.note(facts.key, self.observer.clock.monotonic())
+        return decision, applied
+
+    def _repair_wait(self, key: ObjectKey, decision: Decision) -> float:
+        if decision.note is not Reason.REPAIRED:
+            return 0.0
+        return self.pace.wait(key, self.observer.clock.monotonic())
+
+    def _has_secret(self, key: ObjectKey, prepared: Prepared) -> bool:
+        spec = prepared.parsed.spec
+        return spec is not None and self.observer.index.get(key.namespace, spec.target.name) is not None
+
+    def _drop(self, key: ObjectKey) -> None:
+        self.intake.drop(key)
+        self.pace.drop(key)
+        self.observer.verified.pop(key, None)

@@ -1,0 +1,177 @@
+"""Pure: what was found and done, as conditions, status fields and Events. The table of states is here."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
+from vaultbind.bindings.apply import Applied
+from vaultbind.bindings.facts import Create, Decision, Facts, Keep, Patch, Recreate, Refuse
+from vaultbind.engine.report import Note, NoteType, Report
+from vaultbind.vaults.causes import Trouble
+from vaultbind.vaults.policy import Denial
+
+MAX_OBJECTS = 64
+"""Entries of status.objects; `objectCount` counts all."""
+
+
+def report_denial(
+    denial: Denial, status: Mapping[str, Any], *, has_secret: bool, now: datetime, stale_after: timedelta
+) -> Report:
+    """A binding that may not ask the vault; its KeyVault's or its own next change brings it back."""
+    if denial.reason.stalled:
+        return Report(conditions=_bad(denial.reason, denial.message, stalled=True))
+    trouble = Trouble(reason=denial.reason, message=denial.message)
+    ready = _ready_in_trouble(trouble, status, has_secret=has_secret, now=now, stale_after=stale_after)
+    return Report(conditions=(ready, _synced(trouble)))
+
+
+def report_suspended(status: Mapping[str, Any]) -> Report:
+    """Ready stays what it was; Synced is unknown."""
+    synced = Condition(
+        type=ConditionType.SYNCED,
+        status=Status.UNKNOWN,
+        reason=Reason.SUSPENDED,
+        message="spec.suspend is true",
+    )
+    old = _old(status, ConditionType.READY)
+    ready = Condition(
+        type=ConditionType.READY,
+        status=Status(old["status"]) if old else Status.UNKNOWN,
+        reason=_reason_named(str(old["reason"])) if old else Reason.SUSPENDED,
+        message=str(old.get("message", "")) if old else "spec.suspend is true",
+    )
+    return Report(conditions=(ready, synced))
+
+
+def report(facts: Facts, decision: Decision, applied: Applied, stale_after: timedelta) -> Report:
+    """Report one pass over a binding."""
+    if facts.trouble is not None:
+        return _report_trouble(facts, facts.trouble, stale_after)
+    if applied.error is not None:
+        trouble = Trouble(
+            reason=Reason.CLUSTER_ERROR,
+            message=applied.error.message,
+            retry_after=applied.error.retry_after,
+        )
+        return _report_trouble(facts, trouble, stale_after)
+    if isinstance(decision, Refuse):
+        stalled = decision.reason.stalled
+        conditions = _bad(decision.reason, decision.message, stalled=stalled)
+        return Report(conditions=conditions, fields=_handled(facts), retry=True)
+    if facts.stale:
+        trouble = Trouble(
+            reason=Reason.UNREACHABLE, message="the vault has been failing; its KeyVault says why"
+        )
+        return _report_trouble(facts, trouble, stale_after)
+    return Report(
+        conditions=_good(facts), fields=_fields(facts, decision, applied), notes=_notes(facts, decision)
+    )
+
+
+def _report_trouble(facts: Facts, trouble: Trouble, stale_after: timedelta) -> Report:
+    ready = _ready_in_trouble(
+        trouble,
+        facts.status,
+        has_secret=facts.existing is not None and int(facts.status.get("revision") or 0) > 0,
+        now=facts.now,
+        stale_after=timedelta(0) if facts.stale else stale_after,
+    )
+    return Report(
+        conditions=(ready, _synced(trouble)),
+        fields=_handled(facts),
+        retry=True,
+        retry_after=trouble.retry_after,
+    )
+
+
+def _ready_in_trouble(
+    trouble: Trouble, status: Mapping[str, Any], *, has_secret: bool, now: datetime, stale_after: timedelta
+) -> Condition:
+    """A good Secret stays Ready until the trouble has lasted for `stale_after`."""
+    if has_secret and _age(status, now) <= stale_after and stale_after:
+        message = f"the last good Secret is kept; {trouble.reason.word}"
+        return Condition(
+            type=ConditionType.READY, status=Status.TRUE, reason=Reason.SECRET_KEPT, message=message
+        )
+    return Condition(
+        type=ConditionType.READY, status=Status.FALSE, reason=trouble.reason, message=trouble.message
+    )
+
+
+def _age(status: Mapping[str, Any], now: datetime) -> timedelta:
+    """For how long Synced has been False."""
+    old = _old(status, ConditionType.SYNCED)
+    if old is None or old.get("status") != Status.FALSE.value:
+        return timedelta(0)
+    since = datetime.strptime(str(old["lastTransitionTime"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return now - since
+
+
+def _old(status: Mapping[str, Any], kind: ConditionType) -> Mapping[str, Any] | None:
+    return next((item for item in status.get("conditions") or () if item.get("type") == kind.value), None)
+
+
+def _reason_named(word: str) -> Reason:
+    return next((reason for reason in Reason if reason.word == word), Reason.SUSPENDED)
+
+
+def _synced(trouble: Trouble) -> Condition:
+    return Condition(
+        type=ConditionType.SYNCED, status=Status.FALSE, reason=trouble.reason, message=trouble.message
+    )
+
+
+def _bad(reason: Reason, message: str, *, stalled: bool) -> tuple[Condition, ...]:
+    types = [ConditionType.READY, ConditionType.SYNCED]
+    conditions = [Condition(type=kind, status=Status.FALSE, reason=reason, message=message) for kind in types]
+    if stalled:
+        conditions.append(
+            Condition(type=ConditionType.STALLED, status=Status.TRUE, reason=reason, message=message)
+        )
+    return tuple(conditions)
+
+
+def _good(facts: Facts) -> tuple[Condition, ...]:
+    message = f"Secret {facts.spec.target.name} holds what the vault holds"
+    return tuple(
+        Condition(type=kind, status=Status.TRUE, reason=Reason.SYNCED, message=message)
+        for kind in (ConditionType.READY, ConditionType.SYNCED)
+    )
+
+
+def _handled(facts: Facts) -> dict[str, Any]:
+    return {"lastHandledRequest": facts.request or None}
+
+
+def _fields(facts: Facts, decision: Decision, applied: Applied) -> dict[str, Any]:
+    fields = _handled(facts)
+    if facts.content is None:
+        return fields
+    objects = facts.content.objects
+    revision = (
+        decision.revision if isinstance(decision, Create | Patch | Recreate) else facts.status.get("revision")
+    )
+    fields |= {
+        "secretName": facts.spec.target.name,
+        "revision": revision or 1,
+        "expires": min((item["expires"] for item in objects if "expires" in item), default=None),
+        "objects": [dict(item) for item in objects[:MAX_OBJECTS]],
+        "objectCount": len(objects),
+    }
+    if applied.written and revision != facts.status.get("revision"):
+        fields["lastChanged"] = facts.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return fields
+
+
+def _notes(facts: Facts, decision: Decision) -> tuple[Note, ...]:
+    if isinstance(decision, Keep) or decision.note is None:
+        return ()
+    name = facts.spec.target.name
+    words = {
+        Reason.UPDATED: f"Secret {name} updated: {decision.detail}",
+        Reason.REPAIRED: f"Secret {name} repaired: {decision.detail}",
+        Reason.RECREATED: f"Secret {name} recreated: {decision.detail}",
+    }
+    message = words.get(decision.note, decision.detail)
+    return (Note(type=NoteType.NORMAL, reason=decision.note, message=message),)

@@ -1,0 +1,157 @@
+"""`vaultbind run`: the controller."""
+
+import asyncio
+import os
+import socket
+import sys
+import uuid
+from typing import Any
+
+import click
+
+from vaultbind.app.operator import Operator
+from vaultbind.engine.clock import SystemClock
+from vaultbind.handlers.controller import ControllerError, start_controller
+from vaultbind.kube.connection import connect
+from vaultbind.kube.errors import KubeConfigError
+from vaultbind.kube.leases import LeaseElector
+from vaultbind.settings import RunSettings, SettingsError, parse_settings
+from vaultbind.telemetry.health import HealthChecks, LoopLag, Verdict
+from vaultbind.telemetry.logs import LogFormat, configure
+from vaultbind.telemetry.metrics import Metrics
+from vaultbind.telemetry.server import TelemetryServer
+
+LAG_LIMIT = 10.0
+"""Seconds by which the event loop may be late before the process counts as unwell."""
+
+
+@click.command()
+@click.option(
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    envvar="VAULTBIND_NAMESPACE",
+    help="Work in this namespace only; may be repeated. Default: the whole cluster.",
+)
+@click.option(
+    "--metrics-address",
+    default=":8080",
+    show_default=True,
+    envvar="VAULTBIND_METRICS_ADDRESS",
+    help="HOST:PORT of /metrics, /healthz and /readyz.",
+)
+@click.option(
+    "--leader-election/--no-leader-election",
+    default=True,
+    show_default=True,
+    envvar="VAULTBIND_LEADER_ELECTION",
+    help="Work only while holding a Lease, so that two replicas can run.",
+)
+@click.option(
+    "--lease-namespace", default="", envvar="VAULTBIND_LEASE_NAMESPACE", help="Default: our own namespace."
+)
+@click.option("--lease-name", default="vaultbind", show_default=True, envvar="VAULTBIND_LEASE_NAME")
+@click.option(
+    "--allowed-vault-suffixes",
+    default="",
+    envvar="VAULTBIND_ALLOWED_VAULT_SUFFIXES",
+    help="Comma-separated suffixes of vault hosts, with port if not 443. Default: Azure's clouds.",
+)
+@click.option(
+    "--allowed-authority-hosts",
+    default="",
+    envvar="VAULTBIND_ALLOWED_AUTHORITY_HOSTS",
+    help="Comma-separated hosts that spec.authorityHost may name. Default: Azure's clouds.",
+)
+@click.option(
+    "--ambient-credentials-for-namespaced",
+    is_flag=True,
+    envvar="VAULTBIND_AMBIENT_CREDENTIALS_FOR_NAMESPACED",
+    help="Let namespaced KeyVaults use the operator's own identity: every tenant may then read what it can.",
+)
+@click.option(
+    "--stale-after",
+    default="1h",
+    show_default=True,
+    envvar="VAULTBIND_STALE_AFTER",
+    help="How long a Secret counts as Ready while its vault fails.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice([item.value for item in LogFormat]),
+    default="text",
+    show_default=True,
+    envvar="VAULTBIND_LOG_FORMAT",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="info",
+    show_default=True,
+    envvar="VAULTBIND_LOG_LEVEL",
+)
+def run(*, log_format: str, log_level: str, **flags: Any) -> None:
+    """Run the operator against the cluster of KUBECONFIG, or the one it runs in.
+
+    The identity for vaults comes from the KeyVault objects and from Azure's own variables (AZURE_*,
+    IDENTITY_ENDPOINT). Stops cleanly on SIGTERM.
+    """
+    configure(log_format, log_level)
+    try:
+        settings = parse_settings(**flags)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        asyncio.run(_run(settings))
+    except (KubeConfigError, ControllerError, OSError) as error:
+        click.echo(f"vaultbind run: {error}", err=True)
+        sys.exit(1)
+
+
+async def _run(settings: RunSettings) -> None:
+    metrics = Metrics()
+    client = await connect(observer=metrics.kube)
+    identity = f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+    operator = Operator(
+        settings=settings, client=client, clock=SystemClock(), metrics=metrics, identity=identity
+    )
+    elector = _elector(settings, operator) if settings.leader_election else None
+    lag = LoopLag()
+    sampling = asyncio.create_task(lag.run())
+    server = TelemetryServer(
+        settings.metrics, metrics, live=_live(operator, lag), ready=_ready(operator, elector)
+    )
+    metrics.show_loop_lag(lag.seconds)
+    metrics.show_leader(lambda: elector is None or elector.is_leader)
+    try:
+        async with server:
+            await start_controller(operator, asyncio.Event(), elector)
+    finally:
+        sampling.cancel()
+        await client.aclose()
+
+
+def _elector(settings: RunSettings, operator: Operator) -> LeaseElector:
+    namespace = settings.lease_namespace or operator.client.connection.default_namespace
+    return LeaseElector(operator.client, namespace, settings.lease_name, operator.identity)
+
+
+def _live(operator: Operator, lag: LoopLag) -> HealthChecks:
+    checks = HealthChecks()
+    checks.add("loop", lag.check(LAG_LIMIT))
+    checks.add("sweep", lambda: Verdict(ok=not operator.feed.dead.is_set(), detail="watches are alive"))
+    return checks
+
+
+def _ready(operator: Operator, elector: LeaseElector | None) -> HealthChecks:
+    """A standby is ready as it is: it holds its caches and waits for the Lease."""
+
+    def synced() -> Verdict:
+        standby = elector is not None and not elector.is_leader
+        return Verdict(
+            ok=standby or operator.feed.synced.is_set(), detail="standby" if standby else "first list"
+        )
+
+    checks = HealthChecks()
+    checks.add("synced", synced)
+    return checks

@@ -1,0 +1,1 @@
+"""Room of expiry: judges what the last looks showed; no I/O of its own."""

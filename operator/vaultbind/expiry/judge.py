@@ -1,0 +1,35 @@
+"""Pure: the condition Expiring of a binding."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
+from vaultbind.api.durations import render_duration
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """Read a time as the status has it; None for none."""
+    if not text:
+        return None
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def judge_expiry(expires: datetime | None, now: datetime, warn_before: Sequence[timedelta]) -> Condition:
+    """Judge the earliest expiry of a binding's objects against the thresholds.
+
+    The message moves only when a threshold is crossed.
+    """
+    if expires is None:
+        return _condition(Status.FALSE, Reason.VALID, "no bound object has an expiry date")
+    stamp = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if expires <= now:
+        return _condition(Status.TRUE, Reason.EXPIRED, f"an object expired at {stamp}; renew it in the vault")
+    crossed = [limit for limit in warn_before if now >= expires - limit]
+    if not crossed:
+        return _condition(Status.FALSE, Reason.VALID, f"the earliest expiry is {stamp}")
+    limit = render_duration(min(crossed))
+    return _condition(Status.TRUE, Reason.EXPIRES_SOON, f"an object expires at {stamp}, within {limit}")
+
+
+def _condition(status: Status, reason: Reason, message: str) -> Condition:
+    return Condition(type=ConditionType.EXPIRING, status=status, reason=reason, message=message)

@@ -1,0 +1,132 @@
+"""Runs the controller inside Kopf, from start to a clean stop."""
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Iterable
+
+import kopf
+
+from vaultbind.api.names import GROUP
+from vaultbind.app.operator import Operator
+from vaultbind.handlers.registry import build_registry
+from vaultbind.handlers.storages import EndlessBackoff, NullDiffBase, NullProgress
+from vaultbind.kube.leases import LeaseElector
+
+logger = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 5.0
+KOPF_STOP_SECONDS = 3.0
+"""Together below ten seconds, with room for the Lease."""
+
+
+class ControllerError(RuntimeError):
+    """The controller ended although nobody asked it to: a dead watch, a lost Lease or a failure in Kopf."""
+
+
+def render_settings() -> kopf.OperatorSettings:
+    """Kopf's settings: no scanning, quick workers, endless patience, nothing kept on objects."""
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 290
+    settings.watching.client_timeout = 320
+    settings.watching.connect_timeout = 15
+    settings.queueing.idle_timeout = 1.0
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 10
+    settings.networking.error_backoffs = EndlessBackoff()
+    settings.persistence.finalizer = f"{GROUP}/none"
+    settings.persistence.diffbase_storage = NullDiffBase()
+    settings.persistence.progress_storage = NullProgress()
+    settings.posting.enabled = False
+    return settings
+
+
+async def start_controller(operator: Operator, stop: asyncio.Event, elector: LeaseElector | None) -> None:
+    """Run until `stop` is set, then drain. Raises ControllerError where it ended by itself."""
+    gc.set_threshold(50_000, 50, 100)
+    _catch_signals(stop)
+    await operator.prepare()
+    if elector is not None and not await _is_elected(elector, stop):
+        return
+    work = asyncio.create_task(operator.work(), name="engine")
+    ready, kopf_stop = asyncio.Event(), asyncio.Event()
+    feed = asyncio.create_task(_run_kopf(operator, ready, kopf_stop), name="kopf")
+    causes = {
+        "stop": asyncio.create_task(stop.wait()),
+        "the watch is dead": asyncio.create_task(operator.feed.dead.wait()),
+        "the feed ended": feed,
+        "the engine ended": work,
+    }
+    if elector is not None:
+        causes["the Lease was lost"] = asyncio.create_task(elector.lost.wait())
+    rearm = asyncio.create_task(_rearm(ready, stop))
+    await asyncio.wait(causes.values(), return_when=asyncio.FIRST_COMPLETED)
+    failed = [cause for cause, task in causes.items() if task.done() and cause != "stop"]
+    await _shut_down(operator, elector, feed, kopf_stop)
+    await _cancel([*causes.values(), rearm])
+    if failed and not stop.is_set():
+        raise ControllerError("; ".join(failed))
+
+
+async def _run_kopf(operator: Operator, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    namespaces = operator.settings.namespaces
+    await kopf.operator(
+        registry=build_registry(operator),
+        settings=render_settings(),
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        standalone=True,
+        ready_flag=ready,
+        stop_flag=stop,
+    )
+
+
+async def _is_elected(elector: LeaseElector, stop: asyncio.Event) -> bool:
+    """Wait for the Lease; False where the process has to stop before."""
+    logger.info("waiting for the Lease")
+    election = asyncio.create_task(elector.wait_until_leader())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((election, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if election.done():
+        await _cancel([stopping])
+        election.result()
+        logger.info("this process leads")
+        return True
+    await _cancel([election])
+    return False
+
+
+async def _shut_down(
+    operator: Operator, elector: LeaseElector | None, feed: asyncio.Task[None], kopf_stop: asyncio.Event
+) -> None:
+    """Stop taking work, drain, release the Lease, then stop Kopf."""
+    logger.info("stopping")
+    await operator.stop(DRAIN_SECONDS)
+    if elector is not None:
+        await elector.release()
+    kopf_stop.set()
+    await asyncio.wait((feed,), timeout=KOPF_STOP_SECONDS)
+
+
+def _catch_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except (RuntimeError, NotImplementedError, ValueError):
+            return  # not the main thread: whoever runs us there sets `stop`
+
+
+async def _rearm(ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Kopf replaces signal handlers when it starts; take them back."""
+    await ready.wait()
+    _catch_signals(stop)
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[object]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

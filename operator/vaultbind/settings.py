@@ -1,0 +1,83 @@
+"""Flags and variables -> frozen settings of `vaultbind run`; all mistakes are reported at once."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vaultbind.api.durations import parse_duration
+from vaultbind.telemetry.server import Address, parse_address
+from vaultbind.vaults.policy import AZURE_AUTHORITY_HOSTS, AZURE_VAULT_SUFFIXES, VaultPolicy
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; `problems` has a line each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Join the lines for people."""
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """What `vaultbind run` needs to know."""
+
+    namespaces: tuple[str, ...] = ()
+    """Namespaces to work in; none: the whole cluster."""
+    metrics: Address = Address(host="0.0.0.0", port=8080)  # noqa: S104 - a pod's probes and scrapes come from outside
+    leader_election: bool = True
+    lease_namespace: str = ""
+    """Empty: the namespace of the connection."""
+    lease_name: str = "vaultbind"
+    policy: VaultPolicy = VaultPolicy()
+    stale_after: timedelta = timedelta(hours=1)
+    sweep_interval: timedelta = timedelta(minutes=10)
+    expiry_interval: timedelta = timedelta(minutes=1)
+
+
+def parse_settings(
+    *,
+    namespaces: Sequence[str] = (),
+    metrics_address: str = ":8080",
+    leader_election: bool = True,
+    lease_namespace: str = "",
+    lease_name: str = "vaultbind",
+    allowed_vault_suffixes: str = "",
+    allowed_authority_hosts: str = "",
+    ambient_credentials_for_namespaced: bool = False,
+    stale_after: str = "1h",
+) -> RunSettings:
+    """Check everything. Raises SettingsError with one line per mistake."""
+    problems: list[str] = []
+    bad = [name for name in namespaces if not _NAMESPACE.fullmatch(name)]
+    problems += [f"--namespace {name!r}: not a namespace's name" for name in bad]
+    try:
+        metrics = parse_address(metrics_address)
+    except ValueError as error:
+        problems.append(f"--metrics-address: {error}")
+    try:
+        stale = parse_duration(stale_after)
+    except ValueError as error:
+        problems.append(f"--stale-after: {error}")
+    if problems:
+        raise SettingsError(problems)
+    return RunSettings(
+        namespaces=tuple(namespaces),
+        metrics=metrics,
+        leader_election=leader_election,
+        lease_namespace=lease_namespace,
+        lease_name=lease_name,
+        policy=VaultPolicy(
+            vault_suffixes=_split(allowed_vault_suffixes) or AZURE_VAULT_SUFFIXES,
+            authority_hosts=_split(allowed_authority_hosts) or AZURE_AUTHORITY_HOSTS,
+            ambient_for_namespaced=ambient_credentials_for_namespaced,
+        ),
+        stale_after=stale,
+    )
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().lower() for part in text.split(",") if part.strip())

@@ -1,0 +1,57 @@
+"""Pure: which namespaces may read which objects through a ClusterKeyVault."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from vaultbind.api.keyvault import AccessRule, NamespaceRule
+from vaultbind.api.refs import VaultObjectKind
+
+
+def is_access_granted(
+    rules: Sequence[AccessRule],
+    *,
+    namespace: str,
+    labels: Mapping[str, str],
+    kind: VaultObjectKind,
+    name: str,
+) -> bool:
+    """Whether any rule lets that namespace read that object (names ignore case, as in Azure)."""
+    return any(
+        is_namespace_selected(rule.namespaces, namespace, labels)
+        and (not rule.kinds or kind in rule.kinds)
+        and (not rule.objects or any(_is_match(glob, namespace, name) for glob in rule.objects))
+        for rule in rules
+    )
+
+
+def is_namespace_selected(rule: NamespaceRule, namespace: str, labels: Mapping[str, str]) -> bool:
+    """Whether a rule speaks of that namespace; an empty rule speaks of none."""
+    if rule.all or namespace in rule.names:
+        return True
+    if not rule.match_labels and not rule.match_expressions:
+        return False
+    return all(labels.get(key) == value for key, value in rule.match_labels.items()) and all(
+        _is_satisfied(expression, labels) for expression in rule.match_expressions
+    )
+
+
+def _is_satisfied(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, operator, values = expression["key"], expression["operator"], expression.get("values") or ()
+    if operator == "Exists":
+        return key in labels
+    if operator == "DoesNotExist":
+        return key not in labels
+    if operator == "In":
+        return labels.get(key) in values
+    return operator == "NotIn" and labels.get(key) not in values
+
+
+def _is_match(glob: str, namespace: str, name: str) -> bool:
+    return _pattern(glob.replace("{namespace}", namespace)).fullmatch(name) is not None
+
+
+@lru_cache(maxsize=4096)
+def _pattern(glob: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in glob.split("*")), re.IGNORECASE)

@@ -1,0 +1,174 @@
+"""The hub: which KeyVault leads to which session, and what every room asks for vault objects."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from vaultbind.api.conditions import Reason
+from vaultbind.api.errors import SpecError
+from vaultbind.api.keyvault import KeyVaultSpec
+from vaultbind.api.keyvault_parser import parse_keyvault
+from vaultbind.api.names import KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT
+from vaultbind.api.refs import ObjectKey, VaultObjectKind
+from vaultbind.engine.cache import ObjectCache
+from vaultbind.engine.clock import Clock
+from vaultbind.engine.queue import Priority
+from vaultbind.vaults.access import is_access_granted
+from vaultbind.vaults.interests import InterestBook
+from vaultbind.vaults.policy import Denial, VaultPolicy, decide_policy
+from vaultbind.vaults.session import ClientFactory, VaultSession
+from vaultbind.vaults.watcher import Watcher, look_key
+
+logger = logging.getLogger(__name__)
+
+Enqueue = Callable[[ObjectKey, Priority], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a KeyVault object leads to: a spec and a session, or a denial."""
+
+    generation: tuple[str, int]
+    spec: KeyVaultSpec | None = None
+    session: VaultSession | None = None
+    denial: Denial | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class VaultHub:
+    """All sessions of the process. `enqueue` is the engine's."""
+
+    cache: ObjectCache
+    clock: Clock
+    policy: VaultPolicy
+    make_client: ClientFactory
+    enqueue: Enqueue
+    namespace_labels: Callable[[str], Mapping[str, str]]
+    stale_after: timedelta = timedelta(hours=1)
+    book: InterestBook = field(default_factory=InterestBook)
+    _resolutions: dict[ObjectKey, Resolution] = field(default_factory=dict)
+    _sessions: dict[KeyVaultSpec, tuple[VaultSession, Watcher]] = field(default_factory=dict)
+    _count: int = 0
+
+    # -- KeyVault objects -----------------------------------------------------------------------
+
+    def resolve(self, vault: ObjectKey) -> Resolution | None:
+        """Return where a KeyVault leads, or None where there is no such object."""
+        obj = self.cache.get(vault)
+        if obj is None:
+            return None
+        metadata = obj["metadata"]
+        generation = (str(metadata.get("uid")), int(metadata.get("generation", 0)))
+        known = self._resolutions.get(vault)
+        if known is None or known.generation != generation:
+            self.leave(vault)
+            known = self._decide(vault, obj, generation)
+            self._resolutions[vault] = known
+        return known
+
+    def _decide(self, vault: ObjectKey, obj: Mapping[str, Any], generation: tuple[str, int]) -> Resolution:
+        try:
+            spec = parse_keyvault(obj)
+        except SpecError as error:
+            return Resolution(generation=generation, denial=Denial(reason=error.reason, message=str(error)))
+        denial = decide_policy(spec, namespaced=vault.kind == KIND_KEYVAULT, policy=self.policy)
+        if denial is not None:
+            return Resolution(generation=generation, spec=spec, denial=denial)
+        return Resolution(generation=generation, spec=spec, session=self._join(vault, spec))
+
+    def _join(self, vault: ObjectKey, spec: KeyVaultSpec) -> VaultSession:
+        shared = replace(spec, access=None, warn_before=())
+        if shared not in self._sessions:
+            self._count += 1
+            session = VaultSession(
+                name=f"{self._count} {spec.url}",
+                spec=shared,
+                clock=self.clock,
+                make_client=self.make_client,
+                book=self.book,
+                on_change=self._on_change,
+                on_state=self._on_state,
+            )
+            self._sessions[shared] = (session, Watcher(session=session))
+            self.enqueue(look_key(session), Priority.URGENT)
+        session = self._sessions[shared][0]
+        session.members.add(vault)
+        return session
+
+    def leave(self, vault: ObjectKey) -> None:
+        """Let a KeyVault leave its session, because it is gone or has changed."""
+        known = self._resolutions.pop(vault, None)
+        if known is not None and known.session is not None:
+            known.session.members.discard(vault)
+
+    def vaults(self) -> list[ObjectKey]:
+        """Keys of all KeyVaults and ClusterKeyVaults."""
+        return [*self.cache.keys(KIND_KEYVAULT), *self.cache.keys(KIND_CLUSTER_KEYVAULT)]
+
+    def session_of_look(self, key: ObjectKey) -> tuple[VaultSession, Watcher] | None:
+        """Return the session that a look's key names, unless nobody uses it any more."""
+        for session, watcher in self._sessions.values():
+            if look_key(session) == key:
+                return session, watcher
+        return None
+
+    def watcher(self, session: VaultSession) -> Watcher:
+        """Return the watcher of a session."""
+        return self._sessions[session.spec][1]
+
+    async def close_unused(self, session: VaultSession) -> bool:
+        """Close a session that no KeyVault uses; tell whether it was closed."""
+        if session.members:
+            return False
+        self._sessions.pop(session.spec, None)
+        await session.aclose()
+        return True
+
+    async def aclose(self) -> None:
+        """Close all sessions."""
+        sessions = [session for session, _ in self._sessions.values()]
+        self._sessions.clear()
+        for session in sessions:
+            await session.aclose()
+
+    # -- readers --------------------------------------------------------------------------------
+
+    def decide_access(
+        self, resolution: Resolution, namespace: str, sources: tuple[tuple[VaultObjectKind, str], ...]
+    ) -> Denial | None:
+        """Return why a namespace may not read those objects through a KeyVault, or None."""
+        rules = resolution.spec.access if resolution.spec is not None else None
+        if rules is None:
+            return None
+        labels = self.namespace_labels(namespace)
+        for kind, name in sources:
+            if not is_access_granted(rules, namespace=namespace, labels=labels, kind=kind, name=name):
+                return Denial(
+                    reason=Reason.ACCESS_DENIED,
+                    message=f"namespace {namespace} may not read {kind.value} {name}; "
+                    "spec.access of the ClusterKeyVault says who may",
+                )
+        return None
+
+    def readers_of(self, session: VaultSession) -> set[ObjectKey]:
+        """All readers behind a session."""
+        return {reader for vault in session.members for reader in self.book.readers_of(vault)}
+
+    # -- what sessions tell ---------------------------------------------------------------------
+
+    def _on_change(self, readers: set[ObjectKey]) -> None:
+        for reader in sorted(readers):
+            self.enqueue(reader, Priority.ROUTINE)
+
+    def _on_state(self, session: VaultSession) -> None:
+        logger.warning(
+            "vault %s: %s",
+            session.spec.url,
+            session.trouble.message if session.trouble is not None else "answers again",
+        )
+        for vault in session.members:
+            self.enqueue(vault, Priority.URGENT)
+        if session.trouble is None:
+            self._on_change(self.readers_of(session))

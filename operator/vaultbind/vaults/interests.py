@@ -1,0 +1,58 @@
+"""Who wants which objects of which KeyVault."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from vaultbind.api.refs import ObjectKey, VaultObjectRef
+
+
+@dataclass(slots=True)
+class InterestBook:
+    """Readers (bindings) by KeyVault and vault object, in both directions."""
+
+    _by_reader: dict[ObjectKey, tuple[ObjectKey, frozenset[VaultObjectRef]]] = field(default_factory=dict)
+    _by_vault: dict[ObjectKey, dict[VaultObjectRef, set[ObjectKey]]] = field(default_factory=dict)
+
+    def note(self, reader: ObjectKey, vault: ObjectKey, refs: Iterable[VaultObjectRef]) -> None:
+        """Replace what a reader wants; a reader without refs still belongs to its vault."""
+        entry = (vault, frozenset(refs))
+        if self._by_reader.get(reader) == entry:
+            return
+        self.drop(reader)
+        self._by_reader[reader] = entry
+        users = self._by_vault.setdefault(vault, {})
+        for ref in entry[1]:
+            users.setdefault(ref, set()).add(reader)
+
+    def drop(self, reader: ObjectKey) -> None:
+        """Forget a reader."""
+        vault, refs = self._by_reader.pop(reader, (None, frozenset()))
+        if vault is None:
+            return
+        users = self._by_vault[vault]
+        for ref in refs:
+            users[ref].discard(reader)
+            if not users[ref]:
+                del users[ref]
+        if not users:
+            del self._by_vault[vault]
+
+    def vault_of(self, reader: ObjectKey) -> ObjectKey | None:
+        """KeyVault that a reader uses."""
+        known = self._by_reader.get(reader)
+        return known[0] if known else None
+
+    def readers_of(self, vault: ObjectKey) -> list[ObjectKey]:
+        """All readers of a KeyVault."""
+        return [reader for reader, (name, _) in self._by_reader.items() if name == vault]
+
+    def users(self, vaults: Iterable[ObjectKey], ref: VaultObjectRef) -> set[ObjectKey]:
+        """Readers that want an object through any of those KeyVaults."""
+        found: set[ObjectKey] = set()
+        for vault in vaults:
+            found |= self._by_vault.get(vault, {}).get(ref, set())
+        return found
+
+    def refs(self, vaults: Iterable[ObjectKey]) -> frozenset[VaultObjectRef]:
+        """Objects wanted through any of those KeyVaults."""
+        return frozenset(ref for vault in vaults for ref in self._by_vault.get(vault, ()))

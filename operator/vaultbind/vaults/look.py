@@ -1,0 +1,138 @@
+"""Pure: what one look at a vault shows, and how to look cheapest."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from vaultbind.api.keyvault import Detection
+from vaultbind.api.refs import VaultObjectKind, VaultObjectRef
+from vaultbind.keyvault import CertificateProperties, KeyProperties, SecretProperties
+from vaultbind.rendering.fingerprint import Fingerprint, fingerprint_of
+
+Properties = SecretProperties | CertificateProperties | KeyProperties
+
+RELIST_AFTER_LOOKS = 60
+"""Looks by get before a forbidden or too long list is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What a list shows of an object, as far as anybody here cares."""
+
+    fingerprint: Fingerprint
+    enabled: bool
+    not_before: datetime | None
+    expires_on: datetime | None
+
+
+def sighting_of(properties: Properties) -> Sighting:
+    """Keep what matters of an item or bundle."""
+    return Sighting(
+        fingerprint=fingerprint_of(properties),
+        enabled=properties.enabled,
+        not_before=properties.not_before,
+        expires_on=properties.expires_on,
+    )
+
+
+@dataclass(slots=True)
+class KindPlan:
+    """What former looks taught about listing one kind."""
+
+    pages: int | None = None
+    """Pages of the last complete list."""
+    pages_at_least: int = 0
+    """Pages known to exist where a list was given up."""
+    gets_left: int = 0
+    """Looks by get still to do before a list is tried again."""
+    forbidden: bool = False
+
+
+def decide_detection(detection: Detection, plan: KindPlan, wanted: int) -> Detection:
+    """List or Get for the next look at one kind, where `wanted` objects are bound."""
+    if detection is not Detection.AUTO:
+        return detection
+    if plan.forbidden and plan.gets_left > 0:
+        return Detection.GET
+    if plan.pages is not None and plan.pages > wanted:
+        return Detection.GET
+    if plan.pages_at_least > wanted and plan.gets_left > 0:
+        return Detection.GET
+    return Detection.LIST
+
+
+def page_budget(detection: Detection, wanted: int) -> int | None:
+    """Pages after which getting each object is cheaper; None: no limit, a list was asked for."""
+    return None if detection is Detection.LIST else max(1, wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Counts for a KeyVault's status."""
+
+    objects: int = 0
+    expired: int = 0
+    expiring: int = 0
+
+
+def summarize(
+    sightings: Mapping[VaultObjectRef, Sighting | None],
+    refs: Iterable[VaultObjectRef],
+    *,
+    now: datetime,
+    warn_before: Iterable[timedelta],
+) -> Summary:
+    """Count the bound objects that exist, and those expired or within the widest threshold."""
+    horizon = max(warn_before, default=timedelta(0))
+    ends = [seen.expires_on for ref in refs if (seen := sightings.get(ref)) is not None]
+    return Summary(
+        objects=len(ends),
+        expired=sum(1 for end in ends if end is not None and end <= now),
+        expiring=sum(1 for end in ends if end is not None and now < end <= now + horizon),
+    )
+
+
+@dataclass(slots=True)
+class Known:
+    """Last sighting of each object, from looks and reads alike (None: it does not exist)."""
+
+    sightings: dict[VaultObjectRef, Sighting | None] = field(default_factory=dict)
+    unsettled: set[VaultObjectRef] = field(default_factory=set)
+    """Read within the second of their last change: they count as changed at the next look."""
+
+    def note(self, ref: VaultObjectRef, sighting: Sighting | None) -> bool:
+        """Take a sighting; tell whether it differs from the one before (a first one does not)."""
+        changed = ref in self.sightings and _mark(self.sightings[ref]) != _mark(sighting)
+        self.sightings[ref] = sighting
+        return changed
+
+    def take_unsettled(self, ref: VaultObjectRef) -> bool:
+        """Tell once whether an object must be read again although it looks the same."""
+        if ref in self.unsettled:
+            self.unsettled.discard(ref)
+            return True
+        return False
+
+    def keep_only(self, refs: frozenset[VaultObjectRef]) -> None:
+        """Forget objects that nobody wants any more."""
+        for ref in [ref for ref in self.sightings if ref not in refs]:
+            del self.sightings[ref]
+            self.unsettled.discard(ref)
+
+
+def _mark(sighting: Sighting | None) -> Fingerprint | None:
+    return sighting.fingerprint if sighting is not None else None
+
+
+def split_refs(
+    refs: Iterable[VaultObjectRef],
+) -> tuple[dict[VaultObjectKind, set[VaultObjectRef]], set[VaultObjectRef]]:
+    """Objects wanted in their latest version by kind (lists show these), and pinned ones (lists do not)."""
+    latest: dict[VaultObjectKind, set[VaultObjectRef]] = {}
+    pinned: set[VaultObjectRef] = set()
+    for ref in refs:
+        if ref.version:
+            pinned.add(ref)
+        else:
+            latest.setdefault(ref.kind, set()).add(ref)
+    return latest, pinned

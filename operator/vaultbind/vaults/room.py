@@ -1,0 +1,153 @@
+"""KeyVault, ClusterKeyVault and looks, as the engine runs them: observe, decide, report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
+from vaultbind.api.keyvault import Detection, KeyVaultSpec
+from vaultbind.api.refs import ObjectKey
+from vaultbind.engine.cache import RawObject
+from vaultbind.engine.queue import Priority
+from vaultbind.engine.report import Report
+from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind
+from vaultbind.vaults.hub import Resolution, VaultHub
+from vaultbind.vaults.look import summarize
+from vaultbind.vaults.policy import Denial
+from vaultbind.vaults.session import VaultPausedError, VaultSession
+
+_KEYVAULT_REASONS = {
+    Reason.UNAUTHORIZED,
+    Reason.FORBIDDEN,
+    Reason.UNREACHABLE,
+    Reason.THROTTLED,
+    Reason.INVALID_SPEC,
+}
+
+
+class LookObserver(Protocol):
+    """Told of each look; must not block."""
+
+    def looked(self, vault: str, detection: str, outcome: str) -> None:
+        """Outcome is ok or the reason of the failure."""
+
+
+@dataclass(slots=True, kw_only=True)
+class VaultRoom:
+    """Works on KeyVault objects and on the looks of their sessions."""
+
+    hub: VaultHub
+    observer: LookObserver
+    draw: Callable[[], float]
+
+    async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
+        """Look at one KeyVault or ClusterKeyVault; its first report waits for the first look."""
+        _ = priority
+        if obj is None:
+            self.hub.leave(key)
+            self._tell_readers(key)
+            return None
+        before = self.hub.book.readers_of(key)
+        resolution = self.hub.resolve(key)
+        if resolution is None:
+            return None
+        if not _is_told(obj):
+            for reader in before:
+                self.hub.enqueue(reader, Priority.URGENT)
+        if resolution.session is None or resolution.spec is None:
+            return report_denial(resolution.denial)
+        await resolution.session.looked.wait()
+        return report_session(self.hub, key, resolution.session, resolution.spec)
+
+    def _tell_readers(self, vault: ObjectKey) -> None:
+        for reader in self.hub.book.readers_of(vault):
+            self.hub.enqueue(reader, Priority.URGENT)
+
+    async def look(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
+        """Run one look of a session and say when the next is due."""
+        _ = obj, priority
+        found = self.hub.session_of_look(key)
+        if found is None or await self.hub.close_unused(found[0]):
+            return None
+        session, watcher = found
+        before: tuple[Any, ...] = _shown(self.hub, session)
+        try:
+            await watcher.look()
+        except (KeyVaultError, VaultPausedError) as error:
+            return await self._after_failure(session, error)
+        finally:
+            if _shown(self.hub, session) != before:
+                for vault in session.members:
+                    self.hub.enqueue(vault, Priority.ROUTINE)
+        self.observer.looked(session.spec.url, str(session.detection or ""), "ok")
+        return Report(next_in=session.spec.refresh_interval.total_seconds())
+
+    async def _after_failure(self, session: VaultSession, error: KeyVaultError | VaultPausedError) -> Report:
+        trouble = session.trouble
+        self.observer.looked(session.spec.url, "", trouble.reason.word if trouble else "unknown")
+        if isinstance(error, KeyVaultError) and error.kind in (
+            KeyVaultErrorKind.UNAUTHORIZED,
+            KeyVaultErrorKind.AUTHENTICATION_FAILED,
+            KeyVaultErrorKind.CONFIGURATION,
+        ):
+            await session.renew_client()
+        if session.is_stale(self.hub.clock.now(), self.hub.stale_after):
+            for reader in self.hub.readers_of(session):
+                self.hub.enqueue(reader, Priority.ROUTINE)
+        wait = session.pause + self.draw()
+        return Report(retry=True, retry_after=min(wait, session.spec.refresh_interval.total_seconds() + wait))
+
+
+def _is_told(obj: RawObject) -> bool:
+    """Whether the status speaks of this generation already."""
+    return (obj.get("status") or {}).get("observedGeneration") == obj["metadata"].get("generation")
+
+
+def _shown(hub: VaultHub, session: VaultSession) -> tuple[Any, ...]:
+    """What a KeyVault's status shows of its session, to tell whether a look changed it."""
+    refs = hub.book.refs(session.members)
+    counts = summarize(session.known.sightings, refs, now=hub.clock.now(), warn_before=())
+    return (session.trouble, session.detection, counts, session.last_good is None)
+
+
+def report_denial(denial: Denial | None) -> Report:
+    """Report a KeyVault that may not be used; nothing moves until its spec changes."""
+    reason = denial.reason if denial is not None else Reason.INVALID_SPEC
+    message = denial.message if denial is not None else ""
+    return Report(conditions=_conditions(Status.FALSE, reason, message, stalled=True))
+
+
+def report_session(hub: VaultHub, key: ObjectKey, session: VaultSession, spec: KeyVaultSpec) -> Report:
+    """Report what the last look showed."""
+    fields = _fields(hub, key, session, spec, hub.clock.now())
+    if session.trouble is not None:
+        reason = session.trouble.reason
+        shown = reason if reason in _KEYVAULT_REASONS else Reason.UNREACHABLE
+        return Report(conditions=_conditions(Status.FALSE, shown, session.trouble.message), fields=fields)
+    message = "the vault answers" + ("; list is not used here" if session.detection is Detection.GET else "")
+    return Report(conditions=_conditions(Status.TRUE, Reason.CONNECTED, message), fields=fields)
+
+
+def _fields(
+    hub: VaultHub, key: ObjectKey, session: VaultSession, spec: KeyVaultSpec, now: datetime
+) -> dict[str, Any]:
+    counts = summarize(session.known.sightings, hub.book.refs((key,)), now=now, warn_before=spec.warn_before)
+    return {
+        "objects": counts.objects,
+        "expired": counts.expired,
+        "expiring": counts.expiring,
+        "detection": session.detection.value if session.detection is not None else None,
+    }
+
+
+def _conditions(
+    status: Status, reason: Reason, message: str, *, stalled: bool = False
+) -> tuple[Condition, ...]:
+    ready = Condition(type=ConditionType.READY, status=status, reason=reason, message=message)
+    if not stalled:
+        return (ready,)
+    return (ready, Condition(type=ConditionType.STALLED, status=Status.TRUE, reason=reason, message=message))
+
+
+__all__ = ["LookObserver", "Resolution", "VaultRoom", "report_denial", "report_session"]

@@ -1,0 +1,185 @@
+"""One vault under one identity: its client, what is known of its objects, and its troubles."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from vaultbind.api.keyvault import Detection, KeyVaultSpec
+from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
+from vaultbind.engine.clock import Clock
+from vaultbind.engine.queue import Priority
+from vaultbind.keyvault import KeyVaultClient, KeyVaultError
+from vaultbind.keyvault import Priority as Pace
+from vaultbind.rendering.fingerprint import is_settled
+from vaultbind.rendering.values import VaultValue
+from vaultbind.vaults.causes import Trouble, decide_pause, decide_trouble, is_not_found
+from vaultbind.vaults.interests import InterestBook
+from vaultbind.vaults.look import Known, Sighting, sighting_of
+from vaultbind.vaults.reads import Reading, SharedReads
+
+PACES = {Priority.URGENT: Pace.FRESH, Priority.ROUTINE: Pace.REFRESH}
+
+ClientFactory = Callable[[KeyVaultSpec], Awaitable[KeyVaultClient]]
+"""Makes the client of a vault. Raises KeyVaultError (CONFIGURATION) where the identity cannot be built."""
+
+
+class VaultPausedError(Exception):
+    """The vault is left alone for now; `trouble` says why and for how long."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        """Carry what a condition needs."""
+        super().__init__(trouble.message)
+        self.trouble = trouble
+
+
+@dataclass(slots=True, kw_only=True)
+class VaultSession:
+    """Shared by all KeyVaults with the same url, identity and pace (`members`)."""
+
+    name: str
+    spec: KeyVaultSpec
+    clock: Clock
+    make_client: ClientFactory
+    book: InterestBook
+    on_change: Callable[[set[ObjectKey]], None]
+    """Told which readers should look again."""
+    on_state: Callable[["VaultSession"], None]
+    """Told that trouble came or went."""
+    draw: Callable[[], float] = random.random
+    members: set[ObjectKey] = field(default_factory=set)
+    known: Known = field(default_factory=Known)
+    detection: Detection | None = None
+    trouble: Trouble | None = None
+    last_good: datetime | None = None
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a first look has ended, well or badly."""
+    reads: SharedReads = field(init=False)
+    _client: asyncio.Task[KeyVaultClient] | None = None
+    _failures: int = 0
+    _paused_until: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Connect the shared reads to this vault."""
+        self.reads = SharedReads(fetch=self._fetch, users=self._users, clock=self.clock)
+
+    # -- the client ---------------------------------------------------------------------------
+
+    async def client(self) -> KeyVaultClient:
+        """Return the client, made at the first call.
+
+        Raises KeyVaultError where the identity's material cannot be had; the next call tries again.
+        """
+        if self._client is None or (self._client.done() and _has_failed(self._client)):
+            self._client = asyncio.create_task(self._make_client())
+        return await asyncio.shield(self._client)
+
+    async def _make_client(self) -> KeyVaultClient:
+        return await self.make_client(self.spec)
+
+    async def renew_client(self) -> None:
+        """Drop the client, so that the identity's material is read again."""
+        old, self._client = self._client, None
+        if old is not None and old.done() and not _has_failed(old):
+            await old.result().aclose()
+
+    async def aclose(self) -> None:
+        """Close what the session holds."""
+        self.reads.close()
+        await self.renew_client()
+
+    # -- reads --------------------------------------------------------------------------------
+
+    async def read(
+        self, ref: VaultObjectRef, reader: ObjectKey | None, priority: Priority, *, not_before: float = 0.0
+    ) -> Reading:
+        """Return an object (value None: it does not exist).
+
+        Raises VaultPausedError while the vault is left alone, KeyVaultError for anything else.
+        """
+        self.check_pause()
+        return await self.reads.read(ref, reader, priority, not_before=not_before)
+
+    async def _fetch(self, ref: VaultObjectRef, priority: Priority) -> VaultValue | None:
+        sent = self.clock.now()
+        try:
+            value = await _get(await self.client(), ref, PACES[priority])
+        except KeyVaultError as error:
+            if not is_not_found(error):
+                self.note_failure(error)
+                raise
+            value = None
+        self.note_success()
+        self.note(ref, sighting_of(value.properties) if value is not None else None, sent)
+        return value
+
+    def _users(self, ref: VaultObjectRef) -> set[ObjectKey]:
+        return self.book.users(self.members, ref)
+
+    def note(self, ref: VaultObjectRef, sighting: Sighting | None, sent: datetime) -> None:
+        """Take a sighting from a get; tell the object's readers if it differs from the last one."""
+        if self.known.note(ref, sighting):
+            self.on_change(self._users(ref))
+        if sighting is not None and not is_settled(sighting.fingerprint, sent):
+            self.known.unsettled.add(ref)
+
+    # -- troubles -----------------------------------------------------------------------------
+
+    @property
+    def pause(self) -> float:
+        """Seconds for which the vault is still left alone."""
+        return max(0.0, self._paused_until - self.clock.monotonic())
+
+    def check_pause(self) -> None:
+        """Raise VaultPausedError while the vault is left alone."""
+        left = self.pause
+        if left and self.trouble is not None:
+            raise VaultPausedError(
+                Trouble(
+                    reason=self.trouble.reason,
+                    message=self.trouble.message,
+                    retry_after=left,
+                    vault_wide=True,
+                )
+            )
+
+    def note_failure(self, error: KeyVaultError, *, during_look: bool = False) -> None:
+        """Count a failure; pause and raise trouble where it concerns the vault as a whole."""
+        trouble = decide_trouble(error)
+        if not (trouble.vault_wide or during_look):
+            return
+        self._failures += 1
+        pause = decide_pause(error, self._failures, self.draw())
+        self._paused_until = max(self._paused_until, self.clock.monotonic() + pause)
+        if pause or during_look:
+            self._set_trouble(trouble)
+
+    def note_success(self) -> None:
+        """An answer came: whatever was wrong is over."""
+        self._failures = 0
+        self.last_good = self.clock.now()
+        if self.trouble is not None:
+            self._paused_until = 0.0
+            self._set_trouble(None)
+
+    def _set_trouble(self, trouble: Trouble | None) -> None:
+        before, self.trouble = self.trouble, trouble
+        if (before.reason if before else None) is not (trouble.reason if trouble else None):
+            self.on_state(self)
+
+    def is_stale(self, now: datetime, stale_after: timedelta) -> bool:
+        """Whether the vault has been failing for longer than Secrets may be trusted."""
+        return self.trouble is not None and self.last_good is not None and now - self.last_good > stale_after
+
+
+def _has_failed(task: asyncio.Task[KeyVaultClient]) -> bool:
+    return task.cancelled() or task.exception() is not None
+
+
+async def _get(client: KeyVaultClient, ref: VaultObjectRef, pace: Pace) -> VaultValue:
+    if ref.kind is VaultObjectKind.SECRET:
+        return await client.secrets.get_secret(ref.name, ref.version, priority=pace)
+    if ref.kind is VaultObjectKind.CERTIFICATE:
+        return await client.certificates.get_certificate(ref.name, ref.version, priority=pace)
+    return await client.keys.get_key(ref.name, ref.version, priority=pace)

@@ -1,0 +1,170 @@
+"""One look at a vault: list pages or gets, whichever is cheaper; told apart from the last look."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from vaultbind.api.keyvault import Detection
+from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
+from vaultbind.engine.queue import Priority
+from vaultbind.keyvault import KeyVaultClient, KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault import Priority as Pace
+from vaultbind.vaults.look import (
+    RELIST_AFTER_LOOKS,
+    KindPlan,
+    Properties,
+    Sighting,
+    decide_detection,
+    page_budget,
+    sighting_of,
+    split_refs,
+)
+from vaultbind.vaults.session import VaultSession
+
+GETS_AT_ONCE = 8
+
+
+class _TooManyPagesError(Exception):
+    """A list has more pages than gets would cost."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Watcher:
+    """Looks for one session. A look runs once at a time; whoever asks meanwhile shares it."""
+
+    session: VaultSession
+    plans: dict[VaultObjectKind, KindPlan] = field(default_factory=dict)
+    _running: asyncio.Task[None] | None = None
+
+    async def look(self) -> None:
+        """Look once and tell readers what changed.
+
+        Raises KeyVaultError where the look failed; VaultPausedError while the vault is left alone.
+        """
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._look())
+        await asyncio.shield(self._running)
+
+    async def _look(self) -> None:
+        session = self.session
+        try:
+            session.check_pause()
+            changed = await self._compare(await session.client())
+        except KeyVaultError as error:
+            session.note_failure(error, during_look=True)
+            raise
+        finally:
+            session.looked.set()
+        session.note_success()
+        for ref in changed:
+            session.reads.forget(ref)
+        readers = {reader for ref in changed for reader in session.book.users(session.members, ref)}
+        if readers:
+            session.on_change(readers)
+
+    async def _compare(self, client: KeyVaultClient) -> set[VaultObjectRef]:
+        session = self.session
+        refs = session.book.refs(session.members)
+        session.known.keep_only(refs)
+        latest, pinned = split_refs(refs)
+        changed: set[VaultObjectRef] = set()
+        by_get = set(pinned)
+        used = Detection.LIST
+        for kind, wanted in latest.items():
+            listed = await self._list(client, kind, len(wanted))
+            if listed is None:
+                by_get |= wanted
+                used = Detection.GET
+                continue
+            for ref in wanted:
+                again = session.known.take_unsettled(ref)
+                if session.known.note(ref, listed.get(ref.name.lower())) or again:
+                    changed.add(ref)
+        if not refs:
+            await self._touch(client)
+        session.detection = used
+        await self._get_all(by_get)
+        return changed
+
+    async def _list(
+        self, client: KeyVaultClient, kind: VaultObjectKind, wanted: int
+    ) -> dict[str, Sighting] | None:
+        """Sightings by lower-cased name, or None where gets are to be used."""
+        plan = self.plans.setdefault(kind, KindPlan())
+        if decide_detection(self.session.spec.detection, plan, wanted) is Detection.GET:
+            plan.gets_left -= 1
+            return None
+        budget = page_budget(self.session.spec.detection, wanted)
+        try:
+            return await self._read_pages(client, kind, plan, budget)
+        except _TooManyPagesError:
+            plan.pages, plan.pages_at_least = None, (budget or 0) + 1
+            plan.gets_left = RELIST_AFTER_LOOKS
+        except KeyVaultError as error:
+            if error.kind is not KeyVaultErrorKind.FORBIDDEN or self.session.spec.detection is Detection.LIST:
+                raise
+            plan.forbidden, plan.gets_left = True, RELIST_AFTER_LOOKS
+        return None
+
+    async def _read_pages(
+        self, client: KeyVaultClient, kind: VaultObjectKind, plan: KindPlan, budget: int | None
+    ) -> dict[str, Sighting]:
+        found: dict[str, Sighting] = {}
+        count = 0
+        async for page in _pages(client, kind):
+            count += 1
+            if budget is not None and count > budget:
+                raise _TooManyPagesError
+            found.update((item.name.lower(), sighting_of(item)) for item in page)
+        plan.pages, plan.forbidden = count, False
+        return found
+
+    async def _touch(self, client: KeyVaultClient) -> None:
+        """Nobody wants anything: one page shows whether the vault answers; a 403 of the list is an answer."""
+        try:
+            async for _ in _pages(client, VaultObjectKind.SECRET):
+                break
+        except KeyVaultError as error:
+            if error.kind is not KeyVaultErrorKind.FORBIDDEN:
+                raise
+
+    async def _get_all(self, refs: set[VaultObjectRef]) -> None:
+        """Get each object once; readers are told by the session, and find the value kept for them."""
+        if not refs:
+            return
+        slots = asyncio.Semaphore(GETS_AT_ONCE)
+        started = self.session.clock.monotonic()
+
+        async def get(ref: VaultObjectRef) -> None:
+            async with slots:
+                await self._get_one(ref, started)
+
+        results = await asyncio.gather(*(get(ref) for ref in sorted(refs)), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _get_one(self, ref: VaultObjectRef, started: float) -> None:
+        session = self.session
+        session.known.take_unsettled(ref)
+        try:
+            await session.read(ref, None, Priority.ROUTINE, not_before=started)
+        except KeyVaultError:
+            if session.trouble is not None:
+                raise
+            # Of this object alone (disabled, forbidden): its readers find out when they read.
+            if session.known.note(ref, None):
+                session.on_change(session.book.users(session.members, ref))
+
+
+def _pages(client: KeyVaultClient, kind: VaultObjectKind) -> AsyncIterator[Sequence[Properties]]:
+    if kind is VaultObjectKind.SECRET:
+        return client.secrets.list_secrets(priority=Pace.REFRESH).by_page()
+    if kind is VaultObjectKind.CERTIFICATE:
+        return client.certificates.list_certificates(priority=Pace.REFRESH).by_page()
+    return client.keys.list_keys(priority=Pace.REFRESH).by_page()
+
+
+def look_key(session: VaultSession) -> ObjectKey:
+    """Key under which the engine schedules a session's looks."""
+    return ObjectKey("VaultLook", "", session.name)
