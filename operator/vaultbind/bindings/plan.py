@@ -41,7 +41,7 @@ def _refuse_foreign(facts: Facts, existing: Existing) -> Refuse:
     return Refuse(
         reason=Reason.SECRET_NOT_OWNED,
         message=f"Secret {name} exists and belongs to {existing.ownership.other}; "
-        f"choose another spec.target.name, 
+        f"choose another spec.target.name, "
         f"delete it, use creationPolicy Merge, or hand it over with annotation "
         f"vaultbind.dev/adopt: {facts.key.name}",
     )
