@@ -76,7 +76,7 @@ coverage: $(VENV)/dev.stamp ## branch coverage of the tiers unit and flow
 .PHONY: check
 check: $(VENV)/dev.stamp ## lint, types, layers, dependencies, unit tests: what pre-commit runs (under 2 minutes)
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/deptry operator
 	@$(BIN)/python -m pytest -q -m unit
