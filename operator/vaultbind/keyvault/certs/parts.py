@@ -6,11 +6,12 @@ from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import load_der_private_key, pkcs12
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 from cryptography.x509 import Certificate, load_der_x509_certificate
 
 from vaultbind.keyvault.certs.errors import CertificateParseError, CertificateParseErrorKind
 from vaultbind.keyvault.certs.pem import PemBlock, decode_base64, is_pem, parse_pem
+from vaultbind.keyvault.certs.pfx import parse_pfx
 
 PFX: Final = "application/x-pkcs12"
 PEM: Final = "application/x-pem-file"
@@ -64,17 +65,10 @@ def _from_pem(blocks: Iterable[PemBlock]) -> Parts:
 
 
 def _from_pfx(der: bytes) -> Parts:
-    try:
-        store = pkcs12.load_pkcs12(der, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        store = None
-    if store is None:  # outside of the handler: the cause could show what was read
+    content = parse_pfx(der)
+    if content is None:
         raise CertificateParseError(CertificateParseErrorKind.PASSWORD_PROTECTED)
-    entries = (store.cert, *store.additional_certs) if store.cert else tuple(store.additional_certs)
-    return Parts(
-        certificates=tuple(entry.certificate for entry in entries),
-        private_keys=(store.key,) if store.key else (),
-    )
+    return Parts(certificates=content.certificates, private_keys=content.private_keys)
 
 
 def parse_certificate(der: bytes) -> Certificate:

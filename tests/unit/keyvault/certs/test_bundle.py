@@ -183,6 +183,7 @@ WRONG = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:PKCS#12 bundle could not be parsed as DER")
 @pytest.mark.parametrize(("content_type", "value", "kind"), WRONG.values(), ids=WRONG.keys())
 def test_an_unreadable_value_is_told_by_kind_and_never_by_content(
     content_type: str, value: str, kind: CertificateParseErrorKind
@@ -195,6 +196,7 @@ def test_an_unreadable_value_is_told_by_kind_and_never_by_content(
     assert caught.value.__context__ is None
 
 
+@pytest.mark.filterwarnings("ignore:PKCS#12 bundle could not be parsed as DER")
 @given(st.text() | st.binary().map(lambda data: b64encode(data).decode()))
 def test_no_value_raises_anything_else(value: str) -> None:
     with pytest.raises(CertificateParseError):
