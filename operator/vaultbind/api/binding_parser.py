@@ -76,7 +76,9 @@ def parse_binding(obj: Mapping[str, Any]) -> BindingSpec:
     spec.choice("refreshPolicy", _RefreshPolicy.FOLLOW)
     data = tuple(_parse_entry(item) for item in spec.objects("data", most=_MOST_DATA))
     data_from = tuple(_parse_tls_entry(item) for item in spec.objects("dataFrom", most=_MOST_DATA_FROM))
-    target = _parse_target(spec.object("target") or Fields({}, "spec.target"), metadata, bool(data_from))
+    target = _parse_target(
+        spec.object("target") or Fields({}, "spec.target"), metadata, has_tls=bool(data_from)
+    )
     parsed = BindingSpec(
         vault=_parse_vault(spec.object("vaultRef"), metadata.get("namespace", "")),
         target=target,
@@ -96,7 +98,7 @@ def _parse_vault(ref: Fields | None, namespace: str) -> ObjectKey:
     return ObjectKey(kind.value, namespace if kind is _VaultKind.KEYVAULT else "", name)
 
 
-def _parse_target(target: Fields, metadata: Mapping[str, Any], has_tls: bool) -> Target:  # noqa: FBT001
+def _parse_target(target: Fields, metadata: Mapping[str, Any], *, has_tls: bool) -> Target:
     policy = target.choice("creationPolicy", CreationPolicy.OWNER)
     secret_type = target.text("type", grammar.SECRET_TYPE)
     target.choice("whenMissing", _WhenMissing.RETAIN)
