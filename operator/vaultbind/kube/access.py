@@ -7,7 +7,7 @@ kubeconfig's `proxy-url` is.
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,9 @@ from vaultbind.kube.tokens import HOOK_MAX_AGE, CachedToken, NoToken, TokenSourc
 _kubeconfigs: Final[Any] = kube_config
 _pods: Final[Any] = incluster_config
 """The package's functions have no types."""
+
+_BROKEN_FILES: Final = (ConfigException, OSError, yaml.YAMLError, TypeError, AttributeError, ValueError)
+"""What broken files make the package and the YAML parser raise; their texts may quote a token."""
 
 ACCOUNT_FILES: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where every pod finds token, ca.crt and namespace."""
@@ -55,18 +58,16 @@ def fetch_kubeconfig_access(paths: str, *, context: str = "") -> ClusterAccess:
     """Access by kubeconfig files, separated as in KUBECONFIG. Raises `KubeConfigError`."""
     configuration = _configuration()
     try:
-        _, active = _kubeconfigs.list_kube_config_contexts(paths)
-        if context:
-            active = next(item for item in _read_all(paths, "contexts") if item.get("name") == context)
+        name = context or _current_context(paths)
+        chosen = _find(_read_all(paths, "contexts"), name).get("context") or {}
         _kubeconfigs.load_kube_config(
-            paths, context=active["name"], client_configuration=configuration, persist_config=False
+            paths, context=name, client_configuration=configuration, persist_config=False
         )
-        chosen = active.get("context") or {}
         tokens = _kubeconfig_tokens(paths, str(chosen.get("user", "")), configuration)
-    except StopIteration:
-        raise KubeConfigError(f"the kubeconfig has no context {context!r}") from None
-    except (ConfigException, OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise KubeConfigError(f"the kubeconfig cannot be used: {_told(error)}") from error
+    except LookupError:
+        raise KubeConfigError(f"there is no kubeconfig with a context {context!r}") from None
+    except _BROKEN_FILES as error:
+        raise KubeConfigError(f"the kubeconfig cannot be used: {_told(error)}") from None
     return _access(configuration, tokens, str(chosen.get("namespace") or "default"))
 
 
@@ -80,8 +81,8 @@ def fetch_pod_access(environ: Mapping[str, str], files: Path = ACCOUNT_FILES) ->
         namespace = (files / "namespace").read_text(encoding="ascii").strip()
     except FileNotFoundError:
         namespace = "default"
-    except (ConfigException, OSError, ValueError) as error:
-        raise KubeConfigError(f"the pod's service account cannot be used: {_told(error)}") from error
+    except _BROKEN_FILES as error:
+        raise KubeConfigError(f"the pod's service account cannot be used: {_told(error)}") from None
     return _access(configuration, bearer_file(token), namespace)
 
 
@@ -112,7 +113,7 @@ def _tls(configuration: Any) -> ssl.SSLContext | None:
         if configuration.cert_file:
             context.load_cert_chain(configuration.cert_file, configuration.key_file)
     except (OSError, ValueError) as error:
-        raise KubeConfigError(f"the cluster's certificates cannot be read: {_told(error)}") from error
+        raise KubeConfigError(f"the cluster's certificates cannot be read: {_told(error)}") from None
     if not configuration.verify_ssl:  # insecure-skip-tls-verify, the person's own choice
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -133,23 +134,38 @@ def _kubeconfig_tokens(paths: str, user: str, configuration: Any) -> TokenSource
 
 
 def _token_file(paths: str, user: str) -> Path | None:
-    for item in _read_all(paths, "users"):
-        if item.get("name") == user:
-            found = (item.get("user") or {}).get("tokenFile")
-            return item["file"].parent / found if found else None
-    return None
+    named = [item for item in _read_all(paths, "users") if item.get("name") == user]
+    found = (named[0].get("user") or {}).get("tokenFile") if named else None
+    return named[0]["file"].parent / found if found else None
+
+
+def _current_context(paths: str) -> str:
+    """The first file that names one wins, as with kubectl; empty where none does."""
+    named = (content.get("current-context") for _, content in _contents(paths))
+    return next((str(name) for name in named if name), "")
+
+
+def _find(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """Item of this name. Raises LookupError."""
+    for item in items:
+        if item.get("name") == name:
+            return item
+    raise LookupError(name)
 
 
 def _read_all(paths: str, section: str) -> list[dict[str, Any]]:
     """Named items of a section over all files, each with the `file` that it stands in."""
-    items: list[dict[str, Any]] = []
+    return [
+        {**item, "file": path} for path, content in _contents(paths) for item in content.get(section) or ()
+    ]
+
+
+def _contents(paths: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path in (Path(part).expanduser().absolute() for part in paths.split(os.pathsep) if part):
         if path.is_file():
-            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-            items += [{**item, "file": path} for item in content.get(section) or ()]
-    return items
+            yield path, yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
 def _told(error: Exception) -> str:
-    """The package's own words for its own errors; else only the class, as texts may quote the file."""
-    return str(error) if isinstance(error, ConfigException) else type(error).__name__
+    """The class; of the package's own sentences the beginning, before they quote the file's content."""
+    return str(error).split(" in ")[0][:200] if isinstance(error, ConfigException) else type(error).__name__

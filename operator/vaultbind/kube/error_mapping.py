@@ -27,7 +27,7 @@ _BY_STATUS: Final = {
     429: KubeErrorKind.THROTTLED,
     504: KubeErrorKind.TIMEOUT,
 }
-_SERVER_ERRORS: Final = 500
+_CLIENT_ERRORS: Final = range(400, 500)
 _MAX_CAUSES: Final = 3
 _MAX_WORD: Final = 120
 
@@ -61,7 +61,7 @@ class Call:
 
 
 def parse_status_error(call: Call, status: int, body: bytes, *, retry_after: str | None) -> KubeError:
-    """Error for an answer of 400 or more; `body` need not be a Status, `retry_after` is the header."""
+    """Error for an answer of 300 or more; `body` need not be a Status, `retry_after` is the header."""
     return parse_status_object(call, status, _json_object(body), retry_after=retry_after)
 
 
@@ -98,7 +98,7 @@ def _kind(status: int, reason: str) -> KubeErrorKind:
     known = _BY_REASON.get(reason) or _BY_STATUS.get(status)
     if known is not None:
         return known
-    return KubeErrorKind.SERVER_ERROR if status >= _SERVER_ERRORS else KubeErrorKind.INVALID
+    return KubeErrorKind.INVALID if status in _CLIENT_ERRORS else KubeErrorKind.SERVER_ERROR
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:

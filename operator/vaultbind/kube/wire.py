@@ -24,7 +24,8 @@ LONGEST_WAIT: Final = 1.5
 """A Retry-After of up to this many seconds is waited for once; a longer one goes to the caller."""
 
 _READS: Final = frozenset({"get", "list"})
-_FAILED: Final = 400
+_FAILED: Final = 300
+"""Redirects are failures, too: no API server sends one, and a token must not follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -1,0 +1,254 @@
+import base64
+import json
+import ssl
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from vaultbind.kube.access import fetch_access, fetch_kubeconfig_access, fetch_pod_access
+from vaultbind.kube.connection import connect
+from vaultbind.kube.errors import KubeConfigError
+from vaultbind.kube.tokens import NoToken
+
+
+def certificate() -> tuple[bytes, bytes]:
+    """A self-signed certificate and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    made = (
+        x509.CertificateBuilder(issuer_name=name, subject_name=name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=9999))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return made.public_bytes(serialization.Encoding.PEM), private
+
+
+CERT, KEY = certificate()
+
+
+def encoded(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def kubeconfig(
+    folder: Path,
+    *,
+    cluster: Mapping[str, Any] | None = None,
+    user: Mapping[str, Any] | None = None,
+    namespace: str = "shop",
+    name: str = "config",
+) -> Path:
+    path = folder / name
+    clusters = {"server": "https://127.0.0.1:6443/", "certificate-authority-data": encoded(CERT)} | dict(
+        cluster or {}
+    )
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": name,
+                "clusters": [{"name": "c", "cluster": clusters}],
+                "users": [{"name": "u", "user": dict(user or {})}],
+                "contexts": [
+                    {"name": name, "context": {"cluster": "c", "user": "u", "namespace": namespace}},
+                    {"name": "other", "context": {"cluster": "c", "user": "u"}},
+                ],
+            }
+        )
+    )
+    return path
+
+
+def pod(folder: Path, *, token: str = "pod-token") -> dict[str, str]:
+    (folder / "token").write_text(token)
+    (folder / "ca.crt").write_bytes(CERT)
+    return {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+
+
+async def test_a_kubeconfig_with_a_token(tmp_path: Path) -> None:
+    access = fetch_access({"KUBECONFIG": str(kubeconfig(tmp_path, user={"token": "abc"}))})
+
+    assert access.server == "https://127.0.0.1:6443"
+    assert access.default_namespace == "shop"
+    assert await access.tokens.authorization() == "Bearer abc"
+    assert access.tls is not None
+    assert access.tls.verify_mode is ssl.CERT_REQUIRED
+    assert access.tls.check_hostname
+    assert access.tls.cert_store_stats()["x509"] == 1
+    assert access.proxy is None
+
+
+async def test_another_context(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, user={"token": "abc"})
+
+    assert fetch_kubeconfig_access(str(path), context="other").default_namespace == "default"
+
+
+def test_a_client_certificate_needs_no_token(tmp_path: Path) -> None:
+    user = {"client-certificate-data": encoded(CERT), "client-key-data": encoded(KEY)}
+    access = fetch_kubeconfig_access(str(kubeconfig(tmp_path, user=user)))
+
+    assert isinstance(access.tokens, NoToken)
+
+
+async def test_a_token_file_is_read_again(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("one")
+    access = fetch_kubeconfig_access(str(kubeconfig(tmp_path, user={"tokenFile": "token"})))
+    first = await access.tokens.authorization()
+    (tmp_path / "token").write_text("two")
+
+    assert first == "Bearer one"
+    assert await access.tokens.renew(first)
+    assert await access.tokens.authorization() == "Bearer two"
+
+
+async def test_a_plugins_token(tmp_path: Path) -> None:
+    answer = {
+        "kind": "ExecCredential",
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "status": {"token": "from-plugin"},
+    }
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "echo",
+        "args": [json.dumps(answer)],
+        "interactiveMode": "Never",
+    }
+    access = fetch_kubeconfig_access(str(kubeconfig(tmp_path, user={"exec": plugin})))
+
+    assert await access.tokens.authorization() == "Bearer from-plugin"
+
+
+def test_plain_http_has_no_tls(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, cluster={"server": "http://127.0.0.1:8001"})
+
+    assert fetch_kubeconfig_access(str(path)).tls is None
+
+
+def test_verification_is_off_only_where_the_person_says_so(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, cluster={"insecure-skip-tls-verify": True})
+    access = fetch_kubeconfig_access(str(path))
+
+    assert access.tls is not None
+    assert access.tls.verify_mode is ssl.CERT_NONE
+
+
+def test_only_the_kubeconfigs_proxy_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://environment:3128")
+    plain = kubeconfig(tmp_path)
+    proxied = kubeconfig(tmp_path, cluster={"proxy-url": "http://proxy:3128"}, name="proxied")
+
+    assert fetch_kubeconfig_access(str(plain)).proxy is None
+    assert fetch_kubeconfig_access(str(proxied)).proxy == "http://proxy:3128"
+
+
+def test_two_files_are_merged(tmp_path: Path) -> None:
+    first, second = kubeconfig(tmp_path), kubeconfig(tmp_path, name="second", namespace="two")
+
+    assert fetch_kubeconfig_access(f"{first}:{second}").default_namespace == "shop"
+    assert fetch_kubeconfig_access(f"{first}:{second}", context="second").default_namespace == "two"
+
+
+async def test_a_pods_account(tmp_path: Path) -> None:
+    environ = pod(tmp_path)
+    (tmp_path / "namespace").write_text("ops\n")
+    access = fetch_pod_access(environ, tmp_path)
+    first = await access.tokens.authorization()
+    (tmp_path / "token").write_text("rotated")
+
+    assert access.server == "https://10.96.0.1:443"
+    assert access.default_namespace == "ops"
+    assert first == "Bearer pod-token"
+    assert await access.tokens.renew(first)
+    assert await access.tokens.authorization() == "Bearer rotated"
+
+
+def test_a_pods_namespace_may_be_missing(tmp_path: Path) -> None:
+    assert fetch_pod_access(pod(tmp_path), tmp_path).default_namespace == "default"
+
+
+def test_a_pods_account_may_be_missing(tmp_path: Path) -> None:
+    environ = pod(tmp_path, token="")
+
+    with pytest.raises(KubeConfigError, match="service account"):
+        fetch_pod_access(environ, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "complaint"),
+    [
+        pytest.param({"tls-server-name": "x"}, "tls-server-name", id="a feature that we do not speak"),
+        pytest.param({"certificate-authority-data": encoded(b"x")}, "certificates", id="no certificate"),
+        pytest.param({"certificate-authority-data": "%"}, "certificates", id="no base64"),
+        pytest.param({"certificate-authority-data": None}, "Expected key", id="null"),
+        pytest.param({"certificate-authority-data": None, "certificate-authority": "x"}, "x", id="no file"),
+    ],
+)
+def test_clusters_that_cannot_be_used(tmp_path: Path, cluster: dict[str, Any], complaint: str) -> None:
+    path = kubeconfig(tmp_path, cluster=cluster | {"note": "hunter2"}, user={"token": "hunter2"})
+
+    with pytest.raises(KubeConfigError, match=complaint) as caught:
+        fetch_kubeconfig_access(str(path))
+
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("{", id="no YAML"),
+        pytest.param("token: hunter2: x", id="a YAML error that quotes its line"),
+        pytest.param("[hunter2]", id="a list"),
+        pytest.param("hunter2", id="a word"),
+        pytest.param("a: hunter2", id="something else"),
+        pytest.param("contexts: 5", id="contexts of a wrong type"),
+        pytest.param("contexts: [hunter2]", id="a context of a wrong type"),
+        pytest.param("{current-context: a, contexts: [{name: a}], users: hunter2}", id="no cluster"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(content)
+
+    with pytest.raises(KubeConfigError) as caught:
+        fetch_kubeconfig_access(str(path))
+
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(KubeConfigError):
+        fetch_access({"KUBECONFIG": str(tmp_path / "none")})
+
+
+def test_a_context_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(KubeConfigError, match="context 'prod'"):
+        fetch_kubeconfig_access(str(kubeconfig(tmp_path)), context="prod")
+
+
+async def test_a_client_is_ready_to_use_and_shows_no_token(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, user={"token": "hunter2"})
+    async with await connect(kubeconfig=path) as client:
+        assert client.server == "https://127.0.0.1:6443"
+        assert client.connection.default_namespace == "shop"
+        assert "hunter2" not in repr(client.connection)
+
+    async with await connect(environ={"KUBECONFIG": str(path)}, context="other") as client:
+        assert client.connection.default_namespace == "default"

@@ -1,0 +1,311 @@
+import asyncio
+import traceback
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.unit.kube.api_stub import Rig, cut_answer, json_answer, raw_answer, rig, stream_answer
+from vaultbind.kube.errors import KubeError, KubeErrorKind
+from vaultbind.kube.resources import NAMESPACES, SECRETS, VAULT_BINDINGS
+from vaultbind.kube.wire import LONGEST_WAIT, decide_second_try
+
+OBJECT = {"kind": "Secret", "metadata": {"name": "db", "resourceVersion": "1"}}
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+SECRET_BODY = {"metadata": {"name": "db"}, "data": {"password": "aHVudGVyMg=="}}
+
+
+async def test_get() -> None:
+    async with rig(json_answer(OBJECT)) as it:
+        assert await it.client.get(SECRETS, "shop", "db") == OBJECT
+
+        [seen] = it.stub.seen
+        assert (seen.method, seen.path) == ("GET", "/api/v1/namespaces/shop/secrets/db")
+        assert seen.headers["Accept"] == "application/json"
+        assert seen.headers["User-Agent"].startswith("vaultbind/")
+        assert it.counter.requests == [("get", "secrets", 200)]
+
+
+async def test_get_metadata_asks_for_nothing_else() -> None:
+    async with rig(json_answer(OBJECT)) as it:
+        await it.client.get_metadata(NAMESPACES, "", "shop")
+
+        assert it.stub.seen[0].path == "/api/v1/namespaces/shop"
+        assert it.stub.seen[0].headers["Accept"] == METADATA
+
+
+@pytest.mark.parametrize(
+    ("arguments", "query"),
+    [
+        pytest.param({}, {}, id="plain"),
+        pytest.param(
+            {"label_selector": "a=b,c in (d,e)", "limit": 500, "resource_version": "0"},
+            {"labelSelector": "a=b,c in (d,e)", "limit": "500", "resourceVersion": "0"},
+            id="all",
+        ),
+        pytest.param(
+            {"continue_": "t&k=n", "limit": 5, "resource_version": "0"},
+            {"continue": "t&k=n", "limit": "5"},
+            id="a continued list names no version",
+        ),
+    ],
+)
+async def test_list(arguments: dict[str, Any], query: dict[str, str]) -> None:
+    async with rig(json_answer({"items": []})) as it:
+        assert await it.client.list(SECRETS, "shop", **arguments) == {"items": []}
+        await it.client.list_metadata(SECRETS, **arguments)
+
+        full, short = it.stub.seen
+        assert (full.path, full.query) == ("/api/v1/namespaces/shop/secrets", query)
+        assert (short.path, short.query) == ("/api/v1/secrets", query)
+        assert full.headers["Accept"] == "application/json"
+        assert short.headers["Accept"] == METADATA.replace("Metadata", "MetadataList")
+        assert it.counter.requests == [("list", "secrets", 200)] * 2
+
+
+async def test_create() -> None:
+    async with rig(json_answer(OBJECT, 201)) as it:
+        assert await it.client.create(SECRETS, "shop", SECRET_BODY) == OBJECT
+
+        [seen] = it.stub.seen
+        assert (seen.method, seen.path) == ("POST", "/api/v1/namespaces/shop/secrets")
+        assert seen.query == {"fieldManager": "vaultbind"}
+        assert (seen.headers["Content-Type"], seen.headers["Accept"]) == ("application/json",) * 2
+        assert orjson.loads(seen.body) == SECRET_BODY
+
+
+async def test_merge_patch_of_status() -> None:
+    async with rig(json_answer(OBJECT)) as it:
+        await it.client.merge_patch(
+            VAULT_BINDINGS, "shop", "db", {"status": {"x": None}}, subresource="status", field_manager="me"
+        )
+
+        [seen] = it.stub.seen
+        assert seen.method == "PATCH"
+        assert seen.path == "/apis/vaultbind.dev/v1alpha1/namespaces/shop/vaultbindings/db/status"
+        assert seen.query == {"fieldManager": "me"}
+        assert seen.headers["Content-Type"] == "application/merge-patch+json"
+        assert seen.body == b'{"status":{"x":null}}'
+        assert it.counter.requests == [("patch", "vaultbindings/status", 200)]
+
+
+async def test_dry_runs_and_metadata_only_answers_are_asked_for() -> None:
+    async with rig(json_answer(OBJECT)) as it:
+        await it.client.create(SECRETS, "shop", {}, dry_run=True, metadata_only=True)
+        await it.client.merge_patch(SECRETS, "shop", "db", {}, dry_run=True, metadata_only=True)
+
+        for seen in it.stub.seen:
+            assert seen.query == {"fieldManager": "vaultbind", "dryRun": "All"}
+            assert seen.headers["Accept"] == METADATA
+
+
+@pytest.mark.parametrize(
+    ("guards", "preconditions"),
+    [
+        pytest.param({}, {}, id="none"),
+        pytest.param({"uid": "u"}, {"uid": "u"}, id="uid"),
+        pytest.param(
+            {"uid": "u", "resource_version": "7"}, {"uid": "u", "resourceVersion": "7"}, id="uid and version"
+        ),
+    ],
+)
+async def test_delete(guards: dict[str, str], preconditions: dict[str, str]) -> None:
+    async with rig(json_answer({"kind": "Status"})) as it:
+        await it.client.delete(SECRETS, "shop", "db", **guards)
+
+        [seen] = it.stub.seen
+        assert (seen.method, seen.path) == ("DELETE", "/api/v1/namespaces/shop/secrets/db")
+        options = orjson.loads(seen.body)
+        assert options["preconditions"] == preconditions
+        assert options["propagationPolicy"] == "Background"
+
+
+async def test_an_error_shows_no_value_in_any_way() -> None:
+    refusal = {"reason": "Invalid", "message": "data.password: aHVudGVyMg== is bad"}
+    async with rig(json_answer(refusal, 422)) as it:
+        with pytest.raises(KubeError) as caught:
+            await it.client.create(SECRETS, "shop", SECRET_BODY)
+
+        shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+        assert "aHVudGVyMg" not in shown
+        assert caught.value.kind is KubeErrorKind.INVALID
+        assert it.counter.requests == [("create", "secrets", 422)]
+
+
+THROTTLED = json_answer({"reason": "TooManyRequests"}, 429, **{"Retry-After": "1"})
+THROTTLED_LONG = json_answer({"reason": "TooManyRequests"}, 429, **{"Retry-After": "60"})
+
+
+async def test_a_short_throttling_is_waited_for_once() -> None:
+    async with rig(THROTTLED, json_answer(OBJECT)) as it:
+        assert await it.client.create(SECRETS, "shop", SECRET_BODY) == OBJECT
+
+        assert [seen.body for seen in it.stub.seen] == [orjson.dumps(SECRET_BODY)] * 2
+        assert len(it.pauses) == 1
+        assert 1.0 <= it.pauses[0] <= 1.25
+        assert [status for _, _, status in it.counter.requests] == [429, 200]
+
+
+async def test_a_second_throttling_goes_to_the_caller() -> None:
+    async with rig(THROTTLED) as it:
+        with pytest.raises(KubeError) as caught:
+            await it.client.get(SECRETS, "shop", "db")
+
+        assert (caught.value.kind, caught.value.retry_after) == (KubeErrorKind.THROTTLED, 1.0)
+        assert len(it.stub.seen) == 2
+
+
+async def test_a_long_throttling_goes_to_the_caller_at_once() -> None:
+    async with rig(THROTTLED_LONG) as it:
+        with pytest.raises(KubeError) as caught:
+            await it.client.get(SECRETS, "shop", "db")
+
+        assert caught.value.retry_after == 60.0
+        assert (len(it.stub.seen), it.pauses) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind", "retry_after", "delay"),
+    [
+        pytest.param("create", KubeErrorKind.THROTTLED, None, 1.0, id="throttled without a word"),
+        pytest.param("create", KubeErrorKind.THROTTLED, LONGEST_WAIT, LONGEST_WAIT, id="throttled shortly"),
+        pytest.param("get", KubeErrorKind.THROTTLED, LONGEST_WAIT + 0.1, None, id="throttled too long"),
+        pytest.param("get", KubeErrorKind.UNREACHABLE, None, 0.0, id="broken read"),
+        pytest.param("list", KubeErrorKind.UNREACHABLE, None, 0.0, id="broken list"),
+        pytest.param("create", KubeErrorKind.UNREACHABLE, None, None, id="broken create"),
+        pytest.param("patch", KubeErrorKind.UNREACHABLE, None, None, id="broken patch"),
+        pytest.param("delete", KubeErrorKind.UNREACHABLE, None, None, id="broken delete"),
+        pytest.param("get", KubeErrorKind.SERVER_ERROR, 1.0, None, id="server error"),
+        pytest.param("get", KubeErrorKind.TIMEOUT, None, None, id="timeout"),
+    ],
+)
+def test_second_tries(verb: str, kind: KubeErrorKind, retry_after: float | None, delay: float | None) -> None:
+    assert delay == decide_second_try(verb, KubeError(kind, "x", retry_after=retry_after))
+
+
+async def test_a_broken_read_is_repeated_and_a_broken_write_is_not() -> None:
+    async with rig(cut_answer(), cut_answer(), json_answer(OBJECT)) as it:
+        with pytest.raises(KubeError) as caught:
+            await it.client.merge_patch(SECRETS, "shop", "db", {})
+        assert caught.value.kind is KubeErrorKind.UNREACHABLE
+        assert len(it.stub.seen) == 1
+        assert await it.client.get(SECRETS, "shop", "db") == OBJECT
+
+        assert it.counter.requests[0] == ("patch", "secrets", 0)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'"x"'])
+async def test_a_success_must_be_a_json_object(body: bytes) -> None:
+    async with rig(raw_answer(body)) as it:
+        with pytest.raises(KubeError) as caught:
+            await it.client.get(SECRETS, "shop", "db")
+
+        assert caught.value.kind is KubeErrorKind.SERVER_ERROR
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    async with rig(json_answer(OBJECT, 302, Location="http://127.0.0.1:1/")) as it:
+        with pytest.raises(KubeError) as caught:
+            await it.client.get(SECRETS, "shop", "db")
+
+        assert (caught.value.kind, caught.value.status) == (KubeErrorKind.SERVER_ERROR, 302)
+        assert len(it.stub.seen) == 1
+
+
+async def test_silence_is_a_timeout() -> None:
+    release = asyncio.Event()
+
+    async def wait() -> None:
+        await release.wait()
+
+    async with rig(stream_answer(then=wait), request_timeout=0.05) as it:
+        with pytest.raises(KubeError) as caught:
+            await it.client.get(SECRETS, "shop", "db")
+        release.set()
+
+        assert caught.value.kind is KubeErrorKind.TIMEOUT
+
+
+async def test_a_server_that_is_not_there() -> None:
+    async with rig(json_answer({})) as it:
+        gone = it.client
+    with pytest.raises(KubeError) as caught:
+        await gone.get(SECRETS, "shop", "db")
+
+    assert caught.value.kind is KubeErrorKind.UNREACHABLE
+    assert "closed" in str(caught.value)
+
+
+EVENT = b'{"type":"ADDED","object":{"metadata":{"name":"a"}}}\n'
+
+
+async def test_watch_gives_events_as_they_come() -> None:
+    async with rig(stream_answer(EVENT[:10], EVENT[10:] + EVENT)) as it:
+        opened = it.client.watch(
+            SECRETS, "shop", label_selector="a=b", resource_version="7", timeout=290.9, silence=5
+        )
+        async with opened as events:
+            names = [event["object"]["metadata"]["name"] async for event in events]
+
+        assert names == ["a", "a"]
+        [seen] = it.stub.seen
+        assert seen.path == "/api/v1/namespaces/shop/secrets"
+        assert seen.query == {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": "290",
+            "resourceVersion": "7",
+            "labelSelector": "a=b",
+        }
+        assert seen.headers["Accept"] == METADATA
+        assert it.counter.requests == [("watch", "secrets", 200)]
+
+
+async def test_watch_refused() -> None:
+    async with rig(json_answer({"reason": "Expired"}, 410)) as it:
+        with pytest.raises(KubeError) as caught:
+            async with it.client.watch(SECRETS, resource_version="1", timeout=1, silence=5):
+                pytest.fail("a refused watch was opened")
+
+        assert caught.value.kind is KubeErrorKind.GONE
+
+
+async def test_a_silent_watch_times_out() -> None:
+    release = asyncio.Event()
+
+    async def wait() -> None:
+        await release.wait()
+
+    async with rig(stream_answer(EVENT, then=wait)) as it:
+        got = []
+        with pytest.raises(KubeError) as caught:
+            async with it.client.watch(SECRETS, resource_version="1", timeout=1, silence=0.05) as events:
+                got += [event async for event in events]
+        release.set()
+
+        assert caught.value.kind is KubeErrorKind.TIMEOUT
+        assert caught.value.status == 0
+
+
+async def test_what_the_reader_of_a_watch_raises_is_its_own() -> None:
+    async def read(it: Rig) -> None:
+        async with it.client.watch(SECRETS, resource_version="1", timeout=1, silence=1) as events:
+            async for _ in events:
+                raise OSError("mine")
+
+    async with rig(stream_answer(EVENT)) as it:
+        with pytest.raises(OSError, match="mine"):
+            await read(it)
+
+
+async def test_server_and_session_are_there_for_kopf() -> None:
+    async with rig(json_answer(OBJECT)) as it:
+        async with it.client.connection.open_session() as session:
+            async with session.get(f"{it.client.server}/x") as response:
+                assert await response.json() == OBJECT
+            async with session.patch(f"{it.client.server}/x", json={"a": 1}) as response:
+                await response.read()
+
+        assert it.stub.seen[1].body == b'{"a":1}'
+        assert await it.client.get(SECRETS, "a", "b") == OBJECT  # Kopf's session is closed, ours works
+        assert not it.client.session.closed
