@@ -1,15 +1,39 @@
 """Flags and variables -> frozen settings of `vaultbind run`; all mistakes are reported at once."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 from vaultbind.api.durations import parse_duration
-from vaultbind.telemetry.server import Address, parse_address
 from vaultbind.vaults.policy import AZURE_AUTHORITY_HOSTS, AZURE_VAULT_SUFFIXES, VaultPolicy
 
+T = TypeVar("T")
+
+_MAX_PORT = 65535
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to listen; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+
+def parse_address(text: str) -> Address:
+    """Parse `HOST:PORT`, `[::1]:PORT` or `:PORT` (all interfaces). Raises ValueError for anything else."""
+    parts = urlsplit(f"//{text.strip()}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if port is None or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(f"{text!r} is not HOST:PORT with a port of 0 to {_MAX_PORT}")
+    return Address(host=parts.hostname or "0.0.0.0", port=port)  # noqa: S104 - as asked by `:PORT`
 
 
 class SettingsError(ValueError):
@@ -54,15 +78,9 @@ def parse_settings(
     problems: list[str] = []
     bad = [name for name in namespaces if not _NAMESPACE.fullmatch(name)]
     problems += [f"--namespace {name!r}: not a namespace's name" for name in bad]
-    try:
-        metrics = parse_address(metrics_address)
-    except ValueError as error:
-        problems.append(f"--metrics-address: {error}")
-    try:
-        stale = parse_duration(stale_after)
-    except ValueError as error:
-        problems.append(f"--stale-after: {error}")
-    if problems:
+    metrics = _take(problems, "--metrics-address", parse_address, metrics_address)
+    stale = _take(problems, "--stale-after", parse_duration, stale_after)
+    if problems or metrics is None or stale is None:
         raise SettingsError(problems)
     return RunSettings(
         namespaces=tuple(namespaces),
@@ -77,6 +95,14 @@ def parse_settings(
         ),
         stale_after=stale,
     )
+
+
+def _take(problems: list[str], flag: str, parse: Callable[[str], T], text: str) -> T | None:
+    try:
+        return parse(text)
+    except ValueError as error:
+        problems.append(f"{flag}: {error}")
+        return None
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -60,12 +60,12 @@ class Operator:
             clock=clock,
             policy=settings.policy,
             make_client=self.clients.make,
-            enqueue=self.engine.add,
+            enqueue=self._enqueue,
             namespace_labels=lambda name: self._namespaces.get(name, {}),
             stale_after=settings.stale_after,
         )
         self.intake = Intake(hub=self.hub)
-        self.engine = self._build_engine(cache)
+        self.engine: Engine = self._build_engine(cache)
         self.feed = Feed(engine=self.engine, client=client, namespaces=settings.namespaces)
         self._watches = self._build_watches()
 
@@ -114,6 +114,9 @@ class Operator:
         if not self.settings.namespaces:
             watches.append(MetadataWatch(self.client, NAMESPACES, on_event=self._on_namespace))
         return watches
+
+    def _enqueue(self, key: ObjectKey, priority: Priority) -> None:
+        self.engine.add(key, priority)
 
     def _lane_of(self, key: ObjectKey) -> str:
         """Bindings of one KeyVault share a lane; a look or a KeyVault has one of its own."""

@@ -9,7 +9,7 @@ from typing import Any
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.kinds import FED
 from vaultbind.engine.cache import RawObject
-from vaultbind.engine.engine import StaleStateError
+from vaultbind.engine.engine import SinkError, StaleStateError
 from vaultbind.engine.report import Note
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
@@ -27,7 +27,7 @@ class KubeSink:
     instance: str
 
     async def write_status(self, key: ObjectKey, patch: Mapping[str, Any]) -> RawObject:
-        """Merge-patch the status. Raises StaleStateError on a conflict, KubeError otherwise."""
+        """Merge-patch the status. Raises StaleStateError on a conflict, SinkError otherwise."""
         try:
             stored = await self.client.merge_patch(
                 FED[key.kind], key.namespace, key.name, patch, subresource="status"
@@ -35,7 +35,7 @@ class KubeSink:
         except KubeError as error:
             if error.kind in (KubeErrorKind.CONFLICT, KubeErrorKind.NOT_FOUND):
                 raise StaleStateError from None
-            raise
+            raise SinkError(f"status: {error.message}") from None
         stored["metadata"].pop("managedFields", None)
         return stored
 

@@ -258,7 +258,7 @@ def _content(
 def _object(ref: VaultObjectRef, value: VaultValue) -> dict[str, Any]:
     properties = value.properties
     entry: dict[str, Any] = {
-        "kind": ref.kind.value.capitalize(),
+        "kind": ref.kind.value,
         "name": ref.name,
         "version": properties.version,
         "enabled": properties.enabled,

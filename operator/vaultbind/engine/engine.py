@@ -29,8 +29,12 @@ class StaleStateError(Exception):
     """A write was refused because the object has moved on, or is gone; the next event brings the truth."""
 
 
+class SinkError(Exception):
+    """A result could not be written; the message is safe to log."""
+
+
 class Sink(Protocol):
-    """Where results go; raises StaleStateError on a conflict."""
+    """Where results go; raises StaleStateError on a conflict, SinkError on any other failure."""
 
     async def write_status(self, key: ObjectKey, patch: Mapping[str, Any]) -> RawObject:
         """Merge-patch the status; return the object as stored."""
@@ -159,6 +163,9 @@ class Engine:
         except StaleStateError:
             outcome = "stale"
             self.schedule(key, STALE_STATE_DELAY)
+        except SinkError as error:
+            logger.warning("%s: %s, will retry", key, error)
+            self.schedule(key, self.backoff.fail(key))
         except Exception as error:  # noqa: BLE001 - one object's bug must not stop the others
             # Only the type: a message or a traceback could carry anything.
             logger.error("%s: unexpected %s, will retry", key, type(error).__name__)

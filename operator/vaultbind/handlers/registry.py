@@ -64,10 +64,10 @@ def leave_no_finalizer(registry: kopf.OperatorRegistry) -> None:
 
     Kopf has no option for it; a test holds it to this (docs/adr: timers without finalizers).
     """
-    spawning: Any = registry._spawning  # noqa: SLF001
-    spawning._handlers[:] = [  # noqa: SLF001
+    spawning: Any = registry._spawning  # noqa: SLF001 - Kopf offers no other way
+    spawning._handlers[:] = [  # noqa: SLF001 - Kopf offers no other way
         dataclasses.replace(handler, requires_finalizer=False)
-        for handler in spawning._handlers  # noqa: SLF001
+        for handler in spawning._handlers  # noqa: SLF001 - Kopf offers no other way
     ]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
@@ -120,10 +121,11 @@ class SharedCredential:
             slot.flight = asyncio.create_task(self._fetch(slot, wanted), name="vaultbind-token")
         try:
             return await asyncio.shield(slot.flight)
-        except KeyVaultError:
-            if slot.token is None or slot.token.expires_on <= self._clock():
-                raise
-            return slot.token
+        except KeyVaultError as error:
+            failure = copy(error)  # each of those who wait names its own object
+        if slot.token is None or slot.token.expires_on <= self._clock():
+            raise failure
+        return slot.token
 
     async def close(self) -> None:
         """Do nothing: clients close their credential, but this one is shared."""
