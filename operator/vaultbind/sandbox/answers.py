@@ -118,7 +118,11 @@ class Answerer:
         target, options = request.target, _write_options(request)
         patch_type = parse_patch_type(request.content_type, target.kind)
         if patch_type is PatchType.APPLY and not request.query.get("fieldManager"):
-            problem = Cause(field="fieldManager", message="Required value: is required for apply patch")
+            problem = Cause(
+                field="fieldManager",
+                message="Required value: is required for apply patch",
+                reason="FieldValueRequired",
+            )
             raise invalid("meta.k8s.io", "PatchOptions", "", [problem])
         written = self._cluster.patch(
             target.kind, target.namespace, target.name, request.body, patch_type, options

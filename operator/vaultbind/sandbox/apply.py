@@ -49,7 +49,7 @@ def apply_configuration(
     owned_by_others = frozenset[Path]().union(*(entry.fields for entry in others))
     pruned = _prune(merged, shape, owned - wanted - owned_by_others)
     left = field_values(pruned, shape).keys()
-    kept = [replace(entry, fields=(entry.fields - changed) & left) for entry in others]
+    kept = [replace(entry, fields=frozenset((entry.fields - changed) & left)) for entry in others]
     mine = Entry(key=key, fields=wanted, time=time)
     if before and before.fields == wanted and not changed:
         mine = before

@@ -7,12 +7,18 @@ merged, for managed fields, strategic merge patches and server-side apply.
 from typing import Any
 
 from vaultbind.sandbox.kinds import Column, ResourceKind
+from vaultbind.sandbox.shapes import STRUCT
 
 Shape = dict[str, Any]
 
 
 def _object(**properties: Shape) -> Shape:
     return {"type": "object", "properties": properties}
+
+
+def _struct(**properties: Shape) -> Shape:
+    """A member that the server's own types always have."""
+    return {**_object(**properties), STRUCT: True}
 
 
 def _list_map(*keys: str, **properties: Shape) -> Shape:
@@ -36,7 +42,7 @@ _OWNERS: Shape = {
 METADATA: Shape = _object(ownerReferences=_OWNERS, finalizers=_SET)
 """Shape of every object's metadata."""
 
-_CONDITIONS = _object(conditions=_list_map("type"))
+_CONDITIONS = _struct(conditions=_list_map("type"))
 _SECRET_KEY = _object(secretKeyRef=_ATOMIC, configMapKeyRef=_ATOMIC, fieldRef=_ATOMIC)
 _CONTAINERS = _list_map(
     "name",
@@ -44,7 +50,7 @@ _CONTAINERS = _list_map(
     ports=_list_map("containerPort", "protocol"),
     volumeMounts=_list_map("mountPath"),
 )
-_POD_SPEC = _object(
+_POD_SPEC = _struct(
     containers=_CONTAINERS,
     initContainers=_CONTAINERS,
     volumes=_list_map("name"),
@@ -54,11 +60,11 @@ _POD_SPEC = _object(
 _POD = _object(metadata=METADATA, spec=_POD_SPEC, status=_CONDITIONS)
 _WORKLOAD = _object(
     metadata=METADATA,
-    spec=_object(selector=_ATOMIC, template=_object(spec=_POD_SPEC)),
+    spec=_struct(selector=_ATOMIC, template=_struct(metadata=_struct(), spec=_POD_SPEC)),
     status=_CONDITIONS,
 )
-_PLAIN = _object(metadata=METADATA, status=_CONDITIONS)
-_SERVICE = _object(metadata=METADATA, spec=_object(ports=_list_map("port", "protocol"), selector=_ATOMIC))
+_PLAIN = _object(metadata=METADATA, spec=_struct(), status=_CONDITIONS)
+_SERVICE = _object(metadata=METADATA, spec=_struct(ports=_list_map("port", "protocol"), selector=_ATOMIC))
 _ACCOUNT = _object(metadata=METADATA, secrets=_list_map("name"), imagePullSecrets=_list_map("name"))
 _WEBHOOKS = _object(metadata=METADATA, webhooks=_list_map("name"))
 _EVENT = _object(metadata=METADATA, involvedObject=_ATOMIC)
@@ -85,7 +91,7 @@ _EVENT_FIELDS = (
     "source",
     "type",
 )
-_DATA = Column(name="Data", path="builtin:data-count", type="integer")
+_DATA = Column(name="Data", path="builtin:data-count")
 _PHASE = Column(name="Status", path=".status.phase")
 
 
@@ -177,7 +183,7 @@ CRDS = ResourceKind(
     has_status=True,
     has_generation=True,
     schema=_PLAIN,
-    columns=(NAME, Column(name="Created At", path=".metadata.creationTimestamp", type="date")),
+    columns=(NAME, Column(name="Created At", path="builtin:created", type="date")),
 )
 _RBAC = "rbac.authorization.k8s.io"
 REVIEWS_GROUP = "authorization.k8s.io"

@@ -20,15 +20,17 @@ from vaultbind.sandbox.deletion import (
     marked_for_deletion,
 )
 from vaultbind.sandbox.documents import JsonObject, clone, is_same, metadata, timestamp
-from vaultbind.sandbox.drafting import Draft, WriteOptions, draft_new, draft_successor, read_body
+from vaultbind.sandbox.drafting import Draft, WriteOptions, draft_new, draft_successor
 from vaultbind.sandbox.errors import (
     Cause,
     already_exists,
     bad_request,
     conflict,
-    forbidden,
+    internal,
     invalid,
     not_found,
+    refused_patch,
+    terminating,
 )
 from vaultbind.sandbox.events import from_core
 from vaultbind.sandbox.kinds import ResourceKind
@@ -42,6 +44,7 @@ from vaultbind.sandbox.ownership import (
 )
 from vaultbind.sandbox.patches import PatchError, PatchType, json_patch, merge_patch
 from vaultbind.sandbox.registry import Registry
+from vaultbind.sandbox.schema import prune_unknown
 from vaultbind.sandbox.store import ObjectKey, Store
 from vaultbind.sandbox.strategic import strategic_merge_patch
 
@@ -91,7 +94,7 @@ class Cluster:
     def create(self, kind: ResourceKind, namespace: str, body: JsonObject, options: WriteOptions) -> Written:
         """POST. Raises StatusError 400, 403, 404 (namespace), 409, 422."""
         if metadata(body).get("resourceVersion"):
-            raise bad_request("resourceVersion should not be set on objects to be created")
+            raise internal("resourceVersion should not be set on objects to be created")
         draft = self._draft_new(kind, namespace, body, options)
         entries = entries_after_update(kind, {}, draft.document, options, self._now())
         return self._store_new(draft, entries, options)
@@ -100,15 +103,14 @@ class Cluster:
         self, kind: ResourceKind, namespace: str, name: str, body: JsonObject, options: WriteOptions
     ) -> Written:
         """PUT. Raises StatusError 400, 404, 409, 422."""
-        if metadata(body).get("name", name) != name:
-            raise bad_request("the name of the object does not match the name on the URL")
+        _check_name(name, body)
         if kind.create_on_update and self.store.get(key_of(kind, namespace, name)) is None:
             return self.create(kind, namespace, body, options)
         live = self._live(kind, namespace, name)
         if not metadata(body).get("resourceVersion") and not kind.unconditional_update:
             problem = "Invalid value: 0: must be specified for an update"
             cause = Cause(field="metadata.resourceVersion", message=problem)
-            raise invalid(kind.group, kind.kind, name, [cause])
+            raise invalid(kind.group, kind.plural, name, [cause])
         return self._replace(kind, live, body, options)
 
     def patch(  # noqa: PLR0917 - what the request line says, in its order
@@ -126,9 +128,11 @@ class Cluster:
         live = self._live(kind, namespace, name)
         try:
             body = _patched(present(live, kind), patch, patch_type, kind)
-        except PatchError as error:
-            problem = Cause(field="patch", message=f"Invalid value: {error}")
-            raise invalid(kind.group, kind.kind, name, [problem]) from None
+        except PatchError:
+            raise refused_patch() from None
+        _check_name(name, body)
+        if not options.subresource:
+            _check_uid_is_kept(kind, live, body)
         return self._replace(kind, live, body, options)
 
     def _apply(
@@ -140,7 +144,7 @@ class Cluster:
             raise not_found(kind.group, kind.plural, name)
         live = present(found, kind) if found else {}
         _check_identity(kind, live, configuration)
-        configuration, warnings = read_body(kind, configuration, options)
+        _check_declared(kind, configuration)
         applied = apply_configuration(
             live,
             own_part(configuration, kind, options),
@@ -152,10 +156,8 @@ class Cluster:
         )
         if found is None:
             draft = self._draft_new(kind, namespace, applied.document, options)
-            written = self._store_new(draft, applied.entries, options)
-        else:
-            written = self._replace(kind, found, applied.document, options, applied.entries)
-        return Written(document=written.document, created=written.created, warnings=warnings)
+            return self._store_new(draft, applied.entries, options)
+        return self._replace(kind, found, applied.document, options, applied.entries)
 
     def _draft_new(
         self, kind: ResourceKind, namespace: str, body: JsonObject, options: WriteOptions
@@ -246,8 +248,7 @@ class Cluster:
         if found is None:
             raise not_found("", "namespaces", namespace)
         if metadata(found).get("deletionTimestamp"):
-            problem = f"unable to create new content in namespace {namespace} because it is being terminated"
-            raise forbidden(kind.group, kind.plural, name, problem)
+            raise terminating(kind.group, kind.plural, name, namespace)
 
 
 def key_of(kind: ResourceKind, namespace: str, name: str) -> ObjectKey:
@@ -285,8 +286,31 @@ def _check_configuration(kind: ResourceKind, name: str, configuration: Any) -> N
     meta = configuration.setdefault("metadata", {})
     if meta.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
-    if meta.setdefault("name", name) != name:
-        raise bad_request("the name of the object does not match the name on the URL")
+    meta.setdefault("name", name)
+    _check_name(name, configuration)
+
+
+def _check_declared(kind: ResourceKind, configuration: JsonObject) -> None:
+    """A field that the schema does not know cannot be applied: the real server answers 500."""
+    unknown = prune_unknown(configuration, kind.schema)[1] if kind.is_custom else ()
+    if unknown:
+        name = f"/{metadata(configuration)['name']}; {kind.api_version}, Kind={kind.kind}"
+        told = f"failed to create typed patch object ({name}): .{unknown[0]}: field not declared in schema"
+        raise internal(told)
+
+
+def _check_name(name: str, body: JsonObject) -> None:
+    asked = metadata(body).get("name", name)
+    if asked != name:
+        raise bad_request(f"the name of the object ({asked}) does not match the name on the URL ({name})")
+
+
+def _check_uid_is_kept(kind: ResourceKind, live: JsonObject, body: JsonObject) -> None:
+    """A patch cannot change the uid; a PUT with another uid is a conflict instead."""
+    uid = metadata(body).get("uid")
+    if uid != metadata(live)["uid"]:
+        cause = Cause(field="metadata.uid", message=f'Invalid value: "{uid}": field is immutable')
+        raise invalid(kind.group, kind.kind, metadata(live)["name"], [cause])
 
 
 def _check_identity(kind: ResourceKind, live: JsonObject, body: JsonObject) -> None:

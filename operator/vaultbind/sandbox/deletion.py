@@ -61,13 +61,13 @@ def check_preconditions(kind: ResourceKind, live: JsonObject, options: DeleteOpt
             f"the UID in the precondition ({options.uid}) does not match the UID in record "
             f"({stored['uid']}). The object might have been deleted and then recreated"
         )
-        raise conflict(kind.group, kind.plural, stored["name"], problem)
+        raise conflict(kind.group, kind.kind, stored["name"], problem)
     if options.resource_version not in {None, stored["resourceVersion"]}:
         problem = (
             f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
             f"ResourceVersion in record ({stored['resourceVersion']}). The object might have been modified"
         )
-        raise conflict(kind.group, kind.plural, stored["name"], problem)
+        raise conflict(kind.group, kind.kind, stored["name"], problem)
 
 
 def finalizers_after_delete(live: JsonObject, propagation: Propagation) -> list[str]:
@@ -85,7 +85,8 @@ def marked_for_deletion(live: JsonObject, finalizers: list[str], now: str) -> Js
     meta = marked["metadata"]
     if "deletionTimestamp" not in meta:
         meta["deletionTimestamp"] = now
-        meta["deletionGracePeriodSeconds"] = 0
+        if live.get("kind") != NAMESPACES.kind:
+            meta["deletionGracePeriodSeconds"] = 0
         if "generation" in meta:
             meta["generation"] += 1
     if finalizers:

@@ -60,7 +60,7 @@ def draft_new(
     kind: ResourceKind, namespace: str, body: JsonObject, options: WriteOptions, *, now: str, uid: str
 ) -> Draft:
     """A new object; raises StatusError 400 for a body of another kind or namespace."""
-    document, warnings = read_body(kind, body, options)
+    document, warnings = _read(kind, body, options)
     meta = _metadata_of(document)
     _check_namespace(kind, namespace, document)
     for name in SERVER_SET:
@@ -86,24 +86,19 @@ def draft_successor(
     kind: ResourceKind, live: JsonObject, body: JsonObject, options: WriteOptions, *, now: str
 ) -> Draft:
     """The next state of an object; raises StatusError 400 for a body of another kind or namespace."""
-    document, warnings = read_body(kind, body, options)
+    document, warnings = _read(kind, body, options)
     _metadata_of(document)
     _check_namespace(kind, live["metadata"].get("namespace", ""), document)
     document = _only_own_part(kind, live, document, options.subresource)
     keep_server_set(document, live)
     document = _finish(kind, document, now)
     causes = _causes(kind, document, live)
-    if document["metadata"].get("name") != live["metadata"]["name"]:
-        message = f'Invalid value: "{document["metadata"].get("name")}": field is immutable'
-        causes.append(Cause(field="metadata.name", message=message))
     if kind.has_generation and _is_next_generation(kind, live, document):
         document["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
     return Draft(kind=kind, document=document, causes=causes, warnings=warnings)
 
 
-def read_body(
-    kind: ResourceKind, body: JsonObject, options: WriteOptions
-) -> tuple[JsonObject, tuple[str, ...]]:
+def _read(kind: ResourceKind, body: JsonObject, options: WriteOptions) -> tuple[JsonObject, tuple[str, ...]]:
     """The body as it will be stored, without unknown fields; warnings name those. Raises StatusError 400."""
     if (
         body.get("kind", kind.kind) != kind.kind
@@ -113,6 +108,10 @@ def read_body(
             f"the object provided is unrecognized: {body.get('apiVersion')}, Kind={body.get('kind')} "
             f"does not match {kind.api_version}, Kind={kind.kind}"
         )
+    if kind.is_custom and not (body.get("kind") and body.get("apiVersion")):
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {kind.kind}): Object 'Kind' is missing"
+        )
     document = {**kind.type_meta, **clone(body)}
     if kind.group == EVENTS_V1.group:
         return to_core(document), ()
@@ -121,7 +120,8 @@ def read_body(
     document, unknown = prune_unknown(document, kind.schema)
     warnings = tuple(f'unknown field "{path}"' for path in unknown)
     if warnings and options.field_validation is FieldValidation.STRICT:
-        raise bad_request(f"strict decoding error: {', '.join(warnings)}")
+        told = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
+        raise bad_request(f"{told}: strict decoding error: {', '.join(warnings)}")
     return document, warnings if options.field_validation is FieldValidation.WARN else ()
 
 

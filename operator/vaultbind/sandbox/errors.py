@@ -47,8 +47,9 @@ class StatusError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            status["reason"] = self.reason
         if self.details:
             status["details"] = self.details
         status["code"] = self.code
@@ -101,7 +102,7 @@ def apply_conflict(causes: Sequence[Cause]) -> StatusError:
 
 
 def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> StatusError:
-    """422 that names every refused field."""
+    """422 that names every refused field; `kind` is the plural where the store refuses, not validation."""
     told = [f"{cause.field}: {cause.message}" for cause in causes]
     listed = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
     message = f'{_qualified(group, kind)} "{name}" is invalid: {listed}'
@@ -111,6 +112,17 @@ def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> Status
 
 def _causes(causes: Sequence[Cause]) -> list[JsonObject]:
     return [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
+
+
+def internal(message: str) -> StatusError:
+    """500 of a request that the real server does not judge by itself."""
+    return StatusError(HTTPStatus.INTERNAL_SERVER_ERROR, "", message)
+
+
+def refused_patch() -> StatusError:
+    """422 of a JSON patch that does not fit the object, a failed `test` included."""
+    message = "the server rejected our request due to an error in our request"
+    return StatusError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message)
 
 
 def bad_request(message: str) -> StatusError:
@@ -123,10 +135,17 @@ def unauthorized() -> StatusError:
     return StatusError(HTTPStatus.UNAUTHORIZED, "Unauthorized", "Unauthorized")
 
 
-def forbidden(group: str, plural: str, name: str, problem: str) -> StatusError:
-    """403."""
+def terminating(group: str, plural: str, name: str, namespace: str) -> StatusError:
+    """403 of a create in a namespace that is going."""
+    problem = f"unable to create new content in namespace {namespace} because it is being terminated"
     message = f'{_qualified(group, plural)} "{name}" is forbidden: {problem}'
-    return StatusError(HTTPStatus.FORBIDDEN, "Forbidden", message, details=_named(group, plural, name))
+    cause = Cause(
+        field="metadata.namespace",
+        message=f"namespace {namespace} is being terminated",
+        reason="NamespaceTerminating",
+    )
+    details = {**_named(group, plural, name), "causes": _causes([cause])}
+    return StatusError(HTTPStatus.FORBIDDEN, "Forbidden", message, details=details)
 
 
 def method_not_allowed() -> StatusError:

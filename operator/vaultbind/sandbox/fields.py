@@ -13,6 +13,7 @@ from vaultbind.sandbox.shapes import (
     Shape,
     child_shape,
     is_atomic_map,
+    is_struct,
     item_shape,
     item_step,
     list_type,
@@ -59,7 +60,7 @@ def field_values(document: Mapping[str, Any], shape: Shape) -> dict[Path, bytes 
 
     def walk(path: Path, value: Any, shape: Shape) -> None:
         children = _children(value, shape)
-        if path and path not in _UNOWNED:
+        if path and path not in _UNOWNED and not is_struct(shape):
             found[path] = _NODE if children is not None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         if path not in _UNOWNED or path == ("f:metadata",):
             for step, member, member_shape in children or ():

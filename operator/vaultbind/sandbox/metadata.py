@@ -82,12 +82,13 @@ def _validate_annotations(found: Any) -> Iterator[Cause]:
 
 def _validate_owners(found: Any) -> Iterator[Cause]:
     controllers = 0
-    for owner in found or ():
+    for index, owner in enumerate(found or ()):
         for member in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(member):
                 yield Cause(
-                    field=f"metadata.ownerReferences.{member}",
-                    message='Invalid value: "": must not be empty',
+                    field=f"metadata.ownerReferences[{index}].{member}",
+                    message="Required value: must not be empty",
+                    reason="FieldValueRequired",
                 )
         controllers += bool(owner.get("controller"))
     if controllers > 1:

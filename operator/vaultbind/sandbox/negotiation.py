@@ -26,13 +26,19 @@ _AS: Final[Mapping[str, Representation]] = {
 _MEDIA_TYPES: Final = frozenset({JSON, "application/*", "*/*"})
 
 
-def parse_accept(header: str) -> Representation:
-    """The first form in the header that is served; raises StatusError 406."""
+def parse_accept(header: str, *, is_list: bool = False) -> Representation:
+    """The first form in the header that is served; raises StatusError 406.
+
+    The real server also refuses a list's metadata for one object, and the other way round.
+    """
+    wrong = "PartialObjectMetadata" if is_list else "PartialObjectMetadataList"
     for media_type, parameters in _ranges(header or JSON):
         is_known_version = parameters.get("as", "") == "" or (
             parameters.get("g") == "meta.k8s.io" and parameters.get("v") == "v1"
         )
         if media_type in _MEDIA_TYPES and is_known_version and parameters.get("as", "") in _AS:
+            if parameters.get("as") == wrong:
+                raise not_acceptable(f"any but {wrong}, which does not fit this request")
             return _AS[parameters.get("as", "")]
     raise not_acceptable(JSON)
 

@@ -47,7 +47,7 @@ def render_metadata_list(documents: Iterable[JsonObject], listing: JsonObject) -
 def render_bookmark(kind: ResourceKind, revision: int, *, partial: bool, ends_initial: bool) -> JsonObject:
     """The object of a BOOKMARK event: nothing but a revision."""
     type_meta = {"kind": "PartialObjectMetadata", "apiVersion": _META} if partial else kind.type_meta
-    meta: JsonObject = {"resourceVersion": str(revision), "creationTimestamp": None}
+    meta: JsonObject = {"resourceVersion": str(revision)}
     if ends_initial:
         meta["annotations"] = {"k8s.io/initial-events-end": "true"}
     return {**type_meta, "metadata": meta}

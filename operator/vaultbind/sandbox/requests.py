@@ -90,7 +90,7 @@ def parse_verb(method: str, target: Target, query: Mapping[str, str]) -> str:
         verb = "watch"
     if verb is None or verb not in target.kind.verbs:
         raise method_not_allowed()
-    needs_namespace = verb in {"create", "get", "update", "patch", "delete"}
+    needs_namespace = verb not in {"list", "watch"}
     if target.kind.namespaced and not target.namespace and needs_namespace:
         raise method_not_allowed()
     return verb

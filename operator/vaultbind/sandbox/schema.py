@@ -53,7 +53,7 @@ def _pruned_object(
 
 
 def apply_defaults(value: Any, schema: Schema) -> Any:
-    """The value with the schema's defaults; a null that may not be null gives way to a default."""
+    """The value with the schema's defaults, and without members that are null but may not be."""
     if isinstance(value, dict):
         return _defaulted_object(value, schema)
     items = schema.get("items")
@@ -62,15 +62,21 @@ def apply_defaults(value: Any, schema: Schema) -> Any:
     return value
 
 
+def _may_be_null(schema: object) -> bool:
+    """Whether a null stays: the schema allows it or says nothing."""
+    return not isinstance(schema, Mapping) or bool(schema.get("nullable"))
+
+
 def _defaulted_object(value: JsonObject, schema: Schema) -> JsonObject:
-    result = dict(value)
-    properties = schema.get("properties", {})
+    properties, rest = schema.get("properties", {}), schema.get("additionalProperties")
+    result = {
+        key: member
+        for key, member in value.items()
+        if member is not None or _may_be_null(properties.get(key, rest))
+    }
     for key, member in properties.items():
-        if "default" not in member:
-            continue
-        if key not in result or (result[key] is None and not member.get("nullable")):
+        if "default" in member and key not in result:
             result[key] = clone({"value": member["default"]})["value"]
-    rest = schema.get("additionalProperties")
     for key, current in result.items():
         inner = properties.get(key, rest)
         if isinstance(inner, Mapping):

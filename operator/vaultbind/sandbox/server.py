@@ -130,7 +130,9 @@ class ApiServer:
             verb=verb,
             target=target,
             query=dict(request.query),
-            representation=parse_accept(request.headers.get("Accept", "")),
+            representation=parse_accept(
+                request.headers.get("Accept", ""), is_list=verb in {"list", "deletecollection"}
+            ),
             manager=parse_manager(request.query, request.headers.get("User-Agent", "")),
             body=body,
             content_type=content_type,

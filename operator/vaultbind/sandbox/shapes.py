@@ -7,6 +7,7 @@ import orjson
 
 Shape = Mapping[str, Any]
 UNKNOWN: Final[Shape] = {}
+STRUCT: Final = "x-vaultbind-struct"
 
 
 def child_shape(shape: Shape, key: str) -> Shape:
@@ -38,6 +39,11 @@ def list_keys(shape: Shape) -> list[str]:
 def is_atomic_map(shape: Shape) -> bool:
     """Whether an object has one owner as a whole."""
     return shape.get("x-kubernetes-map-type") == "atomic"
+
+
+def is_struct(shape: Shape) -> bool:
+    """Whether an object is always there in the server's own types, so that nobody owns its presence."""
+    return bool(shape.get(STRUCT))
 
 
 def item_identity(shape: Shape, item: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def _definition(column: Column) -> JsonObject:
 
 def _row(columns: Iterable[Column], document: JsonObject, now: datetime, include: str) -> JsonObject:
     row: JsonObject = {"cells": [_cell(column, document, now) for column in columns]}
+    row["object"] = None
     if include != "None":
         row["object"] = document if include == "Object" else partial_metadata(document)
     return row
@@ -95,6 +96,10 @@ def _age(document: JsonObject, now: datetime) -> str:
     return render_age(metadata(document).get("creationTimestamp"), now)
 
 
+def _created(document: JsonObject, _now: datetime) -> str:
+    return str(metadata(document)["creationTimestamp"])
+
+
 def _data_count(document: JsonObject, _now: datetime) -> int:
     return len(document.get("data") or ()) + len(document.get("binaryData") or ())
 
@@ -117,6 +122,7 @@ def _involved_object(document: JsonObject, _now: datetime) -> str:
 _BUILTIN_CELLS: Final[Mapping[str, Callable[[JsonObject, datetime], Any]]] = {
     "builtin:name": _name,
     "builtin:age": _age,
+    "builtin:created": _created,
     "builtin:data-count": _data_count,
     "builtin:last-seen": _last_seen,
     "builtin:involved-object": _involved_object,

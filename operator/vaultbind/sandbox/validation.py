@@ -38,7 +38,7 @@ def _validate(value: Any, schema: Schema, path: str) -> Causes:
             yield _wrong_type(value, str(schema["type"]), path)
         return
     if not _has_type(value, schema):
-        yield _wrong_type(value, str(schema["type"]), path)
+        yield _wrong_type(value, str(schema.get("type", "integer,string")), path)
         return
     yield from _validate_enum(value, schema, path)
     if isinstance(value, str):
@@ -104,9 +104,9 @@ def _validate_string(value: str, schema: Schema, path: str) -> Causes:
     if most is not None and len(value) > most:
         message = f"Too long: may not be more than {most} bytes"
         yield Cause(field=path, message=message, reason="FieldValueTooLong")
-    if least is not None and len(value) < least:
+    elif least is not None and len(value) < least:
         yield _refused(path, value, f"should be at least {least} chars long")
-    if pattern is not None and not _matches(pattern, value):
+    elif pattern is not None and not _matches(pattern, value):
         yield _refused(path, value, f"should match '{pattern}'")
     if schema.get("format") == "date-time" and not _is_date_time(value):
         yield _refused(path, value, f"must be of type date-time: {_quoted(value)}")
@@ -186,12 +186,19 @@ def _validate_junctors(value: Any, schema: Schema, path: str) -> Causes:
     for branch in schema.get("allOf", ()):
         yield from _validate(value, branch, path)
     for name, is_enough, problem in _JUNCTORS:
-        branches = schema.get(name)
-        if branches and not is_enough(sum(not validate(value, branch, path) for branch in branches)):
-            yield Cause(field=path, message=f'Invalid value: "{_name_of_type(value)}": {problem}')
+        branches = [validate(value, branch, path) for branch in schema.get(name, ())]
+        valid = sum(not causes for causes in branches)
+        if branches and not is_enough(valid):
+            found = f"Found {valid} valid alternatives" if valid else "Found none valid"
+            yield _unmatched(path, f"{problem}. {found}")
+            yield from () if valid else branches[0]
     if (excluded := schema.get("not")) is not None and not validate(value, excluded, path):
-        problem = "must not validate the schema (not)"
-        yield Cause(field=path, message=f'Invalid value: "{_name_of_type(value)}": {problem}')
+        yield _unmatched(path, "must not validate the schema (not)")
+
+
+def _unmatched(path: str, problem: str) -> Cause:
+    """The real server names no field here."""
+    return Cause(field="<nil>", message=f'Invalid value: "": "{path}" {problem}')
 
 
 _JUNCTORS: Final[tuple[tuple[str, Callable[[int], bool], str], ...]] = (

@@ -9,7 +9,7 @@ import orjson
 
 from vaultbind.sandbox.cluster import Cluster, present
 from vaultbind.sandbox.documents import JsonObject, metadata
-from vaultbind.sandbox.errors import StatusError, bad_request, expired
+from vaultbind.sandbox.errors import Cause, StatusError, bad_request, expired, invalid
 from vaultbind.sandbox.kinds import ResourceKind
 from vaultbind.sandbox.negotiation import Representation
 from vaultbind.sandbox.representations import partial_metadata, render_bookmark
@@ -55,7 +55,7 @@ class WatchOptions:
 
 
 def parse_watch(request: ApiRequest, current_revision: int) -> WatchOptions:
-    """Read a watch's query; raises StatusError 400."""
+    """Read a watch's query; raises StatusError 400, 422."""
     target, query = request.target, request.query
     field_selector = query.get("fieldSelector", "")
     if target.name:
@@ -63,7 +63,9 @@ def parse_watch(request: ApiRequest, current_revision: int) -> WatchOptions:
     wants_bookmarks = request.flag("allowWatchBookmarks")
     sends_initial = request.flag("sendInitialEvents")
     if sends_initial and query.get("resourceVersionMatch") != "NotOlderThan":
-        raise bad_request("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+        problem = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        cause = Cause(field="resourceVersionMatch", message=problem, reason="FieldValueForbidden")
+        raise invalid("meta.k8s.io", "ListOptions", "", [cause])
     asked = parse_revision(query.get("resourceVersion", ""))
     skips_initial = query.get("sendInitialEvents", "").lower() == "false"
     start = None if asked == 0 or sends_initial else asked
@@ -97,6 +99,7 @@ class WatchStream:
         self._cluster = cluster
         self._clock = clock
         self._cursor = 0
+        self._has_told_columns = False
         self._error: StatusError | None = None
         self._bell = asyncio.Event()
 
@@ -182,6 +185,9 @@ class WatchStream:
                 shown = render_table(
                     self.options.kind, [shown], self._clock(), include=self.options.include, listing=listing
                 )
+                if self._has_told_columns:
+                    shown["columnDefinitions"] = None
+                self._has_told_columns = True
             case Representation.PLAIN:
                 pass
         return self._encode(event_type, shown)
