@@ -102,9 +102,8 @@ def _linked(certificates: Iterable[Certificate]) -> list[_Node]:
     unique = {certificate.public_bytes(Encoding.DER): certificate for certificate in certificates}
     nodes = sorted((_Node(item, der) for der, item in unique.items()), key=lambda node: node.digest)
     for child in nodes:
-        found = (
-            (_evidence(child.certificate, other.certificate), other) for other in nodes if other is not child
-        )
+        others = [other for other in nodes if not child.is_same_entity(other)]
+        found = [(_evidence(child.certificate, other.certificate), other) for other in others]
         child.issuers = [(evidence, other) for evidence, other in found if evidence is not Evidence.NONE]
     return nodes
 

@@ -127,6 +127,14 @@ def test_cross_signed_loop_ends() -> None:
     assert chain.roots == ()
 
 
+def test_a_loop_does_not_go_round_by_a_twin() -> None:
+    a_by_b, b_by_a, a_by_c = issue("a", "b"), issue("b", "a"), issue("a", "c")
+    child = issue("loop leaf", "a", ca=False)
+    chain = chain_of(a_by_c, a_by_b, b_by_a, child, key=child)
+    assert chain.intermediates == certificates(a_by_b, b_by_a)
+    assert chain.left_out == certificates(a_by_c)
+
+
 def test_a_loop_without_a_leaf_still_has_one() -> None:
     a_by_b, b_by_a = issue("a", "b"), issue("b", "a", start=START + timedelta(days=1))
     chain = chain_of(a_by_b, b_by_a)
@@ -143,6 +151,11 @@ def test_of_two_certificates_of_one_key_the_later_one_is_the_leaf() -> None:
     chain = chain_of(leaf(), renewed, lower(), key=leaf())
     assert chain.leaf == renewed.certificate
     assert chain.left_out == certificates(leaf())
+
+
+def test_of_two_certificates_of_one_key_the_one_with_an_issuer_is_the_leaf() -> None:
+    temporary = issue("leaf", ca=False, start=START + timedelta(days=9))
+    assert chain_of(temporary, leaf(), lower(), key=leaf()).leaf == leaf().certificate
 
 
 def test_a_key_of_no_certificate_gives_no_chain() -> None:
