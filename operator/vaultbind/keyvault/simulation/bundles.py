@@ -40,9 +40,14 @@ class Bundle:
 
 
 def parse_upload(value: str, password: str | None) -> Bundle:
-    """Read base64 PFX or PEM text with one key; raises VaultProblem (BadParameter)."""
+    """Read base64 PFX, or PEM text (also in base64) with one key; raises VaultProblem (BadParameter)."""
     try:
-        return _parse_pem(value) if "-----BEGIN" in value else _parse_pfx(value, password)
+        if "-----BEGIN" in value:
+            return _parse_pem(value)
+        data = base64.b64decode(value)
+        if b"-----BEGIN" in data:  # Azure's SDK encodes whatever it is given
+            return _parse_pem(data.decode())
+        return _parse_pfx(data, password)
     except (ValueError, TypeError, binascii.Error):
         raise bad_parameter("The specified certificate content is in an invalid format.") from None
 
@@ -57,8 +62,7 @@ def _parse_pem(value: str) -> Bundle:
     return _bundle(load_pem_private_key(keys[0].encode(), None), certificates, PEM)
 
 
-def _parse_pfx(value: str, password: str | None) -> Bundle:
-    data = base64.b64decode(value, validate=False)
+def _parse_pfx(data: bytes, password: str | None) -> Bundle:
     secret = password.encode() if password else None
     try:
         key, leaf, others = pkcs12.load_key_and_certificates(data, secret)

@@ -242,7 +242,7 @@ class SimulatedCredential:
         )
         return AccessToken(issue_token(claims, issued=now), claims.expires)
 
-    async def get_token_info(self, *scopes: str, options: Mapping[str, Any] | None = None) -> AccessTokenInfo:  # noqa: ARG002
+    async def get_token_info(self, *scopes: str, options: Mapping[str, Any] | None = None) -> AccessTokenInfo:  # noqa: ARG002 - azure-core's signature
         """Issue a token for the scope."""
         token = await self.get_token(*scopes)
         return AccessTokenInfo(token.token, token.expires_on)
