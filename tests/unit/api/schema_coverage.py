@@ -1,0 +1,107 @@
+"""Which test exercises which field of the schema.
+
+A field is either here, with the name of the test in which it works from the manifest to the cluster, or in
+the table of refused fields (`vaultbind.api.implemented`). Places below a listed path need no row of their own
+where the path ends in `.*`.
+"""
+
+BINDINGS = "tests/flow/test_bindings.py"
+KEYVAULTS = "tests/flow/test_keyvaults.py"
+UNIT = "tests/unit/api/test_binding_parser.py"
+CRDS = "tests/apiserver/test_crds.py"
+
+VAULT_BINDING = {
+    "spec": f"{BINDINGS}::test_plain_secrets_and_a_json_property",
+    "spec.vaultRef.*": f"{BINDINGS}::test_the_vault_may_be_of_the_namespace_or_of_the_cluster",
+    "spec.refreshPolicy": f"{BINDINGS}::test_a_rotated_secret_arrives",
+    "spec.suspend": f"{BINDINGS}::test_suspend_stops_reads_and_writes",
+    "spec.target": f"{BINDINGS}::test_target_name_type_labels_and_annotations",
+    "spec.target.name": f"{BINDINGS}::test_target_name_type_labels_and_annotations",
+    "spec.target.type": f"{BINDINGS}::test_target_name_type_labels_and_annotations",
+    "spec.target.labels": f"{BINDINGS}::test_target_name_type_labels_and_annotations",
+    "spec.target.annotations": f"{BINDINGS}::test_target_name_type_labels_and_annotations",
+    "spec.target.creationPolicy": f"{BINDINGS}::test_merge_adds_keys_to_a_secret_of_somebody_else",
+    "spec.target.whenMissing": f"{BINDINGS}::test_a_missing_object_keeps_the_secret",
+    "spec.target.immutable": f"{UNIT}::test_whole_target",
+    "spec.data": f"{BINDINGS}::test_plain_secrets_and_a_json_property",
+    "spec.data[]": f"{BINDINGS}::test_plain_secrets_and_a_json_property",
+    "spec.data[].key": f"{BINDINGS}::test_plain_secrets_and_a_json_property",
+    "spec.data[].optional": f"{BINDINGS}::test_optional_entries_may_be_missing",
+    "spec.data[].secret": f"{BINDINGS}::test_plain_secrets_and_a_json_property",
+    "spec.data[].secret.name": f"{BINDINGS}::test_plain_secrets_and_a_json_property",
+    "spec.data[].secret.property": f"{BINDINGS}::test_plain_secrets_and_a_json_property",
+    "spec.data[].secret.version": f"{BINDINGS}::test_a_pinned_version_stays",
+    "spec.data[].secret.decode": f"{BINDINGS}::test_values_are_decoded",
+    "spec.data[].certificate": f"{BINDINGS}::test_parts_of_a_certificate",
+    "spec.data[].certificate.name": f"{BINDINGS}::test_parts_of_a_certificate",
+    "spec.data[].certificate.include": f"{BINDINGS}::test_parts_of_a_certificate",
+    "spec.data[].certificate.format": f"{BINDINGS}::test_parts_of_a_certificate",
+    "spec.data[].certificate.version": f"{BINDINGS}::test_a_pinned_version_stays",
+    "spec.data[].publicKey": f"{BINDINGS}::test_public_keys",
+    "spec.data[].publicKey.name": f"{BINDINGS}::test_public_keys",
+    "spec.data[].publicKey.format": f"{BINDINGS}::test_public_keys",
+    "spec.data[].publicKey.version": f"{BINDINGS}::test_a_pinned_version_stays",
+    "spec.dataFrom": f"{BINDINGS}::test_tls_from_a_certificate",
+    "spec.dataFrom[]": f"{BINDINGS}::test_tls_from_a_certificate",
+    "spec.dataFrom[].tls": f"{BINDINGS}::test_tls_from_a_certificate",
+    "spec.dataFrom[].tls.name": f"{BINDINGS}::test_tls_from_a_certificate",
+    "spec.dataFrom[].tls.version": f"{BINDINGS}::test_a_pinned_version_stays",
+    "spec.dataFrom[].optional": f"{BINDINGS}::test_optional_entries_may_be_missing",
+    "status": f"{CRDS}::test_status_is_not_ready_before_the_first_look_and_has_its_own_door",
+    "status.observedGeneration": f"{BINDINGS}::test_status_tells_what_was_written",
+    "status.conditions.*": f"{BINDINGS}::test_status_tells_what_was_written",
+    "status.secretName": f"{BINDINGS}::test_status_tells_what_was_written",
+    "status.revision": f"{BINDINGS}::test_a_rotated_secret_arrives",
+    "status.lastChanged": f"{BINDINGS}::test_a_rotated_secret_arrives",
+    "status.expires": f"{BINDINGS}::test_status_tells_what_was_written",
+    "status.objects.*": f"{BINDINGS}::test_status_tells_what_was_written",
+    "status.objectCount": f"{BINDINGS}::test_status_tells_what_was_written",
+    "status.lastHandledRequest": f"{BINDINGS}::test_requested_at_forces_one_look",
+}
+
+KEYVAULT = {
+    "spec": f"{KEYVAULTS}::test_a_vault_connects_with_a_managed_identity",
+    "spec.url": f"{KEYVAULTS}::test_a_vault_connects_with_a_managed_identity",
+    "spec.auth": f"{KEYVAULTS}::test_a_vault_connects_with_a_managed_identity",
+    "spec.auth.default": f"{KEYVAULTS}::test_a_vault_connects_with_the_default_identity",
+    "spec.auth.managedIdentity.*": f"{KEYVAULTS}::test_a_vault_connects_with_a_managed_identity",
+    "spec.auth.servicePrincipal": f"{KEYVAULTS}::test_a_vault_connects_with_a_service_principal",
+    "spec.auth.servicePrincipal.clientId": f"{KEYVAULTS}::test_a_vault_connects_with_a_service_principal",
+    "spec.auth.servicePrincipal.tenantId": f"{KEYVAULTS}::test_a_vault_connects_with_a_service_principal",
+    "spec.auth.servicePrincipal.secretRef.*": f"{KEYVAULTS}::test_a_vault_connects_with_a_service_principal",
+    "spec.auth.workloadIdentity": (
+        f"{KEYVAULTS}::test_a_vault_connects_with_the_workload_identity_of_the_process"
+    ),
+    "spec.auth.workloadIdentity.clientId": (
+        f"{KEYVAULTS}::test_a_vault_connects_with_the_workload_identity_of_the_process"
+    ),
+    "spec.auth.workloadIdentity.tenantId": (
+        f"{KEYVAULTS}::test_a_vault_connects_with_the_workload_identity_of_the_process"
+    ),
+    "spec.authorityHost": f"{KEYVAULTS}::test_an_authority_host_that_is_not_allowed_sees_no_connection",
+    "spec.caBundle": f"{KEYVAULTS}::test_the_ca_bundle_of_a_vault_is_trusted",
+    "spec.refreshInterval": f"{KEYVAULTS}::test_a_vault_is_looked_at_once_per_interval",
+    "spec.detection": f"{KEYVAULTS}::test_changes_are_found_by_lists_and_by_gets",
+    "spec.rateLimit.*": f"{KEYVAULTS}::test_a_vault_gets_no_more_requests_than_its_limit",
+    "spec.expiry": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
+    "spec.expiry.warnBefore.*": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
+    "spec.expiry.scope": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
+    "status": f"{CRDS}::test_status_is_not_ready_before_the_first_look_and_has_its_own_door",
+    "status.observedGeneration": f"{KEYVAULTS}::test_status_of_a_vault",
+    "status.conditions.*": f"{KEYVAULTS}::test_status_of_a_vault",
+    "status.detection": f"{KEYVAULTS}::test_status_of_a_vault",
+    "status.objects": f"{KEYVAULTS}::test_status_of_a_vault",
+    "status.expired": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
+    "status.expiring": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
+    "status.expiryToldUntil": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
+}
+
+CLUSTER_KEYVAULT = KEYVAULT | {
+    "spec.access": f"{KEYVAULTS}::test_access_by_namespace",
+    "spec.access[]": f"{KEYVAULTS}::test_access_by_namespace",
+    "spec.access[].namespaces.*": f"{KEYVAULTS}::test_access_by_namespace",
+    "spec.access[].objects.*": f"{KEYVAULTS}::test_access_by_object_and_kind",
+    "spec.access[].kinds.*": f"{KEYVAULTS}::test_access_by_object_and_kind",
+}
+
+TESTS = {"VaultBinding": VAULT_BINDING, "KeyVault": KEYVAULT, "ClusterKeyVault": CLUSTER_KEYVAULT}

@@ -1,0 +1,198 @@
+"""The CRDs, the parsers and the tests know the same fields."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from tests.unit.api.schema import CRDS, KINDS, ROOT, places, version
+from tests.unit.api.schema_coverage import TESTS
+from vaultbind.api import binding, grammar, implemented, keyvault, names
+from vaultbind.api.refs import VaultObjectKind
+
+FIELDS = {
+    "VaultBinding": implemented.BINDING_FIELDS,
+    "KeyVault": implemented.KEYVAULT_FIELDS,
+    "ClusterKeyVault": implemented.CLUSTER_KEYVAULT_FIELDS,
+}
+REFUSALS = {
+    "VaultBinding": implemented.BINDING_REFUSALS,
+    "KeyVault": implemented.KEYVAULT_REFUSALS,
+    "ClusterKeyVault": implemented.KEYVAULT_REFUSALS,
+}
+DURATION = "^([0-9]+(d|h|m|s))+$"
+GRAMMARS = {
+    (item.pattern, item.longest) for item in vars(grammar).values() if isinstance(item, grammar.Grammar)
+} | {(DURATION, 32)}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def is_refused(kind: str, path: str) -> bool:
+    """The whole field is refused, or one that it stands in."""
+    whole = [refusal.path for refusal in REFUSALS[kind] if not refusal.values]
+    return any(path == field or path.startswith((f"{field}.", f"{field}[")) for field in whole)
+
+
+def known_places(kind: str) -> dict[str, Mapping[str, Any]]:
+    return {path: schema for path, schema in places(kind, "spec").items() if not is_refused(kind, path)}
+
+
+@each_kind
+def test_every_field_is_refused_or_exercised_by_a_test(kind: str) -> None:
+    tests = TESTS[kind]
+    used = {
+        path: next((row for row in tests if path == row or _is_below(path, row)), None)
+        for path in places(kind)
+    }
+    assert [path for path, row in used.items() if row is None and not is_refused(kind, path)] == []
+    assert set(tests) - set(used.values()) == set(), "rows for fields that do not exist"
+    assert [path for path, row in used.items() if row is not None and is_refused(kind, path)] == []
+
+
+def _is_below(path: str, row: str) -> bool:
+    stem = row.removesuffix(".*")
+    return row.endswith(".*") and (path == stem or path.startswith((f"{stem}.", f"{stem}[")))
+
+
+NAMED = sorted({test for tests in TESTS.values() for test in tests.values()})
+
+
+@pytest.mark.parametrize("path", sorted({test.split("::")[0] for test in NAMED}))
+def test_the_tests_that_the_table_names_exist(path: str) -> None:
+    if not (ROOT / path).is_file():
+        pytest.skip(f"{path} does not exist yet")
+    text = (ROOT / path).read_text()
+    named = [test.split("::")[1] for test in NAMED if test.startswith(f"{path}::")]
+    assert [
+        name for name in named if re.search(rf"^ *(async )?def {name}\(", text, re.MULTILINE) is None
+    ] == []
+
+
+@each_kind
+def test_parser_and_schema_know_the_same_fields(kind: str) -> None:
+    free = {"spec.auth.default"}  # an object without fields
+    schema = {
+        path: set(place.get("properties", {}))
+        for path, place in known_places(kind).items()
+        if place["type"] == "object" and ("properties" in place or path in free)
+    }
+    assert {path: set(fields.split()) for path, fields in FIELDS[kind].items()} == schema
+
+
+@each_kind
+def test_refused_fields_and_values_are_in_the_schema(kind: str) -> None:
+    for refusal in REFUSALS[kind]:
+        place = places(kind)[refusal.path]
+        assert refusal.values <= set(place.get("enum", [True])), refusal.path
+
+
+ENUMS: Mapping[str, type[StrEnum] | frozenset[str]] = {
+    "spec.vaultRef.kind": frozenset({"KeyVault", "ClusterKeyVault"}),
+    "spec.refreshPolicy": frozenset({"Follow"}),
+    "spec.target.creationPolicy": binding.CreationPolicy,
+    "spec.target.whenMissing": frozenset({"Retain"}),
+    "spec.data[].secret.decode": binding.Decode,
+    "spec.data[].certificate.include": binding.Include,
+    "spec.data[].certificate.format": frozenset({"PEM"}),
+    "spec.data[].publicKey.format": binding.PublicKeyFormat,
+    "spec.detection": keyvault.Detection,
+    "spec.expiry.scope": frozenset({"Bound"}),
+    "spec.access[].kinds[]": VaultObjectKind,
+    "spec.access[].namespaces.selector.matchExpressions[].operator": frozenset(
+        {"In", "NotIn", "Exists", "DoesNotExist"}
+    ),
+}
+
+
+@each_kind
+def test_each_value_of_an_enum_is_implemented_or_refused(kind: str) -> None:
+    refused = {refusal.path: refusal.values for refusal in REFUSALS[kind]}
+    for path, place in known_places(kind).items():
+        if "enum" in place:
+            assert set(place["enum"]) == {str(value) for value in ENUMS[path]} | refused.get(path, set()), (
+                path
+            )
+
+
+@each_kind
+def test_patterns_and_lengths_are_those_of_the_grammars(kind: str) -> None:
+    for path, place in known_places(kind).items():
+        for schema in (place, place.get("additionalProperties", {})):
+            if "pattern" in schema:
+                assert (schema["pattern"], schema["maxLength"]) in GRAMMARS, path
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [("spec.url", grammar.HTTPS_URL), ("spec.authorityHost", grammar.HTTPS_URL)],
+)
+def test_rules_that_hold_a_grammar(path: str, shape: grammar.Grammar) -> None:
+    place = places("KeyVault")[path]
+    (rule,) = place["x-kubernetes-validations"]
+    assert rule == {"rule": f"self.matches('{shape.pattern}')", "message": shape.sentence}
+    assert place["maxLength"] == shape.longest
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_keys_of_labels_and_annotations(field: str) -> None:
+    rules = [
+        rule["rule"] for rule in places("VaultBinding")[f"spec.target.{field}"]["x-kubernetes-validations"]
+    ]
+    assert any(f"k.matches('{grammar.QUALIFIED_KEY.pattern}')" in rule for rule in rules)
+
+
+@each_kind
+def test_every_place_is_described_and_bounded(kind: str) -> None:
+    """Without bounds the API server refuses the rules for their cost."""
+    for path, place in places(kind).items():
+        if not path.endswith("[]"):
+            assert place["description"].strip().endswith("."), path
+        _assert_bounded(path, place)
+
+
+def _assert_bounded(path: str, place: Mapping[str, Any]) -> None:
+    if place["type"] == "string":
+        assert {"maxLength", "enum", "format"} & set(place), path
+    if place["type"] == "array":
+        assert {"maxItems", "x-kubernetes-list-type"} <= set(place), path
+    if "additionalProperties" in place:
+        assert "maxProperties" in place, path
+        assert "maxLength" in place["additionalProperties"], path
+
+
+@each_kind
+def test_nothing_has_a_default_but_the_status(kind: str) -> None:
+    """A default inside a union leaves two members when another one is applied."""
+    defaults = {path: place["default"] for path, place in places(kind).items() if "default" in place}
+    assert defaults == {"status": {"observedGeneration": -1}}
+
+
+@each_kind
+def test_names(kind: str) -> None:
+    spec = CRDS[kind]["spec"]
+    assert spec["group"] == names.GROUP
+    assert version(kind)["name"] == names.VERSION
+    assert spec["names"]["categories"] == ["vaultbind"]
+    assert CRDS[kind]["metadata"]["name"] == f"{spec['names']['plural']}.{names.GROUP}"
+    assert kind in {names.KIND_BINDING, names.KIND_KEYVAULT, names.KIND_CLUSTER_KEYVAULT}
+
+
+def test_both_kinds_of_vault_have_the_same_fields() -> None:
+    """ClusterKeyVault has `access` besides, and a namespace in each reference."""
+    one, other = places("KeyVault"), places("ClusterKeyVault")
+    references = ("secretRef", "certificateRef", "serviceAccountRef", "caBundleRef")
+    assert {path for path in set(other) - set(one) if not path.startswith("spec.access")} == {
+        path + ".namespace" for path in one if path.endswith(references)
+    }
+    leaves = [path for path in one if "properties" not in one[path] and "items" not in one[path]]
+    assert [path for path in leaves if one[path] != other[path]] == []
+
+
+def test_no_column_points_at_a_field_that_is_not_there() -> None:
+    for kind in KINDS:
+        paths = set(places(kind)) | {"metadata.creationTimestamp"}
+        for column in version(kind)["additionalPrinterColumns"]:
+            field = re.sub(r"\[\?.*?\]", "[]", column["jsonPath"]).removeprefix(".")
+            assert field in paths, column
