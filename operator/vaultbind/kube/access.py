@@ -29,6 +29,7 @@ _BROKEN_FILES: Final = (ConfigException, OSError, yaml.YAMLError, TypeError, Att
 
 ACCOUNT_FILES: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where every pod finds token, ca.crt and namespace."""
+DEFAULT_KUBECONFIG: Final = "~/.kube/config"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +43,19 @@ class ClusterAccess:
     proxy: str | None = None
 
 
-def fetch_access(environ: Mapping[str, str] = os.environ, *, context: str = "") -> ClusterAccess:
+def fetch_access(
+    environ: Mapping[str, str] = os.environ, *, context: str = "", account: Path = ACCOUNT_FILES
+) -> ClusterAccess:
     """Access by KUBECONFIG if set, else by the pod's account, else by the user's default kubeconfig.
 
-    Reads files and may run a credential plugin: call it in a thread. Raises `KubeConfigError`.
+    A named context is looked for in kubeconfigs only. Reads files and may run a credential plugin: call it in
+    a thread. Raises `KubeConfigError`.
     """
     if environ.get("KUBECONFIG"):
         return fetch_kubeconfig_access(environ["KUBECONFIG"], context=context)
     if environ.get(_pods.SERVICE_HOST_ENV_NAME) and not context:
-        return fetch_pod_access(environ)
-    return fetch_kubeconfig_access(_kubeconfigs.KUBE_CONFIG_DEFAULT_LOCATION, context=context)
+        return fetch_pod_access(environ, account)
+    return fetch_kubeconfig_access(DEFAULT_KUBECONFIG, context=context)
 
 
 def fetch_kubeconfig_access(paths: str, *, context: str = "") -> ClusterAccess:

@@ -77,7 +77,7 @@ class LeaseElector:
         self._clock = clock
         self._now = now
         self._pause = pause
-        self._record: LeaseRecord | None = None
+        self._record: LeaseRecord = parse_lease({})
         self._changed_at = 0.0
         self._renewed_at = 0.0
         self._renewing: asyncio.Task[None] | None = None
@@ -92,7 +92,7 @@ class LeaseElector:
     @property
     def holder(self) -> str:
         """Who was last seen to hold the lease; empty for nobody or not seen yet."""
-        return self._record.holder if self._record else ""
+        return self._record.holder
 
     async def wait_until_leader(self) -> None:
         """Return once the lease is ours; from then on it is renewed in the background."""
@@ -144,8 +144,10 @@ class LeaseElector:
 
     async def _keep(self) -> None:
         """Renew until it fails for good."""
-        while not (reason := await self._renew()):
+        reason = ""
+        while not reason:
             await self._pause(min(self._timings.interval, max(0.0, self._left())))
+            reason = await self._renew()
         _log.error("the lease is lost: %s", reason)
         self.lost.set()
         if self._on_lost is not None:
@@ -186,8 +188,6 @@ class LeaseElector:
             await self._patch(render)
 
     async def _patch(self, render: Callable[[LeaseRecord, datetime], dict[str, Any]]) -> None:
-        if self._record is None:
-            raise _TakenOverError
         self._see(await self._client.merge_patch(*self._place, render(self._record, self._now())))
 
     async def _fetch(self) -> LeaseRecord | None:
@@ -196,7 +196,7 @@ class LeaseElector:
         except KubeError as error:
             if error.kind is not KubeErrorKind.NOT_FOUND:
                 raise
-            self._record = None
+            self._record = parse_lease({})
             return None
 
     def _see(self, obj: Mapping[str, Any]) -> LeaseRecord:

@@ -179,6 +179,20 @@ async def test_a_pods_account(tmp_path: Path) -> None:
     assert await access.tokens.authorization() == "Bearer rotated"
 
 
+def test_a_pod_is_known_by_its_environment(tmp_path: Path) -> None:
+    assert fetch_access(pod(tmp_path), account=tmp_path).server == "https://10.96.0.1:443"
+
+
+def test_the_users_own_file_comes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".kube").mkdir()
+    kubeconfig(tmp_path / ".kube", namespace="mine")
+
+    assert fetch_access({}).default_namespace == "mine"
+    assert fetch_access(pod(tmp_path), context="config", account=tmp_path).default_namespace == "mine"
+    assert fetch_access(pod(tmp_path), account=tmp_path).default_namespace == "default"
+
+
 def test_a_pods_namespace_may_be_missing(tmp_path: Path) -> None:
     assert fetch_pod_access(pod(tmp_path), tmp_path).default_namespace == "default"
 

@@ -4,11 +4,13 @@ from typing import Any
 
 import orjson
 import pytest
+from yarl import URL
 
 from tests.unit.kube.api_stub import Rig, cut_answer, json_answer, raw_answer, rig, stream_answer
+from vaultbind.kube.error_mapping import Call
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import NAMESPACES, SECRETS, VAULT_BINDINGS
-from vaultbind.kube.wire import LONGEST_WAIT, decide_second_try
+from vaultbind.kube.wire import LONGEST_WAIT, Request, decide_second_try
 
 OBJECT = {"kind": "Secret", "metadata": {"name": "db", "resourceVersion": "1"}}
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -309,3 +311,10 @@ async def test_server_and_session_are_there_for_kopf() -> None:
         assert it.stub.seen[1].body == b'{"a":1}'
         assert await it.client.get(SECRETS, "a", "b") == OBJECT  # Kopf's session is closed, ours works
         assert not it.client.session.closed
+
+
+def test_a_request_shows_no_body() -> None:
+    call = Call(verb="create", resource=SECRETS, namespace="shop", name="db")
+    request = Request(call=call, method="POST", url=URL("http://x/"), headers={}, body=b"aHVudGVyMg==")
+
+    assert repr(request) == "Request(create secrets shop/db)"

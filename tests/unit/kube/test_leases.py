@@ -26,6 +26,7 @@ class Cluster:
         self.failing: KubeError | None = None
         self.hanging = False
         self.losing_answers = False
+        self.answer_delay = 0.0
 
     async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
         assert (resource, namespace, name) == (LEASES, "ops", "lead")
@@ -71,8 +72,7 @@ class Cluster:
     async def _store(self, metadata: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
         self._put(metadata, spec)
         self.writes.append((now(), spec))
-        if self.losing_answers:
-            await asyncio.sleep(1e9)
+        await asyncio.sleep(1e9 if self.losing_answers else self.answer_delay)
         assert self.lease is not None
         return copy.deepcopy(self.lease)
 
@@ -225,6 +225,53 @@ def test_a_leader_that_cannot_renew_steps_down_before_another_may_follow(weather
         assert 7.9 <= now() - renewed <= 10.1
         assert not it.is_leader
         assert reasons == ["not renewed for 10 s"]
+        await it.release()
+
+    virtual(story())
+
+
+def test_the_deadline_counts_from_before_the_write_not_from_its_answer() -> None:
+    async def story() -> None:
+        cluster = Cluster()
+        cluster.answer_delay = 4.0
+        it = await leading(cluster)
+        cluster.failing = KubeError(K.UNREACHABLE, "x")
+        await it.lost.wait()
+
+        assert now() - cluster.writes[-1][0] <= 10.1
+        await it.release()
+
+    virtual(story())
+
+
+def test_the_deadline_counts_from_before_the_renewal_not_from_its_answer() -> None:
+    async def story() -> None:
+        cluster = Cluster()
+        it = await leading(cluster)
+        cluster.answer_delay = 4.0
+        await asyncio.sleep(6.5)
+        cluster.failing = KubeError(K.UNREACHABLE, "x")
+        await it.lost.wait()
+
+        assert len(cluster.writes) == 2
+        assert now() - cluster.writes[-1][0] <= 10.1
+        await it.release()
+
+    virtual(story())
+
+
+@pytest.mark.parametrize("kind", [K.UNREACHABLE, K.FORBIDDEN, K.THROTTLED])
+def test_who_wants_to_lead_waits_out_an_outage(kind: KubeErrorKind) -> None:
+    async def story() -> None:
+        cluster = Cluster()
+        cluster.failing = KubeError(kind, "x")
+        it = elector(cluster, "one")
+        waiting = asyncio.create_task(it.wait_until_leader())
+        await asyncio.sleep(60)
+        cluster.failing = None
+        await asyncio.wait_for(waiting, 3)
+
+        assert it.is_leader
         await it.release()
 
     virtual(story())

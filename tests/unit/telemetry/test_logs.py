@@ -120,6 +120,7 @@ def test_a_message_cannot_forge_a_line() -> None:
         pytest.param("vaultbind.x", logging.DEBUG, True, id="ours at DEBUG"),
         pytest.param("kopf.objects", logging.INFO, False, id="a line per event"),
         pytest.param("kopf.objects", logging.WARNING, True, id="Kopf's warnings"),
+        pytest.param("kopf.clients", logging.DEBUG, False, id="anything of Kopf's at DEBUG"),
         pytest.param("kopf._core.reactor.processing", logging.DEBUG, False, id="bodies of objects"),
         pytest.param("azure.core.pipeline.policies.http_logging_policy", logging.INFO, False, id="requests"),
         pytest.param("aiohttp.access", logging.CRITICAL, False, id="access log"),
