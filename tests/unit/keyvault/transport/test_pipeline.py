@@ -104,7 +104,9 @@ WRITES: list[tuple[str, list[Outcome], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("outcomes", "attempts"), [row[1:] for row in WRITES], ids=[row[0] for row in WRITES])
+@pytest.mark.parametrize(
+    ("outcomes", "attempts"), [row[1:] for row in WRITES], ids=[row[0] for row in WRITES]
+)
 async def test_retries_of_a_write(outcomes: list[Outcome], attempts: int) -> None:
     transport = canned(*outcomes)
     client = make_client(transport)
@@ -191,7 +193,9 @@ async def test_the_breaker_opens_and_closes() -> None:
     assert recorder.breakers == ["open", "closed"]
 
 
-@pytest.mark.parametrize("final", [problem(404, "SecretNotFound"), problem(403, "Forbidden")], ids=["404", "403"])
+@pytest.mark.parametrize(
+    "final", [problem(404, "SecretNotFound"), problem(403, "Forbidden")], ids=["404", "403"]
+)
 async def test_answers_that_are_no_failure_of_the_vault_keep_the_breaker_closed(final: Answer) -> None:
     client = make_client(canned(final), breaker=BreakerConfig(failures=2))
 

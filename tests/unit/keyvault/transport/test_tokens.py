@@ -1,13 +1,19 @@
-"""One token request at a time, tokens kept until shortly before their end, and failures that spread no text."""
+"""One token request at a time, tokens kept until shortly before their end, failures without foreign text."""
 
 import asyncio
+from typing import Any, Self
 
 import pytest
-from azure.core.credentials import AccessToken
+from azure.core.credentials import AccessToken, AccessTokenInfo
 
 from tests.unit.keyvault.fakes import FakeCredential, Recorder
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
-from vaultbind.keyvault.transport.tokens import EXPIRY_MARGIN, RENEWAL_PAUSE, SharedCredential, share_credential
+from vaultbind.keyvault.transport.tokens import (
+    EXPIRY_MARGIN,
+    RENEWAL_PAUSE,
+    SharedCredential,
+    share_credential,
+)
 
 SCOPE = "https://vault.azure.net/.default"
 
@@ -157,7 +163,7 @@ async def test_a_foreign_credential_may_have_only_the_older_method(time: Time) -
 
         async def close(self) -> None: ...
 
-        async def __aenter__(self) -> "Old":
+        async def __aenter__(self) -> Self:
             return self
 
         async def __aexit__(self, *_: object) -> None: ...
@@ -169,8 +175,9 @@ async def test_a_foreign_credential_may_have_only_the_older_method(time: Time) -
 
 async def test_closing_ends_what_is_under_way_and_frees_the_source(time: Time) -> None:
     class Slow(FakeCredential):
-        async def get_token_info(self, *scopes: str, **_: object) -> None:  # type: ignore[override]
+        async def get_token_info(self, *scopes: str, **_: Any) -> AccessTokenInfo:
             await asyncio.Event().wait()
+            raise AssertionError
 
     source = Slow(time)
     shared = SharedCredential(lambda: source, clock=time)

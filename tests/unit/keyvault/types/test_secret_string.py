@@ -17,7 +17,9 @@ SECRET = SecretString(VALUE)
 WHOLE = Secret(value=SECRET, properties=SecretProperties(id="https://v/secrets/a/1", name="a", version="1"))
 
 
-@pytest.mark.parametrize("shown", [SECRET, WHOLE, [SECRET], {"a": WHOLE}], ids=["alone", "secret", "list", "dict"])
+@pytest.mark.parametrize(
+    "shown", [SECRET, WHOLE, [SECRET], {"a": WHOLE}], ids=["alone", "secret", "list", "dict"]
+)
 def test_not_shown(shown: object) -> None:
     forms = (repr(shown), str(shown), f"{shown}", f"{shown!s:>60}", "%s %r" % (shown, shown))  # noqa: UP031
 
@@ -70,8 +72,13 @@ def test_equality() -> None:
 
 
 def test_equality_takes_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    compared = []
-    monkeypatch.setattr("hmac.compare_digest", lambda a, b: compared.append((a, b)) or True)
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(mine: bytes, other: bytes) -> bool:
+        compared.append((mine, other))
+        return True
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
 
     assert SecretString("a") == SecretString("b")
     assert compared == [(b"a", b"b")]

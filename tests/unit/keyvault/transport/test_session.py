@@ -1,0 +1,309 @@
+"""The shared transport over real TLS on loopback: trust, reuse of connections, names, and ways to fail."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.unit.keyvault.fakes import FakeCredential
+from vaultbind.keyvault.client import KeyVaultClient
+from vaultbind.keyvault.config import KeyVaultConfig
+from vaultbind.keyvault.errors import KeyVaultError
+from vaultbind.keyvault.resilience.retry import RetryConfig
+from vaultbind.keyvault.transport.session import LocalhostResolver, SharedTransport, _is_direct, is_localhost
+
+SECRET = b'{"value":"v","id":"https://shop.vault.localhost/secrets/db/1"}'
+
+
+@dataclass
+class Server:
+    """Answers HTTP by hand; `mode` is how it misbehaves."""
+
+    mode: str = "good"
+    connections: int = 0
+    requests: list[bytes] = field(default_factory=list)
+    port: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                self.requests.append(head)
+                if not await self.respond(head, writer):
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            pass
+        finally:
+            writer.close()
+
+    async def respond(self, head: bytes, writer: asyncio.StreamWriter) -> bool:
+        if self.mode == "slow":
+            await asyncio.sleep(1)
+        if self.mode == "cut":
+            return False
+        writer.write(self.answer(head))
+        await writer.drain()
+        return self.mode != "half"
+
+    def answer(self, head: bytes) -> bytes:
+        if b"Authorization" not in head:
+            resource = f"https://vault.localhost:{self.port}"
+            challenge = f'WWW-Authenticate: Bearer authorization="{resource}/t", resource="{resource}"\r\n'
+            return f"HTTP/1.1 401 Unauthorized\r\n{challenge}Content-Length: 0\r\n\r\n".encode()
+        length = len(SECRET) + (100 if self.mode == "half" else 0)
+        return f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode() + SECRET
+
+
+@dataclass(frozen=True)
+class Authority:
+    pem: str
+    context: ssl.SSLContext
+    file: Path
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("*.vault.localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file, key_file = folder / "cert.pem", folder / "key.pem"
+    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, key_file)
+    return Authority(file.read_text(), context, file)
+
+
+@pytest.fixture
+async def server(authority: Authority) -> AsyncIterator[Server]:
+    state = Server()
+    listener = await asyncio.start_server(state.serve, "127.0.0.1", 0, ssl=authority.context)
+    state.port = listener.sockets[0].getsockname()[1]
+    async with listener:
+        yield state
+        listener.close()
+
+
+@asynccontextmanager
+async def client_of(server: Server, transport: SharedTransport) -> AsyncIterator[KeyVaultClient]:
+    config = KeyVaultConfig(
+        vault_url=f"https://shop.vault.localhost:{server.port}",
+        credential=FakeCredential(),
+        retry=RetryConfig(attempts=1),
+    )
+    try:
+        yield KeyVaultClient(config, transport=transport)
+    finally:
+        await transport.aclose()
+        await asyncio.sleep(0.01)  # TLS says good-bye
+
+
+async def test_one_connection_serves_many_calls_and_clients(server: Server, authority: Authority) -> None:
+    transport = SharedTransport(ca_pem=authority.pem)
+    async with client_of(server, transport) as client, client_of(server, transport) as other:
+        for one in (client, other, client, other):
+            found = await one.secrets.get_secret("db")
+            assert found.value.expose_secret() == "v"
+
+    assert server.connections == 1
+    assert len(server.requests) == 5, "challenge verification passes with a port in the resource"
+
+
+async def test_no_cookies_and_no_compression_are_negotiated_behind_our_back(
+    server: Server, authority: Authority
+) -> None:
+    async with client_of(server, SharedTransport(ca_pem=authority.pem)) as client:
+        await client.secrets.get_secret("db")
+
+    assert b"cookie" not in server.requests[-1].lower()
+    assert b"Host: shop.vault.localhost" in server.requests[-1]
+
+
+async def test_extra_trust_from_the_environment(
+    server: Server, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+
+    async with client_of(server, SharedTransport()) as client:
+        assert (await client.secrets.get_secret("db")).name == "db"
+
+
+FAILURES = [
+    ("slow", "ReadTimeout"),
+    ("cut", "ConnectionCut"),
+    ("half", "ConnectionCut"),
+]
+
+
+@pytest.mark.parametrize(("mode", "code"), FAILURES, ids=[row[0] for row in FAILURES])
+async def test_failures(server: Server, authority: Authority, mode: str, code: str) -> None:
+    transport = SharedTransport(ca_pem=authority.pem, read_timeout=0.05)
+    async with client_of(server, transport) as client:
+        await client.secrets.get_secret("db")
+        server.mode = mode
+
+        with pytest.raises(KeyVaultError) as caught:
+            await client.secrets.get_secret("db")
+
+    assert caught.value.code == code
+
+
+async def test_an_unknown_authority_is_not_trusted(server: Server) -> None:
+    async with client_of(server, SharedTransport()) as client:
+        with pytest.raises(KeyVaultError) as caught:
+            await client.secrets.get_secret("db")
+
+    assert caught.value.code == "CertificateUntrusted"
+    assert server.requests == []
+
+
+async def test_nobody_listens(authority: Authority) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = Server(port=free.getsockname()[1])
+        async with client_of(server, SharedTransport(ca_pem=authority.pem)) as client:
+            with pytest.raises(KeyVaultError) as caught:
+                await client.secrets.get_secret("db")
+
+    assert caught.value.code == "ConnectionRefused"
+
+
+async def test_a_closed_transport_stays_closed(server: Server) -> None:
+    transport = SharedTransport()
+    async with client_of(server, transport) as client:
+        await transport.aclose()
+        with pytest.raises(RuntimeError, match="closed"):
+            await client.secrets.get_secret("db")
+
+
+async def test_azure_cannot_close_it(server: Server, authority: Authority) -> None:
+    transport = SharedTransport(ca_pem=authority.pem)
+    async with client_of(server, transport) as client:
+        await client.secrets.get_secret("db")
+        async with transport:
+            await transport.open()
+        await transport.close()
+        await client.secrets.get_secret("db")
+
+    assert server.connections == 1
+
+
+class Elsewhere(AbstractResolver):
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.closed = False
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked.append(host)
+        raise OSError("nobody home")
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_names_under_localhost_are_asked_of_nobody() -> None:
+    other = Elsewhere()
+    resolver = LocalhostResolver(other)
+
+    (found,) = await resolver.resolve("shop.vault.localhost", 8443)
+    with pytest.raises(OSError, match="nobody"):
+        await resolver.resolve("shop.vault.azure.net")
+    await resolver.close()
+
+    assert (found["host"], found["port"]) == ("127.0.0.1", 8443)
+    assert other.asked == ["shop.vault.azure.net"]
+    assert other.closed
+
+
+async def test_a_name_that_does_not_resolve() -> None:
+    transport = SharedTransport(resolver=Elsewhere())
+    config = KeyVaultConfig(
+        vault_url="https://a.vault.azure.net", credential=FakeCredential(), retry=RetryConfig(attempts=1)
+    )
+    with pytest.raises(KeyVaultError) as caught:
+        await KeyVaultClient(config, transport=transport).secrets.get_secret("db")
+    await transport.aclose()
+
+    assert caught.value.code == "NameNotResolved"
+
+
+LOCAL = [
+    ("localhost", True),
+    ("LOCALHOST.", True),
+    ("a.b.localhost", True),
+    ("localhost.example", False),
+    ("notlocalhost", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize(("host", "local"), LOCAL)
+def test_is_localhost(host: str, local: bool) -> None:
+    assert is_localhost(host) is local
+
+
+DIRECT = [
+    ("https://shop.vault.localhost:8443/secrets", True),
+    ("https://127.0.0.1:8443/", True),
+    ("http://169.254.169.254/metadata", True),
+    ("https://[::1]/", True),
+    ("https://shop.vault.azure.net/", False),
+    ("https://127.evil.example/", False),
+]
+
+
+@pytest.mark.parametrize(("url", "direct"), DIRECT)
+def test_what_never_goes_through_a_proxy(url: str, direct: bool) -> None:
+    assert _is_direct(url) is direct
+
+
+async def test_a_proxy_is_used_when_given(authority: Authority) -> None:
+    lines: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(await reader.readline())
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    listener = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    transport = SharedTransport(proxy=f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
+    config = KeyVaultConfig(
+        vault_url="https://a.vault.azure.net", credential=FakeCredential(), retry=RetryConfig(attempts=1)
+    )
+    async with listener:
+        with pytest.raises(KeyVaultError) as caught:
+            await KeyVaultClient(config, transport=transport).secrets.get_secret("db")
+        await transport.aclose()
+
+    assert caught.value.code == "ProxyFailed"
+    assert lines == [b"CONNECT a.vault.azure.net:443 HTTP/1.1\r\n"]
