@@ -966,6 +966,7 @@ VALID_KEYVAULTS: Mapping[str, Mapping[str, Any]] = {
     ),
     "shortest interval": vault(refreshInterval="0m5s"),
     "no thresholds": vault(expiry={"warnBefore": []}),
+    "thresholds left out": vault(expiry={"scope": "Bound"}, rateLimit={}),
 }
 VALID_CLUSTER_KEYVAULTS: Mapping[str, Mapping[str, Any]] = {
     "everywhere": cluster_vault(*EVERYWHERE),

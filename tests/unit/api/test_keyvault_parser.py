@@ -96,6 +96,11 @@ def test_everything_comes_out() -> None:
     )
 
 
+def test_parts_that_are_left_out_get_their_defaults() -> None:
+    assert parse(cases.VALID_KEYVAULTS["thresholds left out"]) == parse(cases.vault())
+    assert parse(cases.VALID_KEYVAULTS["no thresholds"]).warn_before == ()
+
+
 @pytest.mark.parametrize(
     ("name", "auth"),
     [

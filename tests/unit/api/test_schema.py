@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.api import cases
 from tests.unit.api.schema import CRDS, KINDS, ROOT, places, version
 from tests.unit.api.schema_coverage import TESTS
 from vaultbind.api import binding, grammar, implemented, keyvault, names
@@ -141,6 +142,35 @@ def test_keys_of_labels_and_annotations(field: str) -> None:
         rule["rule"] for rule in places("VaultBinding")[f"spec.target.{field}"]["x-kubernetes-validations"]
     ]
     assert any(f"k.matches('{grammar.QUALIFIED_KEY.pattern}')" in rule for rule in rules)
+
+
+REFUSED = (
+    *(cases.INVALID_BINDINGS + cases.INVALID_KEYVAULTS + cases.INVALID_CLUSTER_KEYVAULTS),
+    *(cases.LATER_BINDINGS + cases.LATER_KEYVAULTS),
+)
+SERVER_MESSAGES = [
+    *(case.server for case in REFUSED if case.server),
+    *(message for _, _, message in cases.LATER_RULES + cases.LATER_KEYVAULT_RULES),
+]
+
+
+@each_kind
+def test_each_rule_of_the_server_has_a_case_that_breaks_it(kind: str) -> None:
+    """`tests/apiserver/test_crds.py` sends these cases to the real API server."""
+    messages = [
+        rule["message"]
+        for place in places(kind).values()
+        for rule in place.get("x-kubernetes-validations", ())
+    ]
+    assert messages
+    assert [text for text in messages if not any(said in text for said in SERVER_MESSAGES)] == []
+
+
+@pytest.mark.parametrize("kind", ["VaultBinding", "KeyVault"])
+def test_each_refusal_has_a_case(kind: str) -> None:
+    later = cases.LATER_BINDINGS if kind == "VaultBinding" else cases.LATER_KEYVAULTS
+    told = {re.sub(r"\[\d+\]", "[]", case.path) for case in later}
+    assert {refusal.path for refusal in REFUSALS[kind]} == told
 
 
 @each_kind
