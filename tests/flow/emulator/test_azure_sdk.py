@@ -21,10 +21,11 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import ClientAssertionCredential, ClientSecretCredential, ManagedIdentityCredential
 from azure.keyvault.certificates import CertificateContentType, CertificatePolicy
 from azure.keyvault.certificates.aio import CertificateClient
-from azure.keyvault.keys import KeyCurveName
+from azure.keyvault.keys import JsonWebKey, KeyCurveName
 from azure.keyvault.keys.aio import KeyClient
 from azure.keyvault.secrets.aio import SecretClient
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from vaultbind.emulator import Emulator, EmulatorConfig
 from vaultbind.keyvault.simulation import Denial, Ending, Fault
@@ -170,6 +171,49 @@ async def test_certificates_made_imported_and_deleted(bench: Bench) -> None:
     await client.delete_certificate("made")
     with pytest.raises(ResourceNotFoundError):
         await client.get_certificate("made")
+
+
+async def test_an_imported_key_is_the_same_key(bench: Bench) -> None:
+    private = ec.generate_private_key(ec.SECP256R1()).private_numbers()
+    numbers = {"x": private.public_numbers.x, "y": private.public_numbers.y, "d": private.private_value}
+    octets = {name: number.to_bytes(32, "big") for name, number in numbers.items()}
+    client = await bench.client(KeyClient)
+    jwk = JsonWebKey(kty="EC", crv="P-256", key_ops=["sign"], **octets)
+    imported = await client.import_key("mine", jwk, enabled=False)
+    read = await client.get_key("mine")
+    assert (read.key.x, read.key.y, read.key.d) == (octets["x"], octets["y"], None)
+    assert (read.key_operations, imported.properties.enabled) == (["sign"], False)
+
+
+async def test_policy_operation_and_recovery_of_a_certificate(bench: Bench) -> None:
+    client = await bench.client(CertificateClient)
+    policy = CertificatePolicy("Self", subject="CN=a.test", key_type="EC", key_curve_name="P-256")
+    made = await client.create_certificate("made", policy)
+    assert (await client.get_certificate_operation("made")).status == "completed"
+    await client.delete_certificate_operation("made")
+    with pytest.raises(ResourceNotFoundError):
+        await client.get_certificate_operation("made")
+    read = await client.get_certificate_policy("made")
+    assert (read.subject, read.key_curve_name, read.issuer_name) == ("CN=a.test", "P-256", "Self")
+    changed = CertificatePolicy("Self", subject="CN=b.test", validity_in_months=3)
+    assert (await client.update_certificate_policy("made", changed)).validity_in_months == 3
+    assert (await client.get_certificate_policy("made")).subject == "CN=b.test"
+    await client.delete_certificate("made")
+    assert await names(client.list_deleted_certificates()) == ["made"]
+    await client.recover_deleted_certificate("made")
+    assert (await client.get_certificate("made")).cer == made.cer
+
+
+async def test_faults_spare_token_requests_unless_they_mean_them(bench: Bench) -> None:
+    bench.shop.set_secret("db", "one")
+    bench.emulator.faults.add(Fault(status=503, count=1))
+    assert (await bench.credential().get_token("https://vault.azure.net/.default")).token
+    bench.emulator.faults.clear()
+    bench.emulator.faults.add(Fault(route="/{tenant}/oauth2/v2.0/token", status=503, before_auth=True))
+    client = await bench.client(SecretClient, retry_total=0)
+    with pytest.raises(ClientAuthenticationError):
+        await client.get_secret("db")
+    assert bench.emulator.stats.count(operation="token.clientSecret", outcome="503") >= 1
 
 
 async def test_sixty_secrets_take_three_list_requests(bench: Bench) -> None:

@@ -225,7 +225,9 @@ def names_by_paging(desk: Desk, path: str) -> tuple[list[str], list[int]]:
         assert status == 200
         names += [item["id"].rsplit("/", 1)[1] for item in page["value"]]
         sizes.append(len(page["value"]))
-        link = (page["nextLink"] or "").removeprefix(f"https://{HOST}:443")
+        link = page["nextLink"] or ""
+        assert link == "" or link.startswith(f"https://{HOST}:443/")  # the port is there, as in real links
+        link = link.removeprefix(f"https://{HOST}:443")
     return names, sizes
 
 
