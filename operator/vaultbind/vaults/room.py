@@ -101,7 +101,8 @@ class VaultRoom:
 
 def _is_told(obj: RawObject) -> bool:
     """Whether the status speaks of this generation already."""
-    return (obj.get("status") or {}).get("observedGeneration") == obj["metadata"].get("generation")
+    observed = (obj.get("status") or {}).get("observedGeneration")
+    return bool(observed == obj["metadata"].get("generation"))
 
 
 def _shown(hub: VaultHub, session: VaultSession) -> tuple[Any, ...]:

@@ -1,0 +1,137 @@
+"""`make bench`: run the scenarios, print the table, write the JSON."""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from bench.cluster import render_namespace
+from bench.floor import measure_floor
+from bench.processes import Vault
+from bench.scenarios import (
+    NAMESPACE,
+    VAULT,
+    Stage,
+    measure_bystander,
+    measure_changes,
+    measure_created_live,
+    measure_fresh,
+    measure_idle,
+    measure_restart,
+    name_of,
+)
+from bench.table import render_table
+from tools.realcluster import RealCluster
+from tools.testbin.build import ensure
+from vaultbind.kube.connection import connect
+
+ROOT = Path(__file__).resolve().parent.parent
+LATENCY = "10ms"
+
+SCENARIOS: dict[str, Callable[[Stage], Awaitable[dict[str, Any]]]] = {
+    "fresh": measure_fresh,
+    "idle": measure_idle,
+    "restart": measure_restart,
+    "changes": measure_changes,
+    "bystander": measure_bystander,
+    "live": measure_created_live,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--count", type=int, default=1000, help="bindings (default 1000)")
+    parser.add_argument("--only", default="", help="comma-separated scenarios; fresh always runs")
+    parser.add_argument("--out", type=Path, default=ROOT / "bench/results/operator.json")
+    arguments = parser.parse_args()
+    chosen = [name for name in arguments.only.split(",") if name] or list(SCENARIOS)
+    with tempfile.TemporaryDirectory(prefix="vaultbind-bench-") as folder:
+        result = asyncio.run(_measure(Path(folder), arguments.count, chosen))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(render_table(result))
+    return 0
+
+
+async def _measure(folder: Path, count: int, chosen: list[str]) -> dict[str, Any]:
+    manifests = sorted((ROOT / "crds").glob("*.yaml"))
+    binaries = ensure()
+    with RealCluster.start(binaries, folder / "cluster", manifests=manifests, controllers=False) as cluster:
+        vault = Vault(folder, seed=_render_seed(count), latency=LATENCY)
+        client = await connect(kubeconfig=cluster.kubeconfig)
+        stage = Stage(cluster=cluster, client=client, vault=vault, folder=folder, count=count)
+        try:
+            return await _run(stage, chosen)
+        except BaseException:
+            print((folder / "operator.log").read_text(encoding="utf-8")[-4000:], file=sys.stderr)
+            raise
+        finally:
+            if stage.operator is not None:
+                stage.operator.stop()
+            vault.process.stop()
+            await client.aclose()
+
+
+async def _run(stage: Stage, chosen: list[str]) -> dict[str, Any]:
+    stage.cluster.call("POST", "/api/v1/namespaces", render_namespace(NAMESPACE))
+    result: dict[str, Any] = {
+        "machine": _describe_machine(),
+        "count": stage.count,
+        "latency": LATENCY,
+        "floor": await _measure_floor(stage, "floor"),
+    }
+    for name, scenario in SCENARIOS.items():
+        if name == "fresh" or name in chosen:
+            _say(name)
+            result[name] = await scenario(stage)
+            print(json.dumps(result[name]), file=sys.stderr)
+    if stage.operator is not None:
+        stage.operator.stop()
+    result["floor_after"] = await _measure_floor(stage, "floor-after")
+    return result
+
+
+async def _measure_floor(stage: Stage, namespace: str) -> dict[str, float]:
+    """The bare loop in a namespace of its own; before and after, to show how steady the machine was."""
+    _say(namespace)
+    stage.cluster.call("POST", "/api/v1/namespaces", render_namespace(namespace))
+    result = await measure_floor(stage.client, namespace, stage.count)
+    for path in ("/apis/vaultbind.dev/v1alpha1", "/api/v1"):
+        plural = "secrets" if path == "/api/v1" else "vaultbindings"
+        stage.cluster.call("DELETE", f"{path}/namespaces/{namespace}/{plural}")
+    return result
+
+
+def _render_seed(count: int) -> str:
+    lines = ["vaults:", f"  {VAULT}:", "    secrets:"]
+    lines += [f"      {name_of(index)}: {{value: value-{index}}}" for index in range(count)]
+    return "\n".join([*lines, ""])
+
+
+def _describe_machine() -> dict[str, Any]:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return {
+        "commit": commit.stdout.strip(),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "kubernetes": "v1.37.2",
+    }
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text} ...", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

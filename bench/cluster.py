@@ -1,0 +1,166 @@
+"""The cluster's side: objects to bind, who is Ready when, and the API server's own counts."""
+
+import asyncio
+import contextlib
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any
+
+from tools.realcluster import RealCluster
+from vaultbind.api.names import API_VERSION
+from vaultbind.kube.client import KubeClient
+from vaultbind.kube.errors import KubeError
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS, VAULT_BINDINGS, Resource
+
+AT_ONCE = 16
+"""Connections of the bare loop, as in the measured facts on the API server."""
+
+_METRIC = re.compile(r"apiserver_request_total\{(?P<labels>[^}]*)\} (?P<value>\S+)")
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_READS = frozenset({"GET", "LIST"})
+
+
+def requests(cluster: RealCluster) -> Counter[tuple[str, str]]:
+    """The API server's `apiserver_request_total` by (verb, resource/subresource)."""
+    found: Counter[tuple[str, str]] = Counter()
+    for match in _METRIC.finditer(cluster.metrics()):
+        labels = dict(_LABEL.findall(match["labels"]))
+        name = labels["resource"] + (f"/{labels['subresource']}" if labels.get("subresource") else "")
+        found[labels["verb"], name] += int(float(match["value"]))
+    return found
+
+
+def of_operator(counts: Counter[tuple[str, str]]) -> dict[str, int]:
+    """Requests that only the operator makes while the benchmark only watches: writes and reads."""
+    ours = ("secrets", "events", "vaultbindings/status", "keyvaults/status", "clusterkeyvaults/status")
+    touched = {key: count for key, count in counts.items() if key[1] in ours and count}
+    return {
+        "writes": sum(
+            count for (verb, _), count in touched.items() if verb not in _READS and verb != "WATCH"
+        ),
+        "reads": sum(count for (verb, _), count in touched.items() if verb in _READS),
+        **{f"{verb} {name}": count for (verb, name), count in sorted(touched.items())},
+    }
+
+
+def render_namespace(name: str) -> dict[str, Any]:
+    """A namespace."""
+    return {"metadata": {"name": name}}
+
+
+def render_vault(name: str, url: str, interval: str = "1m") -> dict[str, Any]:
+    """A ClusterKeyVault that every namespace may read."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ClusterKeyVault",
+        "metadata": {"name": name},
+        "spec": {
+            "url": url,
+            "auth": {"managedIdentity": {}},
+            "refreshInterval": interval,
+            "access": [{"namespaces": {"all": True}}],
+        },
+    }
+
+
+def render_binding(name: str, vault: str, secret: str) -> dict[str, Any]:
+    """A binding of one secret."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "VaultBinding",
+        "metadata": {"name": name},
+        "spec": {
+            "vaultRef": {"kind": "ClusterKeyVault", "name": vault},
+            "data": [{"key": "value", "secret": {"name": secret}}],
+        },
+    }
+
+
+async def in_parallel(jobs: Iterable[Callable[[], Awaitable[object]]], at_once: int = AT_ONCE) -> None:
+    """Run all jobs, so many at a time."""
+    waiting = iter(jobs)
+
+    async def work() -> None:
+        for job in waiting:
+            await job()
+
+    await asyncio.gather(*(work() for _ in range(at_once)))
+
+
+class Watcher:
+    """Sees through one watch when each binding becomes Ready and when each Secret changes."""
+
+    def __init__(self, client: KubeClient, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+        self.ready: dict[str, float] = {}
+        self.secrets: dict[str, list[float]] = {}
+        self._news = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def watching(self) -> AsyncIterator["Watcher"]:
+        """Watch while the block runs."""
+        tasks = [
+            asyncio.create_task(self._watch(VAULT_BINDINGS, self._see_binding, metadata_only=False)),
+            asyncio.create_task(self._watch(SECRETS, self._see_secret, metadata_only=True)),
+        ]
+        await asyncio.sleep(0.2)
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(
+        self, resource: Resource, see: Callable[[str, dict[str, Any]], None], *, metadata_only: bool
+    ) -> None:
+        version = (await self._client.list_metadata(resource, self._namespace, limit=1))["metadata"][
+            "resourceVersion"
+        ]
+        async with self._client.watch(
+            resource,
+            self._namespace,
+            resource_version=version,
+            timeout=3600,
+            silence=3600,
+            metadata_only=metadata_only,
+        ) as events:
+            async for event in events:
+                see(event["type"], event["object"])
+                self._news.set()
+
+    def _see_binding(self, event: str, obj: dict[str, Any]) -> None:
+        conditions = (obj.get("status") or {}).get("conditions") or ()
+        name = obj["metadata"]["name"]
+        if event != "DELETED" and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions):
+            self.ready.setdefault(name, time.monotonic())
+
+    def _see_secret(self, event: str, obj: dict[str, Any]) -> None:
+        if event in ("ADDED", "MODIFIED"):
+            self.secrets.setdefault(obj["metadata"]["name"], []).append(time.monotonic())
+
+    async def until(self, done: Callable[[], bool], seconds: float) -> float:
+        """Wait until `done()`; return the monotonic time. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while not done():
+                self._news.clear()
+                await self._news.wait()
+        return time.monotonic()
+
+
+async def apply_vault(client: KubeClient, body: dict[str, Any]) -> None:
+    """Create a ClusterKeyVault, or leave the one that is there."""
+    with contextlib.suppress(KubeError):
+        await client.create(CLUSTER_KEY_VAULTS, "", body)
+
+
+async def create_bindings(client: KubeClient, namespace: str, bodies: list[dict[str, Any]]) -> float:
+    """Create bindings in parallel; return the monotonic time of the first request."""
+    started = time.monotonic()
+    await in_parallel(
+        [lambda body=body: client.create(VAULT_BINDINGS, namespace, body) for body in bodies]  # type: ignore[misc]
+    )
+    return started

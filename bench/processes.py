@@ -1,0 +1,136 @@
+"""The two processes under measurement, and what the kernel says of them."""
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+TICKS = os.sysconf("SC_CLK_TCK")
+VAULTBIND = (sys.executable, "-m", "vaultbind.cli.main")
+
+
+def _environ() -> dict[str, str]:
+    """Our environment, but with compiled modules kept: an image has them, too."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
+
+class Process:
+    """A child process with its processor time and memory."""
+
+    def __init__(self, arguments: list[str], *, log: Path, environ: Mapping[str, str] | None = None) -> None:
+        self._log = log.open("ab")
+        self.child = subprocess.Popen(
+            [*VAULTBIND, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**_environ(), **(environ or {})},
+        )
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text(encoding="ascii").rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def peak_rss_mb(self) -> float:
+        """Highest resident memory so far, in MB."""
+        for line in Path(f"/proc/{self.child.pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1000
+        return 0.0
+
+    def read_line(self) -> str:
+        """Read one line of its standard output."""
+        assert self.child.stdout is not None
+        return self.child.stdout.readline().decode().strip()
+
+    def stop(self) -> float:
+        """End it with SIGTERM; return the seconds that took."""
+        started = time.monotonic()
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+            try:
+                self.child.wait(20)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        self._log.close()
+        return time.monotonic() - started
+
+
+class Vault:
+    """The emulator as a process, with its control interface."""
+
+    def __init__(self, folder: Path, *, seed: str, latency: str) -> None:
+        self.ca_file = folder / "vault-ca.pem"
+        seed_file = folder / "seed.yaml"
+        seed_file.write_text(seed, encoding="utf-8")
+        arguments = ["emulator", "--port", "0", "--ca-file", str(self.ca_file), "--seed", str(seed_file)]
+        self.process = Process([*arguments, "--latency", latency], log=folder / "emulator.log")
+        self.url = self.process.read_line().split()[1]
+        self.port = int(self.url.rsplit(":", 1)[1])
+        self._tls = ssl.create_default_context(cafile=str(self.ca_file))
+        self._token = ""
+
+    def counts(self) -> dict[str, int]:
+        """Requests so far: get, list and other requests of vaults, tokens, and by status 429."""
+        found = {"get": 0, "list": 0, "token": 0, "challenge": 0, "throttled": 0, "other": 0}
+        for row in self._control("GET", "stats")["requests"]:
+            found[_sort(row)] += row["count"]
+        return found
+
+    def set_faults(self, faults: list[dict[str, Any]]) -> None:
+        """Add faults."""
+        self._control("POST", "faults", faults)
+
+    def clear_faults(self) -> None:
+        """Remove all faults."""
+        self._control("DELETE", "faults")
+
+    def set_secret(self, vault: str, name: str, value: str) -> None:
+        """Make a new version through the vault's own API."""
+        body = json.dumps({"value": value}).encode()
+        headers = {
+            "Host": f"{vault}.vault.localhost:{self.port}",
+            "Authorization": f"Bearer {self._bearer()}",
+        }
+        url = f"{self.url}/secrets/{name}?api-version=7.4"
+        request = urllib.request.Request(  # noqa: S310 - our own emulator
+            url, data=body, method="PUT", headers={**headers, "Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, context=self._tls) as answer:  # noqa: S310 - our own emulator
+            answer.read()
+
+    def _bearer(self) -> str:
+        if not self._token:
+            resource = f"https://vault.localhost:{self.port}"
+            url = f"{self.url}/msi/token?resource={resource}&api-version=2019-08-01"
+            request = urllib.request.Request(url, headers={"X-IDENTITY-HEADER": "bench"})  # noqa: S310 - our own emulator
+            with urllib.request.urlopen(request, context=self._tls) as answer:  # noqa: S310 - our own emulator
+                self._token = json.load(answer)["access_token"]
+        return self._token
+
+    def _control(self, method: str, path: str, body: object = None) -> Any:
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(  # noqa: S310 - our own emulator
+            f"{self.url}/_vaultbind/{path}", data=data, method=method
+        )
+        with urllib.request.urlopen(request, context=self._tls) as answer:  # noqa: S310 - our own emulator
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+def _sort(row: Mapping[str, Any]) -> str:
+    if row["operation"].startswith("token."):
+        return "token"
+    by_status = {"401": "challenge", "429": "throttled"}
+    if row["status"] in by_status:
+        return by_status[row["status"]]
+    verb = row["operation"].partition(".")[2]
+    return verb if verb in ("get", "list") else "other"

@@ -1,0 +1,102 @@
+"""The figures as a table for people, ratios in front."""
+
+from typing import Any
+
+
+def render_table(result: dict[str, Any]) -> str:
+    """Markdown."""
+    count = result["count"]
+    rows = [row for name, render in _ROWS.items() if name in result for row in render(result, count)]
+    lines = ["| what | measured | target |", "|---|---|---|"]
+    lines += [f"| {what} | {measured} | {target} |" for what, measured, target in rows]
+    return "\n".join(lines)
+
+
+Row = tuple[str, str, str]
+
+
+def _fresh(result: dict[str, Any], count: int) -> list[Row]:
+    fresh, floor = result["fresh"], result["floor"]
+    vault = fresh["vault"]
+    total = sum(vault.values()) - vault["token"]
+    return [
+        (
+            f"{count} fresh bindings, operator start to all Ready, over the floor",
+            f"{fresh['seconds'] / floor['seconds']:.2f}x ({fresh['seconds']} s, floor {floor['seconds']} s)",
+            "1.5x and 7 s",
+        ),
+        ("cluster writes per fresh binding", f"{fresh['cluster']['writes'] / count:.3f}", "2"),
+        ("cluster reads per fresh binding", f"{fresh['cluster']['reads'] / count:.3f}", "0"),
+        ("vault requests per fresh binding", f"{total / count:.3f}", "1.1"),
+        (
+            "operator CPU per fresh binding, over a start with nothing to do",
+            f"{fresh['cpu_ms_per_binding']} ms (start: {fresh['start']['cpu_seconds']} s)",
+            "2 ms",
+        ),
+        ("operator peak RSS", f"{fresh['peak_rss_mb']} MB", "120 MB"),
+        ("floor: bare loop", f"{floor['writes_per_second']} writes/s", "-"),
+    ]
+
+
+def _idle(result: dict[str, Any], count: int) -> list[Row]:
+    idle = result["idle"]
+    pages = -(-count // 25) + 1
+    return [
+        ("idle minute: cluster writes", str(idle["cluster"]["writes"]), "0"),
+        ("idle minute: list requests", str(idle["vault"]["list"]), f"{pages}"),
+        ("idle minute: value gets", str(idle["vault"]["get"]), "0"),
+        ("idle minute: operator CPU", f"{idle['cpu_seconds']} s", "-"),
+    ]
+
+
+def _restart(result: dict[str, Any], _: int) -> list[Row]:
+    restart = result["restart"]
+    return [
+        ("restart with all in sync: cluster writes", str(restart["cluster"]["writes"]), "0"),
+        ("restart with all in sync: value gets", str(restart["vault"]["get"]), "0"),
+        ("restart: operator CPU in the first 10 s", f"{restart['cpu_seconds']} s", "-"),
+        ("SIGTERM to exit", f"{restart['stop_seconds']} s", "10 s"),
+    ]
+
+
+def _changes(result: dict[str, Any], _: int) -> list[Row]:
+    changes = result["changes"]
+    return [
+        (
+            "a changed value arrives (refreshInterval 1m), p50 / max",
+            f"{changes['p50_seconds']} / {changes['max_seconds']} s",
+            "- / 62 s",
+        )
+    ]
+
+
+def _bystander(result: dict[str, Any], count: int) -> list[Row]:
+    found = result["bystander"]
+    return [
+        (
+            f"a new binding Ready while {count} are due and another vault answers 429, p50 / max of 10",
+            f"{found['p50_seconds']} / {found['max_seconds']} s",
+            "1 s",
+        )
+    ]
+
+
+def _live(result: dict[str, Any], count: int) -> list[Row]:
+    live = result["live"]
+    return [
+        (
+            f"{count} bindings created while it runs, first create to all Ready",
+            f"{live['seconds']} s (creating them took {live['seconds_to_create']} s)",
+            "-",
+        )
+    ]
+
+
+_ROWS = {
+    "fresh": _fresh,
+    "idle": _idle,
+    "restart": _restart,
+    "changes": _changes,
+    "bystander": _bystander,
+    "live": _live,
+}
