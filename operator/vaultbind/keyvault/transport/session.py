@@ -16,6 +16,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+
 KEEP_ALIVE_SECONDS = 120
 MAX_CONNECTIONS = 100
 _IMDS = "169.254.169.254"
@@ -49,7 +51,11 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         self._closed = False
 
     async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
-        """Send one request; raises azure-core's ServiceRequestError and ServiceResponseError."""
+        """Send one request.
+
+        Raises azure-core's ServiceRequestError and ServiceResponseError; KeyVaultError: CONFIGURATION when
+        `ca_pem` cannot be used, UNREACHABLE after `aclose()`.
+        """
         inner = self._inner or self._connect()
         if self._proxy and "proxy" not in options and not _is_direct(request.url):
             options["proxy"] = self._proxy
@@ -85,9 +91,14 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
 
     def _connect(self) -> AioHttpTransport:
         if self._closed:
-            raise RuntimeError("the transport is closed")
+            raise KeyVaultError(KeyVaultErrorKind.UNREACHABLE, code="TransportClosed")
+        try:
+            context = build_ssl_context(self._ca_pem)
+        except (OSError, ValueError):
+            detail = "the CA bundle is not usable PEM"
+            raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, code="BadCaBundle", detail=detail) from None
         connector = aiohttp.TCPConnector(
-            ssl=build_ssl_context(self._ca_pem),
+            ssl=context,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             limit=MAX_CONNECTIONS,
             resolver=LocalhostResolver(self._resolver or aiohttp.DefaultResolver()),
@@ -133,7 +144,7 @@ class LocalhostResolver(AbstractResolver):
 def build_ssl_context(
     ca_pem: str | None = None, environ: MutableMapping[str, str] | None = None
 ) -> ssl.SSLContext:
-    """Context that trusts the system, `SSL_CERT_FILE` and `ca_pem`; raises ssl.SSLError for a bad PEM."""
+    """Context that trusts the system, `SSL_CERT_FILE` and `ca_pem`; raises OSError, ValueError."""
     context = ssl.create_default_context()
     if (environ or os.environ).get("SSL_CERT_FILE"):
         # OpenSSL takes the variable instead of its own file; we want both.
@@ -141,7 +152,8 @@ def build_ssl_context(
         if system.is_file():
             context.load_verify_locations(cafile=system)
     if ca_pem:
-        context.load_verify_locations(cadata=ca_pem)
+        # Bundles carry names as comments, in any script; Python takes ASCII only.
+        context.load_verify_locations(cadata=ca_pem.encode("ascii", "ignore").decode("ascii"))
     return context
 
 

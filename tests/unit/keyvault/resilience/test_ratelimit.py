@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.unit.keyvault.fakes import FakeClock, SteppedClock
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.resilience.clock import SystemClock
 from vaultbind.keyvault.resilience.ratelimit import Priority, TokenBucket
 
 
@@ -93,10 +94,21 @@ async def test_one_who_leaves_the_queue_takes_no_token() -> None:
     await bucket.acquire()
     leaver = asyncio.create_task(bucket.acquire())
     stayer = asyncio.create_task(bucket.acquire())
+    await asyncio.sleep(0)
     leaver.cancel()
     await asyncio.gather(leaver, stayer, return_exceptions=True)
 
     assert clock.now == pytest.approx(1000.1)
+
+
+async def test_the_real_clock_lets_time_pass() -> None:
+    clock = SystemClock()
+    before, wall = clock.monotonic(), clock.time()
+
+    await clock.sleep(0.002)
+
+    assert clock.monotonic() - before >= 0.002
+    assert clock.time() >= wall
 
 
 @settings(max_examples=50, deadline=None)

@@ -179,6 +179,18 @@ def _must_not_run(*_: object, **__: object) -> None:
     pytest.fail("a developers' tool was started")
 
 
+async def test_the_variable_of_the_sdk_decides_over_our_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
+    credential = build_credential(DefaultIdentity(), transport=service())
+
+    with pytest.raises(KeyVaultError):
+        await credential.get_token(SCOPE)
+
+    parts = credential._source.credentials  # type: ignore[union-attr]
+    assert [type(part).__name__ for part in parts] == ["EnvironmentCredential"]
+    await credential.aclose()
+
+
 REFUSALS = [
     (
         "wrong secret",

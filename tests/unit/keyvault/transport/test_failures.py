@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 from azure.core.exceptions import (
     ClientAuthenticationError,
+    DecodeError,
     IncompleteReadError,
     ServiceRequestError,
     ServiceRequestTimeoutError,
@@ -185,6 +186,13 @@ EXCEPTIONS = [
     ("connect timeout", ServiceRequestTimeoutError(TENANT_TEXT), K.TIMEOUT, "ConnectTimeout"),
     ("read timeout", ServiceResponseTimeoutError(TENANT_TEXT), K.TIMEOUT, "ReadTimeout"),
     ("unexpected", ValueError(TENANT_TEXT), K.AUTHENTICATION_FAILED, "ChallengeRejected"),
+    ("undecodable", DecodeError(TENANT_TEXT), K.PROTOCOL, "DecodeError"),
+    (
+        "no token",
+        ClientAuthenticationError(TENANT_TEXT),
+        K.AUTHENTICATION_FAILED,
+        "ClientAuthenticationError",
+    ),
 ]
 
 
@@ -218,7 +226,15 @@ class Stuck(FakeCredential):
         await asyncio.Event().wait()
 
 
+def circular() -> Exception:
+    """An error whose causes never end."""
+    first, second = RuntimeError(TENANT_TEXT), RuntimeError(TENANT_TEXT)
+    first.__cause__, second.__cause__ = second, first
+    return first
+
+
 TOKENS = [
+    ("causes in a circle", circular(), "RuntimeError", False),
     (
         "secret is wrong",
         ClientAuthenticationError(f"AADSTS7000215: Invalid secret. {TENANT_TEXT}"),

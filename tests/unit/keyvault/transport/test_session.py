@@ -147,6 +147,11 @@ async def test_no_cookies_and_no_compression_are_negotiated_behind_our_back(
     assert b"Host: shop.vault.localhost" in server.requests[-1]
 
 
+async def test_a_bundle_with_comments_in_any_script(server: Server, authority: Authority) -> None:
+    async with client_of(server, SharedTransport(ca_pem=f"# Prüfstelle\n{authority.pem}")) as client:
+        assert (await client.secrets.get_secret("db")).name == "db"
+
+
 async def test_extra_trust_from_the_environment(
     server: Server, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,8 +205,22 @@ async def test_a_closed_transport_stays_closed(server: Server) -> None:
     transport = SharedTransport()
     async with client_of(server, transport) as client:
         await transport.aclose()
-        with pytest.raises(RuntimeError, match="closed"):
+        with pytest.raises(KeyVaultError) as caught:
             await client.secrets.get_secret("db")
+
+    assert caught.value.code == "TransportClosed"
+
+
+@pytest.mark.parametrize(
+    "pem", ["no PEM", "ä", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+async def test_a_bundle_that_cannot_be_used(server: Server, pem: str) -> None:
+    async with client_of(server, SharedTransport(ca_pem=pem)) as client:
+        with pytest.raises(KeyVaultError) as caught:
+            await client.secrets.get_secret("db")
+
+    assert (caught.value.code, caught.value.object_name) == ("BadCaBundle", "db")
+    assert server.connections == 0
 
 
 async def test_azure_cannot_close_it(server: Server, authority: Authority) -> None:
@@ -211,6 +230,7 @@ async def test_azure_cannot_close_it(server: Server, authority: Authority) -> No
         async with transport:
             await transport.open()
         await transport.close()
+        await transport.sleep(0)
         await client.secrets.get_secret("db")
 
     assert server.connections == 1
