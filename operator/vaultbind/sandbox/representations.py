@@ -35,12 +35,12 @@ def render_list(kind: ResourceKind, documents: Iterable[JsonObject], listing: Js
 
 
 def render_metadata_list(documents: Iterable[JsonObject], listing: JsonObject) -> JsonObject:
-    """A `PartialObjectMetadataList`."""
+    """A `PartialObjectMetadataList`; when it is empty its items are null, as on the real server."""
     return {
         "kind": "PartialObjectMetadataList",
         "apiVersion": _META,
         "metadata": list_metadata(listing),
-        "items": [partial_metadata(document) for document in documents],
+        "items": [partial_metadata(document) for document in documents] or None,
     }
 
 

@@ -40,13 +40,13 @@ class Rules:
 
 
 def _string_map(document: JsonObject, member: str) -> dict[str, str]:
-    """A member that must be a map of strings; raises StatusError 400."""
+    """A member that must be a map of strings, null taken for empty; raises StatusError 400."""
     found = document.get(member) or {}
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+    if not isinstance(found, dict) or not all(isinstance(value, str | None) for value in found.values()):
         raise bad_request(
             f"{document.get('kind')} in version v1 cannot be handled: .{member} must hold strings"
         )
-    return found
+    return {key: value or "" for key, value in found.items()}
 
 
 def _decoded(document: JsonObject, member: str) -> dict[str, bytes]:
@@ -118,8 +118,10 @@ def _validate_frozen(document: JsonObject, live: JsonObject, *members: str) -> I
 
 def _prepare_config_map(document: JsonObject) -> None:
     for member in ("data", "binaryData"):
-        if not _string_map(document, member):
-            document.pop(member, None)
+        found = _string_map(document, member)
+        document.pop(member, None)
+        if found:
+            document[member] = found
 
 
 def _validate_config_map(document: JsonObject, live: JsonObject | None) -> Iterator[Cause]:
@@ -162,7 +164,7 @@ def _validate_lease(document: JsonObject, _live: JsonObject | None) -> Iterator[
 
 def _validate_event(document: JsonObject, _live: JsonObject | None) -> Iterator[Cause]:
     regarding = find(document, "involvedObject", "namespace") or "default"
-    if regarding != document["metadata"].get("namespace"):
+    if not document.get("eventTime") and regarding != document["metadata"].get("namespace"):
         message = f'Invalid value: "{regarding}": does not match event.namespace'
         yield Cause(field="involvedObject.namespace", message=message)
 

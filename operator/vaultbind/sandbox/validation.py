@@ -109,7 +109,10 @@ def _validate_string(value: str, schema: Schema, path: str) -> Causes:
     elif pattern is not None and not _matches(pattern, value):
         yield _refused(path, value, f"should match '{pattern}'")
     if schema.get("format") == "date-time" and not _is_date_time(value):
-        yield _refused(path, value, f"must be of type date-time: {_quoted(value)}")
+        message = (
+            f"Invalid value: {_quoted(value)}: {_in_body(path)} must be of type date-time: {_quoted(value)}"
+        )
+        yield Cause(field=path, message=message, reason="FieldValueTypeInvalid")
 
 
 def _matches(pattern: str, value: str) -> bool:

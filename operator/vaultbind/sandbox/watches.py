@@ -49,6 +49,7 @@ class WatchOptions:
     """Start after this one; None: start with the present objects."""
     wants_bookmarks: bool
     marks_initial_end: bool
+    """Tell by a bookmark where the present objects end; the real server does without being asked."""
     include: str = "Metadata"
     timeout: float | None = None
     """Seconds."""
@@ -76,7 +77,7 @@ def parse_watch(request: ApiRequest, current_revision: int) -> WatchOptions:
         representation=request.representation,
         revision=current_revision if skips_initial and start is None else start,
         wants_bookmarks=wants_bookmarks,
-        marks_initial_end=sends_initial and wants_bookmarks,
+        marks_initial_end=wants_bookmarks,
         include=query.get("includeObject", "Metadata"),
         timeout=float(query["timeoutSeconds"]) if query.get("timeoutSeconds") else None,
     )

@@ -48,7 +48,7 @@ INVALID: dict[str, tuple[Mapping[str, Any], list[tuple[str, str]]]] = {
     "enum": ({"mode": "Other"}, [("spec.mode", "FieldValueNotSupported")]),
     "minimum": ({"size": 0}, [("spec.size", "FieldValueInvalid")]),
     "maximum": ({"size": 10}, [("spec.size", "FieldValueInvalid")]),
-    "date": ({"when": "yesterday"}, [("spec.when", "FieldValueInvalid")]),
+    "date": ({"when": "yesterday"}, [("spec.when", "FieldValueTypeInvalid")]),
     "duplicate in a set": ({"tags": ["a", "a"]}, [("spec.tags[1]", "FieldValueDuplicate")]),
     "too many items": ({"tags": list("abcd")}, [("spec.tags", "FieldValueTooMany")]),
     "null item": ({"tags": [None]}, [("spec.tags[0]", "FieldValueTypeInvalid")]),

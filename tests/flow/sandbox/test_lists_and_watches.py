@@ -20,7 +20,7 @@ async def test_lists_are_ordered_and_selected(api: Api) -> None:
 
     async def names(query: str) -> list[str]:
         items = (await api.call("GET", f"{api.maps}?{query}", accept=METADATA_LIST)).body["items"]
-        return [item["metadata"]["name"] for item in items]
+        return [item["metadata"]["name"] for item in items or ()]  # null, not [], when there are none
 
     assert await names("labelSelector=on") == ["a", "b", "c"]
     assert await names(SELECTED) == ["a", "c"]
@@ -50,6 +50,13 @@ async def test_a_list_of_builtin_kinds_names_the_kind_once(api: Api) -> None:
     assert partial["items"][0].keys() == {"kind", "apiVersion", "metadata"}
 
 
+async def test_an_empty_list_of_metadata_has_null_items(api: Api) -> None:
+    plain = await api.call("GET", f"{api.maps}?{SELECTED}")
+    partial = await api.call("GET", f"{api.maps}?{SELECTED}", accept=METADATA_LIST)
+
+    assert (plain.body["items"], partial.body["items"]) == ([], None)
+
+
 async def test_pages_tell_what_is_left(api: Api) -> None:
     for name in "abcde":
         await make(api, name)
@@ -68,6 +75,7 @@ async def test_pages_tell_what_is_left(api: Api) -> None:
 
 
 async def test_bad_selectors_and_forms_are_refused(api: Api) -> None:
+    await make(api, "a")
     assert (await api.call("GET", f"{api.maps}?labelSelector=a%3D%3D%3Db")).status == 400
     assert (await api.call("GET", f"{api.maps}?fieldSelector=data.k%3Dv")).status == 400
     assert (await api.call("GET", api.maps, accept="text/html")).status == 406
@@ -124,8 +132,10 @@ async def test_initial_events_end_with_a_bookmark(api: Api) -> None:
     await make(api, "a")
     query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
     events = await api.watch(f"{api.maps}?{query}&{SELECTED}", 2)
+    unasked = await api.watch(f"{api.maps}?watch=1&allowWatchBookmarks=true&{SELECTED}", 2)
     refused = await api.watch(f"{api.maps}?watch=1&sendInitialEvents=true", 1)
 
+    assert seen(events) == seen(unasked)
     assert seen(events) == [("ADDED", "a"), ("BOOKMARK", "")]
     assert events[1]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
     assert refused[0]["type"] == 422
