@@ -17,7 +17,7 @@ from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
 
 
 async def measure_floor(client: KubeClient, namespace: str, count: int) -> dict[str, float]:
-    """Write `count` Secrets and statuses for bindings of a vault that does not exist; seconds and writes/s."""
+    """Write `count` Secrets and statuses for bindings of no vault; seconds and writes/s."""
     made: list[dict[str, Any]] = []
 
     async def create(index: int) -> None:

@@ -34,7 +34,9 @@ class Process:
         )
 
     def cpu_seconds(self) -> float:
-        """User and system time so far."""
+        """User and system time so far; 0 once it has ended."""
+        if self.child.poll() is not None:
+            return 0.0
         fields = Path(f"/proc/{self.child.pid}/stat").read_text(encoding="ascii").rsplit(") ", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
@@ -47,8 +49,7 @@ class Process:
 
     def read_line(self) -> str:
         """Read one line of its standard output."""
-        assert self.child.stdout is not None
-        return self.child.stdout.readline().decode().strip()
+        return self.child.stdout.readline().decode().strip() if self.child.stdout else ""
 
     def stop(self) -> float:
         """End it with SIGTERM; return the seconds that took."""

@@ -60,6 +60,13 @@ class Stage:
         )
         self._cpu = 0.0
 
+    @property
+    def running(self) -> Process:
+        """The operator's process. Raises RuntimeError before the first start."""
+        if self.operator is None:
+            raise RuntimeError("the operator has not been started")
+        return self.operator
+
     def url(self, name: str) -> str:
         """URL of one of the emulator's vaults."""
         return f"https://{name}.vault.localhost:{self.vault.port}"
@@ -73,12 +80,11 @@ class Stage:
     def counted(self) -> dict[str, Any]:
         """What was counted since the mark."""
         now = self.vault.counts()
-        assert self.operator is not None
         return {
             "cluster": of_operator(requests(self.cluster) - self._writes),
             "vault": {key: now[key] - self._vault.get(key, 0) for key in now},
-            "cpu_seconds": round(self.operator.cpu_seconds() - self._cpu, 2),
-            "peak_rss_mb": round(self.operator.peak_rss_mb()),
+            "cpu_seconds": round(self.running.cpu_seconds() - self._cpu, 2),
+            "peak_rss_mb": round(self.running.peak_rss_mb()),
         }
 
 
@@ -92,8 +98,7 @@ async def measure_start(stage: Stage) -> dict[str, Any]:
     stage.start_operator()
     await asyncio.sleep(4)
     result = stage.counted()
-    assert stage.operator is not None
-    stage.operator.stop()
+    stage.running.stop()
     return {"cpu_seconds": result["cpu_seconds"], "peak_rss_mb": result["peak_rss_mb"]}
 
 
@@ -127,10 +132,8 @@ async def measure_idle(stage: Stage) -> dict[str, Any]:
 
 async def measure_restart(stage: Stage) -> dict[str, Any]:
     """Stop and start with all in sync; counted until ten seconds after the start."""
-    assert stage.operator is not None
-    stopped = stage.operator.stop()
+    stopped = stage.running.stop()
     stage.mark()
-    stage._cpu = 0.0
     stage.start_operator()
     await asyncio.sleep(10)
     return {**stage.counted(), "stop_seconds": round(stopped, 2)}

@@ -88,7 +88,7 @@ class BindingObserver:
             spec=spec,
             now=now,
             status=obj.get("status") or {},
-            request=str((obj["metadata"].get("annotations") or {}).get(ANNOTATION_REQUESTED_AT, "")),
+            request=request_of(obj),
             existing=_existing(metadata, spec, key, uid) if metadata is not None else None,
             stale=prepared.session is not None and prepared.session.is_stale(now, self.stale_after),
         )
@@ -175,6 +175,12 @@ class BindingObserver:
         """Remember that this state of the Secret holds the right content, whoever owns its keys."""
         if facts.existing is not None and facts.content is not None and facts.drift.data:
             self.verified[facts.key] = _stamp(facts.existing.metadata)
+
+
+def request_of(obj: RawObject) -> str:
+    """The request annotation, cut to what the status can echo."""
+    annotations = obj["metadata"].get("annotations") or {}
+    return str(annotations.get(ANNOTATION_REQUESTED_AT, ""))[:LONGEST_REQUEST]
 
 
 def mark_of(facts: Facts) -> Mark | None:
