@@ -34,6 +34,10 @@ from vaultbind.vaults.reads import Reading
 from vaultbind.vaults.session import VaultPausedError, VaultSession
 
 
+LONGEST_REQUEST = 1024
+"""Characters of status.lastHandledRequest in the CRD."""
+
+
 @dataclass(slots=True, kw_only=True)
 class BindingObserver:
     """Reads the vault through its session and the cluster through index and client."""
