@@ -9,7 +9,13 @@ from vaultbind.sandbox.documents import JsonObject, clone, is_same
 from vaultbind.sandbox.errors import Cause, bad_request, invalid
 from vaultbind.sandbox.events import to_core
 from vaultbind.sandbox.kinds import ResourceKind
-from vaultbind.sandbox.metadata import SERVER_SET, drop_empty, keep_server_set, validate_metadata
+from vaultbind.sandbox.metadata import (
+    SERVER_SET,
+    drop_empty,
+    is_well_formed,
+    keep_server_set,
+    validate_metadata,
+)
 from vaultbind.sandbox.rules import rules_of
 from vaultbind.sandbox.schema import apply_defaults, prune_unknown
 from vaultbind.sandbox.validation import validate
@@ -126,9 +132,10 @@ def _read(kind: ResourceKind, body: JsonObject, options: WriteOptions) -> tuple[
 
 
 def _metadata_of(document: JsonObject) -> JsonObject:
-    meta = document.get("metadata")
-    if not isinstance(meta, dict):
-        meta = document["metadata"] = {}
+    """The metadata of a body, which may be absent; raises StatusError 400 for a strange form."""
+    meta = document.setdefault("metadata", {})
+    if not isinstance(meta, dict) or not is_well_formed(meta):
+        raise bad_request(f"{document['kind']} cannot be handled: metadata is not of the expected form")
     return meta
 
 

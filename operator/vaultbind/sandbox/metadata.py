@@ -1,7 +1,8 @@
 """Metadata of objects: what the server sets, and the rules for names, labels and annotations. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import UnionType
 from typing import Any, Final
 
 from vaultbind.sandbox.documents import JsonObject
@@ -96,6 +97,23 @@ def _validate_owners(found: Any) -> Iterator[Cause]:
         yield Cause(field="metadata.ownerReferences", message=f"Invalid value: {message}")
 
 
+def is_well_formed(meta: Mapping[str, Any]) -> bool:
+    """Whether the members that are used here have the types that they must have."""
+    maps = [meta.get(name) or {} for name in ("labels", "annotations")]
+    lists = [meta.get("finalizers") or [], meta.get("ownerReferences") or []]
+    return (
+        all(isinstance(meta.get(name) or "", str) for name in ("name", "namespace", "generateName"))
+        and all(isinstance(found, dict) and _holds(found.values(), str | None) for found in maps)
+        and all(isinstance(found, list) for found in lists)
+        and _holds(lists[0], str)
+        and _holds(lists[1], dict)
+    )
+
+
+def _holds(values: Iterable[Any], wanted: type | UnionType) -> bool:
+    return all(isinstance(value, wanted) for value in values)
+
+
 def keep_server_set(new: JsonObject, live: Mapping[str, Any]) -> None:
     """Put the server's own metadata of the live object into a changed copy."""
     meta, stored = new["metadata"], live["metadata"]
@@ -111,3 +129,6 @@ def drop_empty(meta: JsonObject) -> None:
     for name in ("labels", "annotations", "ownerReferences", "finalizers", "managedFields"):
         if name in meta and not meta[name]:
             del meta[name]
+    for name in ("labels", "annotations"):
+        if name in meta:
+            meta[name] = {key: value or "" for key, value in meta[name].items()}
