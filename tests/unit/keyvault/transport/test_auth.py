@@ -17,6 +17,7 @@ from vaultbind.keyvault.transport.auth import (
     DefaultIdentity,
     ManagedIdentity,
     WorkloadIdentity,
+    _build_source,
     build_credential,
     quiet_azure_loggers,
 )
@@ -165,30 +166,28 @@ async def test_default_identity_does_not_start_developers_tools(monkeypatch: pyt
         await ask(DefaultIdentity(), transport)
 
     assert caught.value.kind is KeyVaultErrorKind.AUTHENTICATION_FAILED
-    credential = build_credential(DefaultIdentity(), transport=transport)
-    with pytest.raises(KeyVaultError):
-        await credential.get_token(SCOPE)
-    parts = [type(part).__name__ for part in credential._source.credentials]  # type: ignore[union-attr]
-    assert parts[0] == "EnvironmentCredential"
-    assert parts[-1] == "ManagedIdentityCredential"
-    assert len(parts) == 3
-    await credential.aclose()
+    assert links(DefaultIdentity()) <= {
+        "EnvironmentCredential",
+        "WorkloadIdentityCredential",
+        "AsyncFailedDACCredential",  # the place of workload identity where it is not set up
+        "ManagedIdentityCredential",
+    }
+
+
+def links(config: DefaultIdentity) -> set[str]:
+    """Parts of the chain that the SDK makes of our options."""
+    source = _build_source(config, service(), os.environ)
+    return {type(part).__name__ for part in source.credentials}  # type: ignore[attr-defined]
 
 
 def _must_not_run(*_: object, **__: object) -> None:
     pytest.fail("a developers' tool was started")
 
 
-async def test_the_variable_of_the_sdk_decides_over_our_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
-    credential = build_credential(DefaultIdentity(), transport=service())
+def test_the_variable_of_the_sdk_decides_over_our_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "dev")
 
-    with pytest.raises(KeyVaultError):
-        await credential.get_token(SCOPE)
-
-    parts = credential._source.credentials  # type: ignore[union-attr]
-    assert [type(part).__name__ for part in parts] == ["EnvironmentCredential"]
-    await credential.aclose()
+    assert "AzureCliCredential" in links(DefaultIdentity())
 
 
 REFUSALS = [
@@ -234,7 +233,7 @@ def test_loggers_that_somebody_set_are_left_alone(monkeypatch: pytest.MonkeyPatc
 
 
 def form(request: HttpRequest) -> dict[str, str]:
-    data = request.content
+    data = getattr(request, "content", None) or request.data
     return dict(data) if isinstance(data, dict) else {k: v[0] for k, v in parse_qs(data).items()}
 
 
