@@ -33,7 +33,6 @@ from vaultbind.vaults.look import Sighting, sighting_of
 from vaultbind.vaults.reads import Reading
 from vaultbind.vaults.session import VaultPausedError, VaultSession
 
-
 LONGEST_REQUEST = 1024
 """Characters of status.lastHandledRequest in the CRD."""
 
