@@ -166,7 +166,17 @@ async def test_a_client_that_goes_away_frees_its_watch(sandbox: Sandbox, embedde
 
 
 async def test_a_body_of_a_strange_form_is_no_crash(embedded: Api) -> None:
-    for body in ([], {"metadata": []}, {"metadata": {"name": "a", "labels": 3}}, {"metadata": {"name": 5}}):
+    bodies: list[object] = [
+        [],
+        {"metadata": []},
+        {"metadata": {"name": "a", "labels": 3}},
+        {"metadata": {"name": "a", "labels": {"b": 3}}},
+        {"metadata": {"name": "a", "finalizers": [3]}},
+        {"metadata": {"name": "a", "ownerReferences": [3]}},
+        {"metadata": {"name": 5}},
+        {"metadata": {"name": "a"}, "data": []},
+    ]
+    for body in bodies:
         answer = await embedded.call("POST", embedded.secrets, body)
         assert answer.status in {400, 422}, body
 

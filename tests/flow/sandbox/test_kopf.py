@@ -28,7 +28,7 @@ async def operator(sandbox: Sandbox, seen: list[Event]) -> AsyncIterator[None]:
     settings.networking.error_backoffs = [0.01] * 50
     settings.watching.reconnect_backoff = 0.01
 
-    @kopf.on.login(registry=registry)  # type: ignore[arg-type]
+    @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
         connector = aiohttp.TCPConnector(ssl=sandbox.client_context() or False)
         headers = {"Authorization": f"Bearer {sandbox.token}", "User-Agent": "kopf"}

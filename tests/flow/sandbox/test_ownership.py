@@ -120,7 +120,9 @@ async def test_items_of_list_maps_are_applied_one_by_one(api: Api) -> None:
 
 
 async def test_only_ten_managers_by_update_are_told_apart(api: Api) -> None:
-    await api.call("POST", f"{api.maps}?fieldManager=m00", {"metadata": {"name": "a"}, "data": {"k00": "v"}})
+    answer = await api.call(
+        "POST", f"{api.maps}?fieldManager=m00", {"metadata": {"name": "a"}, "data": {"k00": "v"}}
+    )
     for number in range(1, 12):
         manager, key = f"m{number:02}", f"k{number:02}"
         answer = await api.merge(f"{api.maps}/a?fieldManager={manager}", {"data": {key: "v"}})
