@@ -1,0 +1,132 @@
+"""The real controller with Kopf, in a thread and loop of its own as in a process of its own."""
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from vaultbind.app.operator import Operator
+from vaultbind.handlers.controller import start_controller
+from vaultbind.kube.access import ClusterAccess
+from vaultbind.kube.client import REQUEST_TIMEOUT, KubeClient
+from vaultbind.kube.error_mapping import Call
+from vaultbind.kube.session import open_connection
+from vaultbind.kube.wire import Request, Wire
+from vaultbind.settings import RunSettings
+from vaultbind.telemetry.metrics import Metrics
+
+T = TypeVar("T")
+
+START_SECONDS = 20.0
+STOP_SECONDS = 15.0
+GOODBYE_SECONDS = 0.02
+"""TLS connections say goodbye before their sockets close."""
+
+
+@dataclass(slots=True)
+class WorldClock:
+    """The machine's time, moved forward by tests; both clocks move together."""
+
+    offset: float = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic() + self.offset
+
+    def now(self) -> datetime:
+        """Aware wall-clock time in UTC."""
+        return datetime.now(UTC) + timedelta(seconds=self.offset)
+
+    def an_hour_ago(self) -> datetime:
+        """When a world's first vault objects were made: long enough ago to be settled."""
+        return self.now() - timedelta(hours=1)
+
+
+class RecordingWire(Wire):
+    """Notes each request that the operator's own client makes, watches left out."""
+
+    calls: list[Call]
+
+    async def exchange(self, request: Request) -> dict[str, Any]:
+        """Send it and note it."""
+        self.calls.append(request.call)
+        return await super().exchange(request)
+
+
+@dataclass(slots=True, kw_only=True)
+class OperatorThread:
+    """One life of a controller. `calls` is shared by all lives in a world."""
+
+    settings: RunSettings
+    access: ClusterAccess
+    clock: WorldClock
+    calls: list[Call]
+    operator: Operator = field(init=False)
+    _thread: threading.Thread = field(init=False)
+    _ready: Future[asyncio.AbstractEventLoop] = field(default_factory=Future)
+    _ended: Future[None] = field(default_factory=Future)
+    _stop: asyncio.Event = field(init=False)
+
+    async def start(self) -> None:
+        """Start, and wait until all objects have come in."""
+        self._thread = threading.Thread(target=self._main, name="operator", daemon=True)
+        self._thread.start()
+        async with asyncio.timeout(START_SECONDS):
+            await asyncio.wrap_future(self._ready)
+        await self.ask(self.operator.feed.synced.wait)
+
+    def _main(self) -> None:
+        thresholds = gc.get_threshold()
+        try:
+            asyncio.run(self._run())
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits
+            if not self._ready.done():
+                self._ready.set_exception(error)
+            self._ended.set_exception(error)
+        else:
+            self._ended.set_result(None)
+        finally:
+            gc.set_threshold(*thresholds)
+
+    async def _run(self) -> None:
+        metrics = Metrics()
+        connection = open_connection(
+            server=self.access.server, tokens=self.access.tokens, tls=self.access.tls
+        )
+        wire = RecordingWire(connection, observer=metrics.kube, request_timeout=REQUEST_TIMEOUT)
+        wire.calls = self.calls
+        async with KubeClient(connection, observer=metrics.kube, wire=wire) as client:
+            self.operator = Operator(
+                settings=self.settings, client=client, clock=self.clock, metrics=metrics, identity="world"
+            )
+            self._stop = asyncio.Event()
+            self._ready.set_result(asyncio.get_running_loop())
+            await start_controller(self.operator, self._stop, None)
+        await asyncio.sleep(GOODBYE_SECONDS)
+
+    async def ask(self, function: Callable[[], T | Awaitable[T]]) -> T:
+        """Run a function in the operator's loop, between two steps of it."""
+
+        async def run() -> T:
+            result = function()
+            return await result if isinstance(result, Awaitable) else result
+
+        if self._ended.done():
+            self._ended.result()
+            raise AssertionError("the operator has ended by itself")
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self._ready.result()))
+
+    async def stop(self) -> float:
+        """Stop as SIGTERM does; returns the seconds that it took."""
+        started = time.monotonic()
+        if self._ready.done() and self._ready.exception() is None:
+            self._ready.result().call_soon_threadsafe(self._stop.set)
+        async with asyncio.timeout(STOP_SECONDS):
+            await asyncio.wrap_future(self._ended)
+        self._thread.join(STOP_SECONDS)
+        return time.monotonic() - started
