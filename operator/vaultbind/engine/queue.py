@@ -4,7 +4,7 @@ A lane is an opaque name: keys of one lane share a limit of keys worked on at on
 slow there cannot hold back another lane. Lanes take turns.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -22,7 +22,9 @@ class Priority(IntEnum):
 
 @dataclass(slots=True)
 class _Lane(Generic[K]):
-    waiting: tuple[deque[K], deque[K]] = field(default_factory=lambda: (deque(), deque()))
+    waiting: tuple[OrderedDict[K, None], OrderedDict[K, None]] = field(
+        default_factory=lambda: (OrderedDict(), OrderedDict())
+    )
     active: int = 0
 
 
@@ -33,7 +35,11 @@ class WorkQueue(Generic[K]):
     lane_of: Callable[[K], str]
     lane_limit: int = 16
     _lanes: dict[str, _Lane[K]] = field(default_factory=dict)
-    _turns: tuple[deque[str], deque[str]] = field(default_factory=lambda: (deque(), deque()))
+    """Lanes in which a key waits or is worked on."""
+    _turns: tuple[OrderedDict[str, None], OrderedDict[str, None]] = field(
+        default_factory=lambda: (OrderedDict(), OrderedDict())
+    )
+    """For each priority the lanes where a key waits with it, next in turn first."""
     _waiting: dict[K, tuple[Priority, str]] = field(default_factory=dict)
     _active: dict[K, str] = field(default_factory=dict)
     _again: dict[K, Priority] = field(default_factory=dict)
@@ -44,7 +50,7 @@ class WorkQueue(Generic[K]):
 
     def depth(self, priority: Priority) -> int:
         """Number of keys that wait with that priority."""
-        return sum(len(lane.waiting[priority]) for lane in self._lanes.values())
+        return sum(known is priority for known, _ in self._waiting.values())
 
     @property
     def active(self) -> int:
@@ -60,59 +66,49 @@ class WorkQueue(Generic[K]):
         if known is not None:
             if known[0] <= priority:
                 return
-            self._lanes[known[1]].waiting[known[0]].remove(key)
-        lane_name = self.lane_of(key)
-        lane = self._lanes.setdefault(lane_name, _Lane())
-        if not lane.waiting[priority]:
-            self._turns[priority].append(lane_name)
-        lane.waiting[priority].append(key)
-        self._waiting[key] = (priority, lane_name)
+            self._take_out(key)
+        name = self.lane_of(key)
+        self._lanes.setdefault(name, _Lane()).waiting[priority][key] = None
+        self._turns[priority][name] = None
+        self._waiting[key] = (priority, name)
 
     def pop(self) -> tuple[K, Priority] | None:
         """Take the next key, or None where nothing waits or each lane that has work is full."""
         for priority in Priority:
-            key = self._pop(priority)
-            if key is not None:
-                return key, priority
+            for name in self._turns[priority]:
+                if self._lanes[name].active < self.lane_limit:
+                    return self._begin(name, priority), priority
         return None
 
-    def _pop(self, priority: Priority) -> K | None:
-        turns = self._turns[priority]
-        for _ in range(len(turns)):
-            name = turns.popleft()
-            lane = self._lanes[name]
-            waiting = lane.waiting[priority]
-            if not waiting:
-                continue
-            if lane.active >= self.lane_limit:
-                turns.append(name)
-                continue
-            key = waiting.popleft()
-            if waiting:
-                turns.append(name)
-            del self._waiting[key]
-            lane.active += 1
-            self._active[key] = name
-            return key
-        return None
+    def _begin(self, name: str, priority: Priority) -> K:
+        """Start with the key that waits longest in a lane, whose turn goes to the end."""
+        lane, turns = self._lanes[name], self._turns[priority]
+        key = next(iter(lane.waiting[priority]))
+        lane.active += 1
+        self._active[key] = name
+        turns.move_to_end(name)
+        self._take_out(key)
+        return key
+
+    def _take_out(self, key: K) -> None:
+        """Let a key wait no longer."""
+        priority, name = self._waiting.pop(key)
+        waiting = self._lanes[name].waiting[priority]
+        del waiting[key]
+        if not waiting:
+            del self._turns[priority][name]
+        self._close_lane(name)
+
+    def _close_lane(self, name: str) -> None:
+        lane = self._lanes[name]
+        if not (lane.active or lane.waiting[0] or lane.waiting[1]):
+            del self._lanes[name]
 
     def done(self, key: K) -> None:
         """Give a key back; it waits again if it was added meanwhile."""
         name = self._active.pop(key)
-        lane = self._lanes[name]
-        lane.active -= 1
-        if not (lane.active or lane.waiting[0] or lane.waiting[1]):
-            del self._lanes[name]
-            for turns in self._turns:
-                if name in turns:
-                    turns.remove(name)
+        self._lanes[name].active -= 1
+        self._close_lane(name)
         again = self._again.pop(key, None)
         if again is not None:
             self.add(key, again)
-
-    def discard(self, key: K) -> None:
-        """Forget a key that waits; one that is worked on finishes but does not wait again."""
-        self._again.pop(key, None)
-        known = self._waiting.pop(key, None)
-        if known is not None:
-            self._lanes[known[1]].waiting[known[0]].remove(key)
