@@ -122,7 +122,5 @@ def _pruned(value: Any, shape: Shape, path: Path, gone: FieldSet) -> Any:
         }
         left = {key: member for key, member in members.items() if member is not _NOTHING}
         return left or (_NOTHING if path else {})
-    if isinstance(value, list):
-        items = [_pruned(item, item_shape(shape), (*path, item_step(shape, item)), gone) for item in value]
-        return [item for item in items if item is not _NOTHING] or _NOTHING
-    return value
+    items = [_pruned(item, item_shape(shape), (*path, item_step(shape, item)), gone) for item in value]
+    return [item for item in items if item is not _NOTHING] or _NOTHING

@@ -174,8 +174,5 @@ def expired(message: str) -> StatusError:
 def too_large_revision(asked: int, current: int) -> StatusError:
     """504 of a read that wants a state which does not exist yet."""
     message = f"Timeout: Too large resource version: {asked}, current: {current}"
-    details = {
-        "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
-        "retryAfterSeconds": 1,
-    }
-    return StatusError(HTTPStatus.GATEWAY_TIMEOUT, "Timeout", message, details=details)
+    details = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}
+    return StatusError(HTTPStatus.GATEWAY_TIMEOUT, "Timeout", message, details=details, retry_after=1)

@@ -41,7 +41,9 @@ class Rules:
 
 def _string_map(document: JsonObject, member: str) -> dict[str, str]:
     """A member that must be a map of strings, null taken for empty; raises StatusError 400."""
-    found = document.get(member) or {}
+    found = document.get(member)
+    if found is None:
+        return {}
     if not isinstance(found, dict) or not all(isinstance(value, str | None) for value in found.values()):
         raise bad_request(
             f"{document.get('kind')} in version v1 cannot be handled: .{member} must hold strings"

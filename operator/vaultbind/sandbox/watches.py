@@ -58,9 +58,6 @@ class WatchOptions:
 def parse_watch(request: ApiRequest, current_revision: int) -> WatchOptions:
     """Read a watch's query; raises StatusError 400, 422."""
     target, query = request.target, request.query
-    field_selector = query.get("fieldSelector", "")
-    if target.name:
-        field_selector = f"metadata.name={target.name}"
     wants_bookmarks = request.flag("allowWatchBookmarks")
     sends_initial = request.flag("sendInitialEvents")
     if sends_initial and query.get("resourceVersionMatch") != "NotOlderThan":
@@ -73,7 +70,7 @@ def parse_watch(request: ApiRequest, current_revision: int) -> WatchOptions:
     return WatchOptions(
         kind=target.kind,
         namespace=target.namespace,
-        matches=build_matcher(query.get("labelSelector", ""), field_selector, target.kind),
+        matches=build_matcher(query.get("labelSelector", ""), query.get("fieldSelector", ""), target.kind),
         representation=request.representation,
         revision=current_revision if skips_initial and start is None else start,
         wants_bookmarks=wants_bookmarks,

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 import yaml
 
-from tests.flow.sandbox.client import APPLY, METADATA, WIDGET, WIDGET_CRD, Api, base64_of, seen
+from tests.flow.sandbox.client import APPLY, CRD_PATH, METADATA, WIDGET, WIDGET_CRD, Api, base64_of, seen
 from vaultbind.sandbox import Fault, Sandbox, SandboxConfig
 
 
@@ -114,6 +114,8 @@ async def test_forgotten_history_is_410(sandbox: Sandbox, embedded: Api) -> None
     assert (events[0]["type"], events[0]["object"]["code"]) == ("ERROR", 410)
     assert events[0]["object"]["reason"] == "Expired"
     assert (following.status, following.body["reason"]) == (410, "Expired")
+    exact = f"{embedded.maps}?resourceVersion={start}&resourceVersionMatch=Exact"
+    assert (await embedded.call("GET", exact)).status == 410
 
 
 async def test_history_is_bounded() -> None:
@@ -179,6 +181,32 @@ async def test_a_body_of_a_strange_form_is_no_crash(embedded: Api) -> None:
     for body in bodies:
         answer = await embedded.call("POST", embedded.secrets, body)
         assert answer.status in {400, 422}, body
+    assert (await embedded.call("POST", CRD_PATH, {"metadata": {"name": "a"}, "spec": "x"})).status == 400
+    assert (await embedded.call("GET", f"{embedded.maps}?watch=1&resourceVersion=x")).status == 400
+
+
+async def test_bodies_have_a_limit(embedded: Api) -> None:
+    body = {"metadata": {"name": "a"}, "data": {"k": "x" * (3 * 1024 * 1024)}}
+
+    assert (await embedded.call("POST", embedded.maps, body)).status == 413
+
+
+async def test_every_answer_can_be_late() -> None:
+    async with Sandbox.start(SandboxConfig(latency=0.05)) as sandbox, Api.of_sandbox(sandbox) as api:
+        start = time.monotonic()
+        await api.call("GET", api.maps)
+
+        assert time.monotonic() - start >= 0.05
+
+
+async def test_a_watch_of_the_future_waits_for_it(sandbox: Sandbox, embedded: Api) -> None:
+    future = sandbox.store.revision + 2
+    watch = asyncio.create_task(embedded.watch(f"{embedded.maps}?watch=1&resourceVersion={future}", 1))
+    await watching(sandbox, 1)
+    for name in "abc":
+        await embedded.call("POST", embedded.maps, {"metadata": {"name": name}})
+
+    assert seen(await watch) == [("ADDED", "c")]
 
 
 async def test_objects_can_be_handled_without_http(sandbox: Sandbox) -> None:

@@ -164,3 +164,30 @@ async def test_a_collection_is_deleted_by_selector(api: Api) -> None:
     assert answer.status == 200
     assert [item["metadata"]["name"] for item in left] == ["c"]
     assert (await api.call("DELETE", "/api/v1/configmaps")).status == 405
+
+
+async def test_a_state_to_come_cannot_be_listed(api: Api) -> None:
+    future = await api.call("GET", f"{api.maps}?resourceVersion=99999999")
+
+    assert (future.status, future.body["reason"], future.headers["Retry-After"]) == (504, "Timeout", "1")
+
+
+async def test_a_watch_of_one_namespace_does_not_see_another(api: Api) -> None:
+    start = await revision(api)
+    elsewhere = {"metadata": {"name": "a", "labels": {"on": "y"}}}
+    assert (await api.call("POST", "/api/v1/namespaces/default/configmaps", elsewhere)).status == 201
+    await api.call("DELETE", "/api/v1/namespaces/default/configmaps/a")
+    await make(api, "b")
+
+    assert seen(await api.watch(f"{api.maps}?watch=1&resourceVersion={start}&{SELECTED}", 1)) == [
+        ("ADDED", "b")
+    ]
+
+
+async def test_table_rows_of_a_watch_tell_their_columns_once(api: Api) -> None:
+    await make(api, "a")
+    await make(api, "b")
+    events = await api.watch(f"{api.maps}?watch=1&{SELECTED}", 2, accept=TABLE)
+
+    assert events[0]["object"]["columnDefinitions"][0]["name"] == "Name"
+    assert events[1]["object"]["columnDefinitions"] is None

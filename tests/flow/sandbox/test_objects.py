@@ -301,3 +301,24 @@ async def test_leases_are_updated_with_their_revision_only(api: Api) -> None:
     assert await put(made.revision) == 409
     bad = {"metadata": {"name": "m"}, "spec": {**spec, "leaseDurationSeconds": 0}}
     assert (await api.call("POST", leases, bad)).status == 422
+
+
+async def test_only_one_owner_controls(api: Api) -> None:
+    owner = {"apiVersion": "v1", "kind": "Secret", "name": "s", "uid": "u", "controller": True}
+    meta = {"name": "a", "ownerReferences": [owner, {**owner, "uid": "v"}]}
+    answer = await api.call("POST", api.maps, {"metadata": meta})
+
+    assert (answer.status, answer.causes) == (422, [("metadata.ownerReferences", "FieldValueInvalid")])
+
+
+async def test_an_administrator_may_do_everything(api: Api) -> None:
+    review = {"spec": {"resourceAttributes": {"verb": "get", "resource": "secrets"}}}
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    answer = await api.call("POST", path, review)
+
+    assert (answer.status, answer.body["status"]["allowed"]) == (201, True)
+
+
+@pytest.mark.parametrize("query", ["dryRun=Some", "fieldValidation=Some"])
+async def test_options_have_known_values(api: Api, query: str) -> None:
+    assert (await api.call("POST", f"{api.maps}?{query}", {"metadata": {"name": "a"}})).status in {400, 422}

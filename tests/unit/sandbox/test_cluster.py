@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from vaultbind.sandbox.builtin_kinds import SECRETS
-from vaultbind.sandbox.cluster import Cluster
+from vaultbind.sandbox.cluster import Cluster, key_of
 from vaultbind.sandbox.crds import render_kinds, validate_crd
+from vaultbind.sandbox.deletion import DeleteOptions, Propagation
 from vaultbind.sandbox.discovery import render_discovery
 from vaultbind.sandbox.documents import is_same
 from vaultbind.sandbox.drafting import WriteOptions
@@ -209,6 +210,28 @@ def test_an_owner_in_another_namespace_is_no_owner() -> None:
 
     assert collect(cluster) == 1
     assert cluster.objects(cluster.registry.by_storage(("", "configmaps")), "default") == []
+
+
+def test_a_finalizer_of_a_person_outlives_the_foreground() -> None:
+    cluster = new_cluster()
+    create(cluster, "configmaps", {"metadata": {"name": "a", "finalizers": ["x.dev/f"]}})
+    maps = cluster.registry.by_storage(("", "configmaps"))
+    cluster.delete(maps, "default", "a", DeleteOptions(propagation=Propagation.FOREGROUND))
+    collect(cluster)
+
+    assert cluster.get(maps, "default", "a")["metadata"]["finalizers"] == ["x.dev/f"]
+
+
+def test_what_is_gone_can_be_removed_again() -> None:
+    cluster = new_cluster()
+    create(cluster, "pods", {"metadata": {"name": "a"}})
+    pods = cluster.registry.by_storage(("", "pods"))
+    assert cluster.get(pods, "default", "a")["status"] == {"phase": "Pending"}
+    cluster.remove(key_of(pods, "default", "a"))
+    revision = cluster.store.revision
+    cluster.remove(key_of(pods, "default", "a"))
+
+    assert cluster.store.revision == revision
 
 
 @pytest.mark.parametrize(
