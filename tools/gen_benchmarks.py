@@ -1,0 +1,57 @@
+"""Write `docs/benchmarks.md` from the figures in `bench/results/`: `python -m tools.gen_benchmarks`."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.table import render_table
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+TARGET = ROOT / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+`make bench` measures the operator as a process, on a real kube-apiserver with etcd and against the
+emulator as vault, and writes `bench/results/*.json`. This page is generated from the committed files by
+`make verify`.
+
+- Writes and reads of the cluster are the API server's own `apiserver_request_total`, requests to the vault
+  are the emulator's own statistics: the operator's counters are not asked.
+- The *floor* is a bare loop that writes the same Secrets and statuses with the same client, in the same
+  run. Ratios to it travel from machine to machine; seconds do not.
+- All processes share the machine's processors, API server and etcd included.
+"""
+NONE = "\nNo figures are committed yet: run `make bench` and commit what it writes.\n"
+
+
+def render(results: Iterable[tuple[str, dict[str, Any]]]) -> str:
+    """The page's text; `results` are pairs of file name and content."""
+    sections = [_section(name, result) for name, result in results]
+    return HEAD + ("".join(sections) or NONE)
+
+
+def load() -> list[tuple[str, dict[str, Any]]]:
+    """All results, by name. Raises ValueError where a file is not JSON."""
+    return [(path.stem, json.loads(path.read_text("utf-8"))) for path in sorted(RESULTS.glob("*.json"))]
+
+
+def _section(name: str, result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    floors = [result[key] for key in ("floor", "floor_after") if key in result]
+    steady = " and ".join(f"{floor['writes_per_second']} writes/s" for floor in floors)
+    where = (
+        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
+        f"Python {machine['python']}, Kubernetes {machine['kubernetes']}.\n"
+        f"{result['count']} bindings, {result['latency']} added to each vault request. "
+        f"The floor before and after: {steady}."
+    )
+    return f"\n## {name}\n\n{where}\n\n{render_table(result)}\n"
+
+
+def main() -> None:
+    TARGET.write_text(render(load()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
