@@ -121,6 +121,7 @@ class Engine:
         for key in self.due.pop_due(self.clock.monotonic()):
             self.queue.add(key, Priority.ROUTINE)
         while self.queue.active < self.most_active and (item := self.queue.pop()) is not None:
+            self.due.cancel(item[0])  # this look decides anew when the next is due
             task = asyncio.create_task(self._work(*item))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
