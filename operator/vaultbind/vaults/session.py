@@ -120,7 +120,7 @@ class VaultSession:
     def note(self, ref: VaultObjectRef, sighting: Sighting | None, sent: datetime) -> None:
         """Take a sighting from a get; tell the object's readers if it differs from the last one."""
         if self.known.note(ref, sighting):
-            self.on_change(self._users(ref))
+            self.on_change(self._users(ref) - self.reads.waiting(ref))
         if sighting is not None and not is_settled(sighting.fingerprint, sent):
             self.known.unsettled.add(ref)
 
