@@ -16,9 +16,7 @@ def real(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
-async def quiet_world(
-    real: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[World]:
+async def quiet_world(real: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A world whose operator has not been started."""
     started = start_sandbox(tmp_path) if real is None else use_real(real)  # type: ignore[arg-type]
     async with started as cluster, start_world(cluster) as world:

@@ -1,4 +1,4 @@
-"""A world to tell flows in: a cluster API, vaults behind HTTPS, the real operator, and time that can be moved.
+"""A world to tell flows in: a cluster API, vaults behind HTTPS, the real operator, time that can be moved.
 
 Whatever the operator asks of the cluster and of the vaults is noted; `spent()` gives all of it, so that a
 flow fails by one request too many as well as by one too few.
@@ -15,7 +15,7 @@ from typing import Any
 from tests.flow.world_cluster import ApiError, Cluster, decode
 from tests.flow.world_log import WorldLog
 from tests.flow.world_operator import OperatorThread, WorldClock
-from vaultbind.api.names import LABEL_MANAGED
+from vaultbind.api.names import ANNOTATION_REQUESTED_AT, LABEL_MANAGED
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.kinds import FED
 from vaultbind.emulator import Emulator, EmulatorConfig
@@ -91,6 +91,10 @@ class World:
             "access": [{"namespaces": {"all": True}}],
             **spec,
         }
+
+    def vault_status(self) -> list[str]:
+        """The write that tells of another number of objects."""
+        return [f"patch clusterkeyvaults/status {self.vault_name}"]
 
     async def connect(self, **spec: Any) -> None:
         """Make the ClusterKeyVault and wait until it is connected; what that took is not counted."""
@@ -173,12 +177,24 @@ class World:
             await self.until(lambda name=name: self.has(VAULT_BINDINGS, name, "Synced", "Synced"))  # type: ignore[misc]
         await self.settled()
 
+    async def request_look(self, name: str, request: str) -> None:
+        """Ask for one look by annotation and wait for the answer."""
+        await self.patch(
+            VAULT_BINDINGS, name, {"metadata": {"annotations": {ANNOTATION_REQUESTED_AT: request}}}
+        )
+
+        async def is_answered() -> bool:
+            return (await self.status(name)).get("lastHandledRequest") == request
+
+        await self.until(is_answered)
+        await self.settled()
+
     # -- time and counts ------------------------------------------------------------------------
 
     async def advance(self, seconds: float) -> None:
         """Move all clocks but the cluster's, and wait until nothing is left to do."""
         self.clock.offset += seconds
-        await self.life.ask(lambda: self.life.operator.engine.wake())
+        await self.life.ask(self.life.operator.engine.wake)
         await self.settled()
 
     async def next_look(self) -> None:
@@ -315,7 +331,9 @@ class World:
         for event in await self._events():
             lines.append(f"Event {event['reason']}: {event['message']}")
         lines += [f"request {_line(call)}" for call in self.calls[-30:]]
-        lines += [f"vault {e.kind}.{e.action} {e.name} {e.outcome}" for e in self.emulator.stats.recent()[-30:]]
+        lines += [
+            f"vault {e.kind}.{e.action} {e.name} {e.outcome}" for e in self.emulator.stats.recent()[-30:]
+        ]
         return "\n".join([*lines, *self.log.lines[-60:]])
 
 

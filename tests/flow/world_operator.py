@@ -58,6 +58,10 @@ class RecordingWire(Wire):
         return await super().exchange(request)
 
 
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
 @dataclass(slots=True, kw_only=True)
 class OperatorThread:
     """One life of a controller. `calls` is shared by all lives in a world."""
@@ -78,7 +82,8 @@ class OperatorThread:
         self._thread.start()
         async with asyncio.timeout(START_SECONDS):
             await asyncio.wrap_future(self._ready)
-        await self.ask(self.operator.feed.synced.wait)
+        synced: asyncio.Event = self.operator.feed.synced
+        await self.ask(lambda: _wait(synced))
 
     def _main(self) -> None:
         thresholds = gc.get_threshold()

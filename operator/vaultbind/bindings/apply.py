@@ -1,5 +1,6 @@
 """All writes to the Secret: one result per decision."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +12,8 @@ from vaultbind.engine.engine import StaleStateError
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import SECRETS
+
+logger = logging.getLogger(__name__)
 
 
 class SecretIndex(Protocol):
@@ -49,6 +52,25 @@ class SecretWriter:
             return await self._write(key, name, decision, manager)
         except KubeError as error:
             return Applied(error=error)
+
+    async def retire(self, key: ObjectKey, name: str, metadata: Mapping[str, Any]) -> None:
+        """Delete a Secret that is no longer the target.
+
+        Raises StaleStateError where it has moved on or cannot be deleted now: the next look tries again.
+        """
+        try:
+            await self.client.delete(
+                SECRETS,
+                key.namespace,
+                name,
+                uid=metadata["uid"],
+                resource_version=metadata["resourceVersion"],
+            )
+        except KubeError as error:
+            if error.kind is not KubeErrorKind.NOT_FOUND:
+                raise StaleStateError from None
+        self.index.forget(key.namespace, name)
+        logger.info("%s: Secret %s deleted, the target has another name now", key, name)
 
     async def _write(self, key: ObjectKey, name: str, decision: Decision, manager: str) -> Applied:
         try:

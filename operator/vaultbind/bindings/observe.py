@@ -149,7 +149,8 @@ class BindingObserver:
             return replace(facts, trouble=_trouble_in(rendered, facts.now))
         age = self.clock.monotonic() - min((item.started for item in readings.values()), default=0.0)
         looked_at = self.clock.now() - timedelta(seconds=age if readings else 0.0)
-        return replace(facts, content=_content(_source(facts.spec, session), rendered, values, looked_at))
+        content = _content(_source(facts.spec, session), rendered, values, looked_at, mark_of(facts))
+        return replace(facts, content=content)
 
     async def _read_existing(self, facts: Facts) -> Facts:
         """Read the Secret itself, once, because its content has to be compared."""
@@ -253,15 +254,18 @@ def _content(
     rendered: Rendered,
     values: Mapping[VaultObjectRef, VaultValue | None],
     looked_at: datetime,
+    mark: Mark | None,
 ) -> Content:
+    """Content with its digest: the one that the Secret has, where that still fits beyond doubt."""
     prints = {
         ref: sighting_of(value.properties).fingerprint if value is not None else None
         for ref, value in values.items()
     }
     objects = [_object(ref, value) for ref, value in values.items() if value is not None]
-    return Content(
-        data=rendered.data, objects=tuple(objects), digest=source_digest(source, prints, looked_at)
-    )
+    digest = source_digest(source, prints, looked_at)
+    if mark is not None and matches(parse_digest(mark.digest), source, prints):
+        digest = mark.digest
+    return Content(data=rendered.data, objects=tuple(objects), digest=digest)
 
 
 def _object(ref: VaultObjectRef, value: VaultValue) -> dict[str, Any]:

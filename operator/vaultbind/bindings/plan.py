@@ -1,7 +1,7 @@
 """Pure: facts in, one decision out."""
 
 from vaultbind.api.conditions import Reason
-from vaultbind.bindings.drift import stale_metadata_keys
+from vaultbind.bindings.drift import is_metadata_drifted, stale_metadata_keys
 from vaultbind.bindings.facts import Content, Create, Decision, Existing, Facts, Keep, Patch, Recreate, Refuse
 from vaultbind.bindings.manifest import (
     is_merge,
@@ -15,6 +15,8 @@ from vaultbind.bindings.manifest import (
 from vaultbind.bindings.mark import Mark, digest_keys, parse_mark
 from vaultbind.bindings.ownership import Owner
 from vaultbind.kube.managed_fields import data_keys_owned_by, owners
+
+METADATA_DETAIL = "labels, annotations or owner"
 
 
 def decide(facts: Facts) -> Decision:
@@ -89,18 +91,28 @@ def _change(facts: Facts, content: Content, existing: Existing) -> Decision:
     return Patch(
         body=body,
         revision=revision,
-        note=_note(changed=bool(changes), repaired=repaired),
+        note=_note(changed=bool(changes), repaired=repaired, touched=_is_touched(facts, existing, before)),
         detail=_detail(facts, changes),
     )
 
 
-def _note(*, changed: bool, repaired: bool) -> Reason | None:
-    if not changed:
-        return None
-    return Reason.REPAIRED if repaired else Reason.UPDATED
+def _is_touched(facts: Facts, existing: Existing, before: Mark | None) -> bool:
+    """Whether somebody changed metadata of ours; the mark itself moves without that."""
+    if before is None:
+        return False
+    expected = render_metadata(facts.key, facts.uid, facts.spec, before.render())
+    return is_metadata_drifted(existing.metadata, expected)
+
+
+def _note(*, changed: bool, repaired: bool, touched: bool) -> Reason | None:
+    if repaired:
+        return Reason.REPAIRED if changed or touched else None
+    return Reason.UPDATED if changed else None
 
 
 def _detail(facts: Facts, changes: dict[str, str | None]) -> str:
+    if not changes:
+        return METADATA_DETAIL
     by = f", changed by {', '.join(facts.drift.managers)}" if facts.drift.managers else ""
     return f"keys {', '.join(sorted(changes))}{by}"
 
@@ -153,7 +165,7 @@ def _patch_metadata(facts: Facts, existing: Existing) -> Decision:
         body={"metadata": render_metadata_patch(existing.metadata, wanted, stale)},
         revision=mark.revision,
         note=Reason.REPAIRED,
-        detail="labels, annotations or owner",
+        detail=METADATA_DETAIL,
     )
 
 

@@ -7,10 +7,11 @@ from typing import Protocol
 from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import ObjectKey
 from vaultbind.bindings.apply import Applied, SecretWriter
-from vaultbind.bindings.facts import Decision, Facts, Keep
+from vaultbind.bindings.facts import Decision, Facts, Keep, Refuse
 from vaultbind.bindings.intake import Intake, Prepared
 from vaultbind.bindings.manifest import manager_of
 from vaultbind.bindings.observe import BindingObserver
+from vaultbind.bindings.ownership import Owner, decide_ownership
 from vaultbind.bindings.pace import RepairPace
 from vaultbind.bindings.plan import decide
 from vaultbind.bindings.report import report, report_denial, report_suspended
@@ -73,7 +74,21 @@ class BindingRoom:
             decision, applied = Keep(), Applied(error=error)
         if applied is None:
             return Report(next_in=self._repair_wait(key, decision))
+        if is_done(facts, decision, applied):
+            await self._retire_former(facts)
         return report(facts, decision, applied, self.stale_after)
+
+    async def _retire_former(self, facts: Facts) -> None:
+        """Delete the Secret of a former target name, once the new one is right."""
+        former = str(facts.status.get("secretName") or "")
+        if former in ("", facts.spec.target.name):
+            return
+        metadata = self.observer.index.get(facts.key.namespace, former)
+        if metadata is None:
+            return
+        ownership = decide_ownership(metadata, binding=facts.key.name, uid=facts.uid)
+        if ownership.owner is Owner.OURS:
+            await self.writer.retire(facts.key, former, metadata)
 
     async def _act(self, facts: Facts) -> tuple[Decision, Applied | None]:
         """Decide and write; None instead of a result where a repair has to wait."""
@@ -104,3 +119,10 @@ class BindingRoom:
         self.intake.drop(key)
         self.pace.drop(key)
         self.observer.verified.pop(key, None)
+
+
+def is_done(facts: Facts, decision: Decision, applied: Applied) -> bool:
+    """Whether the Secret is now what the binding asks for."""
+    if facts.trouble is not None or applied.error is not None or isinstance(decision, Refuse):
+        return False
+    return facts.in_sync or facts.content is not None

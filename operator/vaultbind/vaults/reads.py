@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from vaultbind.api.refs import ObjectKey, VaultObjectRef
 from vaultbind.engine.clock import Clock
@@ -38,7 +39,9 @@ class SharedReads:
     users: Callable[[VaultObjectRef], set[ObjectKey]]
     clock: Clock
     _flights: dict[VaultObjectRef, tuple[float, asyncio.Task[Reading]]] = field(default_factory=dict)
+    _all: set[asyncio.Task[Reading]] = field(default_factory=set)
     _kept: dict[VaultObjectRef, _Kept] = field(default_factory=dict)
+    _waiting: dict[VaultObjectRef, list[ObjectKey]] = field(default_factory=dict)
     _timer: asyncio.TimerHandle | None = None
 
     async def read(
@@ -57,11 +60,29 @@ class SharedReads:
         ):
             self._give(ref, kept, reader)
             return kept.reading
-        reading = await asyncio.shield(self._flight(ref, priority, not_before))
+        reading = await self._wait(ref, reader, priority, not_before)
         kept = self._kept.get(ref)
         if kept is not None and kept.reading is reading:
             self._give(ref, kept, reader)
         return reading
+
+    async def _wait(
+        self, ref: VaultObjectRef, reader: ObjectKey | None, priority: Priority, not_before: float
+    ) -> Reading:
+        waiting = self._waiting.setdefault(ref, [])
+        if reader is not None:
+            waiting.append(reader)
+        try:
+            return await asyncio.shield(self._flight(ref, priority, not_before))
+        finally:
+            if reader is not None:
+                waiting.remove(reader)
+            if not waiting:
+                self._waiting.pop(ref, None)
+
+    def waiting(self, ref: VaultObjectRef) -> frozenset[ObjectKey]:
+        """Readers that wait for an object now: they need not be told that it has changed."""
+        return frozenset(self._waiting.get(ref, ()))
 
     def _flight(self, ref: VaultObjectRef, priority: Priority, not_before: float) -> asyncio.Task[Reading]:
         known = self._flights.get(ref)
@@ -70,27 +91,38 @@ class SharedReads:
         started = self.clock.monotonic()
         flight = asyncio.create_task(self._fly(ref, priority, started))
         self._flights[ref] = (started, flight)
+        self._all.add(flight)
         flight.add_done_callback(lambda done: self._land(ref, done))
         return flight
 
     async def _fly(self, ref: VaultObjectRef, priority: Priority, started: float) -> Reading:
         reading = Reading(value=await self.fetch(ref, priority), started=started)
         readers = self.users(ref)
-        if reading.value is not None and readers:
+        if reading.value is not None and readers and self._is_newest(ref, asyncio.current_task()):
             self._kept[ref] = _Kept(reading, set(readers))
-            if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(RETAIN_SECONDS, self._on_timer)
+            self._set_timer()
         return reading
+
+    def _is_newest(self, ref: VaultObjectRef, flight: "asyncio.Task[Any] | None") -> bool:
+        """Whether no later get of the object was begun, and no change of it was seen meanwhile."""
+        known = self._flights.get(ref)
+        return known is not None and known[1] is flight
+
+    def _set_timer(self) -> None:
+        """Wake up when the oldest value has waited long enough."""
+        if self._timer is None and self._kept:
+            oldest = min(kept.reading.started for kept in self._kept.values())
+            delay = oldest + RETAIN_SECONDS - self.clock.monotonic()
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
         self.purge()
-        if self._kept:
-            self._timer = asyncio.get_running_loop().call_later(RETAIN_SECONDS, self._on_timer)
+        self._set_timer()
 
     def _land(self, ref: VaultObjectRef, flight: asyncio.Task[Reading]) -> None:
-        known = self._flights.get(ref)
-        if known is not None and known[1] is flight:
+        self._all.discard(flight)
+        if self._is_newest(ref, flight):
             del self._flights[ref]
         if not flight.cancelled():
             flight.exception()  # retrieved: whoever waits has it, and nobody may wait any more
@@ -102,21 +134,23 @@ class SharedReads:
             self._kept.pop(ref, None)
 
     def forget(self, ref: VaultObjectRef) -> None:
-        """Drop a kept value, because the object has changed."""
+        """Drop a kept value, because the object has changed; later readers join no get begun before."""
         self._kept.pop(ref, None)
+        self._flights.pop(ref, None)
 
     def close(self) -> None:
         """Drop everything and end what is under way."""
         self._kept.clear()
         if self._timer is not None:
             self._timer.cancel()
-        for _, flight in self._flights.values():
+            self._timer = None
+        for flight in self._all:
             flight.cancel()
 
     def purge(self) -> None:
         """Drop values that have waited too long."""
         limit = self.clock.monotonic() - RETAIN_SECONDS
-        for ref in [ref for ref, kept in self._kept.items() if kept.reading.started < limit]:
+        for ref in [ref for ref, kept in self._kept.items() if kept.reading.started <= limit]:
             del self._kept[ref]
 
     @property
