@@ -53,7 +53,7 @@ class Operator:
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.secrets = WatchedSecrets(on_change=self._on_secret)
-        self.clients = VaultClients(kube=client, observers=metrics.vaults)
+        self.clients = VaultClients(kube=client, observers=metrics.vaults, clock=clock)
         cache = ObjectCache()
         self.hub = VaultHub(
             cache=cache,

@@ -25,6 +25,15 @@ _REASONS: dict[KeyVaultErrorKind, Reason] = {
     KeyVaultErrorKind.CONFIGURATION: Reason.INVALID_SPEC,
 }
 
+_OF_OBJECT = frozenset(
+    {
+        KeyVaultErrorKind.DISABLED,
+        KeyVaultErrorKind.FORBIDDEN,
+        KeyVaultErrorKind.OPERATION_FORBIDDEN,
+        KeyVaultErrorKind.BAD_PARAMETER,
+        KeyVaultErrorKind.VALIDATION,
+    }
+)
 _NOT_FOUND = frozenset(kind for kind, reason in _REASONS.items() if reason is Reason.OBJECT_NOT_FOUND)
 
 _AT_ONCE = frozenset(
@@ -72,9 +81,19 @@ def is_not_found(error: KeyVaultError) -> bool:
     return error.kind in _NOT_FOUND
 
 
+def is_of_object(error: KeyVaultError) -> bool:
+    """Whether the vault refuses just this object: it answers, and says nothing about any other."""
+    return error.kind in _OF_OBJECT
+
+
 def decide_trouble(error: KeyVaultError, ref: VaultObjectRef | None = None) -> Trouble:
-    """Translate an error; `ref` is the object that was asked for, None for the vault as a whole."""
+    """Translate an error; `ref` is the object that was asked for, None for the vault as a whole.
+
+    A KeyVault that cannot be used as it stands is InvalidSpec of the KeyVault, not of its bindings.
+    """
     reason = _REASONS.get(error.kind, Reason.VAULT_ERROR)
+    if ref is not None and error.kind is KeyVaultErrorKind.CONFIGURATION:
+        reason = Reason.KEYVAULT_NOT_READY
     subject = str(ref) if ref is not None else "the vault"
     status = f"HTTP {error.http_status} " if error.http_status else ""
     parts = [f"{subject}: {status}{error.code}", error.detail, _NEXT_STEP.get(reason, "")]

@@ -1,5 +1,6 @@
 """From a KeyVault's spec to a client: identity, trust, pace. Building one sends nothing to Azure."""
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from vaultbind.api.keyvault import (
     SecretKeyRef,
     ServicePrincipalAuth,
 )
+from vaultbind.engine.clock import Clock, SystemClock
 from vaultbind.keyvault import (
     ClientSecretIdentity,
     CredentialConfig,
@@ -48,6 +50,7 @@ class VaultClients:
 
     kube: KubeClient
     observers: Observers
+    clock: Clock = field(default_factory=SystemClock)
     open_transport: Callable[..., SharedTransport] = SharedTransport
     _transports: dict[str, SharedTransport] = field(default_factory=dict)
     _ambient: dict[tuple[CredentialConfig, str], SharedCredential] = field(default_factory=dict)
@@ -55,7 +58,8 @@ class VaultClients:
     async def make(self, spec: KeyVaultSpec) -> KeyVaultClient:
         """Make the client of a vault.
 
-        Raises KeyVaultError (CONFIGURATION) where a Secret that the identity needs cannot be read.
+        Raises KeyVaultError: AUTHENTICATION_FAILED where a Secret that the identity needs cannot be read,
+        CONFIGURATION where the CA bundle is of no use.
         """
         transport = self._transport(spec.ca_bundle)
         observer = self.observers.of(urlsplit(spec.url).netloc)
@@ -65,7 +69,7 @@ class VaultClients:
             requests_per_second=spec.requests_per_second,
             burst=spec.burst,
         )
-        return KeyVaultClient(config, transport=transport, observer=observer)
+        return KeyVaultClient(config, transport=transport, observer=observer, clock=_ClientTime(self.clock))
 
     def _transport(self, ca_bundle: str) -> SharedTransport:
         if ca_bundle not in self._transports:
@@ -83,25 +87,32 @@ class VaultClients:
                 client_secret=SecretString(await self._fetch_secret(auth.secret_ref)),
                 authority_host=spec.authority_host,
             )
-            return build_credential(identity, transport=transport, observer=observer)
+            return self._build_credential(identity, transport, observer)
         ambient = _ambient_identity(spec)
         key = (ambient, spec.ca_bundle)
         if key not in self._ambient:
-            self._ambient[key] = build_credential(ambient, transport=transport, observer=observer)
+            self._ambient[key] = self._build_credential(ambient, transport, observer)
         return self._ambient[key]
 
+    def _build_credential(
+        self, identity: CredentialConfig, transport: SharedTransport, observer: Observer
+    ) -> SharedCredential:
+        clock = _ClientTime(self.clock).time
+        return build_credential(identity, transport=transport, clock=clock, observer=observer)
+
     async def _fetch_secret(self, ref: SecretKeyRef) -> str:
+        where = f"key {ref.key} of Secret {ref.namespace}/{ref.name}"
         try:
             secret = await self.kube.get(SECRETS, ref.namespace, ref.name)
         except KubeError as error:
-            raise _unusable(f"Secret {ref.namespace}/{ref.name}: {error.kind.value}") from None
+            raise _unusable(f"{where} cannot be read: {error.kind.value}") from None
         encoded = (secret.get("data") or {}).get(ref.key)
         if not encoded:
-            raise _unusable(f"Secret {ref.namespace}/{ref.name} has no key {ref.key}")
+            raise _unusable(f"{where} is missing or empty")
         try:
             return base64.b64decode(encoded).decode("utf-8").strip()
         except (binascii.Error, UnicodeDecodeError):
-            raise _unusable(f"Secret {ref.namespace}/{ref.name}: key {ref.key} is no text") from None
+            raise _unusable(f"{where} is no text") from None
 
     async def aclose(self) -> None:
         """Close credentials and connections."""
@@ -110,6 +121,25 @@ class VaultClients:
         self._transports.clear()
         for part in parts:
             await part.aclose()
+
+
+class _ClientTime:
+    """The operator's clock as the client library wants it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return self._clock.monotonic()
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return self._clock.now().timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        await asyncio.sleep(seconds)
 
 
 def _ambient_identity(spec: KeyVaultSpec) -> CredentialConfig:
@@ -126,4 +156,6 @@ def _ambient_identity(spec: KeyVaultSpec) -> CredentialConfig:
 
 
 def _unusable(detail: str) -> KeyVaultError:
-    return KeyVaultError(KeyVaultErrorKind.CONFIGURATION, detail=detail)
+    return KeyVaultError(
+        KeyVaultErrorKind.AUTHENTICATION_FAILED, code="ClientSecretMissing", detail=detail, retryable=True
+    )

@@ -63,9 +63,10 @@ class VaultHub:
         generation = (str(metadata.get("uid")), int(metadata.get("generation", 0)))
         known = self._resolutions.get(vault)
         if known is None or known.generation != generation:
-            self.leave(vault)
+            before = self._forget(vault)
             known = self._decide(vault, obj, generation)
             self._resolutions[vault] = known
+            self._end(before)
         return known
 
     def _decide(self, vault: ObjectKey, obj: Mapping[str, Any], generation: tuple[str, int]) -> Resolution:
@@ -98,10 +99,21 @@ class VaultHub:
         return session
 
     def leave(self, vault: ObjectKey) -> None:
-        """Let a KeyVault leave its session, because it is gone or has changed."""
+        """Let a KeyVault leave its session, because it is gone."""
+        self._end(self._forget(vault))
+
+    def _forget(self, vault: ObjectKey) -> VaultSession | None:
+        """Take a KeyVault out of its session, which is returned."""
         known = self._resolutions.pop(vault, None)
-        if known is not None and known.session is not None:
-            known.session.members.discard(vault)
+        if known is None or known.session is None:
+            return None
+        known.session.members.discard(vault)
+        return known.session
+
+    def _end(self, session: VaultSession | None) -> None:
+        """Let a session that nobody uses any more be closed at once: by its look, which is alone with it."""
+        if session is not None and not session.members:
+            self.enqueue(look_key(session), Priority.ROUTINE)
 
     def vaults(self) -> list[ObjectKey]:
         """Keys of all KeyVaults and ClusterKeyVaults."""
@@ -122,15 +134,17 @@ class VaultHub:
         """Close a session that no KeyVault uses; tell whether it was closed."""
         if session.members:
             return False
-        self._sessions.pop(session.spec, None)
+        self.watcher(session).close()
+        del self._sessions[session.spec]
         await session.aclose()
         return True
 
     async def aclose(self) -> None:
         """Close all sessions."""
-        sessions = [session for session, _ in self._sessions.values()]
+        pairs = list(self._sessions.values())
         self._sessions.clear()
-        for session in sessions:
+        for session, watcher in pairs:
+            watcher.close()
             await session.aclose()
 
     # -- readers --------------------------------------------------------------------------------

@@ -39,26 +39,20 @@ def sighting_of(properties: Properties) -> Sighting:
 class KindPlan:
     """What former looks taught about listing one kind."""
 
-    pages: int | None = None
-    """Pages of the last complete list."""
-    pages_at_least: int = 0
-    """Pages known to exist where a list was given up."""
-    gets_left: int = 0
-    """Looks by get still to do before a list is tried again."""
+    pages: int = 0
+    """Pages that are known to exist, from the last list, complete or given up."""
     forbidden: bool = False
+    """The last list was refused."""
+    looks_by_get: int = 0
+    """Looks since the last list."""
 
 
 def decide_detection(detection: Detection, plan: KindPlan, wanted: int) -> Detection:
     """List or Get for the next look at one kind, where `wanted` objects are bound."""
     if detection is not Detection.AUTO:
         return detection
-    if plan.forbidden and plan.gets_left > 0:
-        return Detection.GET
-    if plan.pages is not None and plan.pages > wanted:
-        return Detection.GET
-    if plan.pages_at_least > wanted and plan.gets_left > 0:
-        return Detection.GET
-    return Detection.LIST
+    is_dear = plan.forbidden or plan.pages > wanted
+    return Detection.GET if is_dear and plan.looks_by_get < RELIST_AFTER_LOOKS else Detection.LIST
 
 
 def page_budget(detection: Detection, wanted: int) -> int | None:

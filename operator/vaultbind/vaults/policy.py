@@ -75,7 +75,7 @@ def is_authority_allowed(authority: str, hosts: Sequence[str]) -> bool:
     parts = _split(authority if "://" in authority else f"https://{authority}")
     if parts is None or parts.path not in ("", "/") or parts.query or parts.fragment:
         return False
-    return any(_endpoint(host) == (parts.hostname, parts.port or 443) for host in hosts)
+    return any(_endpoint(host) == (parts.hostname, _port(parts.port)) for host in hosts)
 
 
 def _split(url: str) -> SplitResult | None:
@@ -94,13 +94,17 @@ def _split(url: str) -> SplitResult | None:
 
 def _endpoint(text: str) -> tuple[str, int]:
     parts = urlsplit(text if "://" in text else f"https://{text}")
-    return (parts.hostname or "", parts.port or 443)
+    return (parts.hostname or "", _port(parts.port))
+
+
+def _port(port: int | None) -> int:
+    return 443 if port is None else port
 
 
 def _has_suffix(labels: list[str], port: int | None, suffix: str) -> bool:
     host, wanted_port = _endpoint(suffix.lstrip("."))
     wanted = host.split(".")
-    return len(labels) == len(wanted) + 1 and labels[1:] == wanted and (port or 443) == wanted_port
+    return len(labels) == len(wanted) + 1 and labels[1:] == wanted and _port(port) == wanted_port
 
 
 def _is_ambient(spec: KeyVaultSpec) -> bool:

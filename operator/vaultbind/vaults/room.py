@@ -95,8 +95,7 @@ class VaultRoom:
         if session.is_stale(self.hub.clock.now(), self.hub.stale_after):
             for reader in self.hub.readers_of(session):
                 self.hub.enqueue(reader, Priority.ROUTINE)
-        wait = session.pause + self.draw()
-        return Report(retry=True, retry_after=min(wait, session.spec.refresh_interval.total_seconds() + wait))
+        return Report(retry=True, retry_after=session.pause + self.draw())
 
 
 def _is_told(obj: RawObject) -> bool:
@@ -125,7 +124,8 @@ def report_session(hub: VaultHub, key: ObjectKey, session: VaultSession, spec: K
     if session.trouble is not None:
         reason = session.trouble.reason
         shown = reason if reason in _KEYVAULT_REASONS else Reason.UNREACHABLE
-        return Report(conditions=_conditions(Status.FALSE, shown, session.trouble.message), fields=fields)
+        conditions = _conditions(Status.FALSE, shown, session.trouble.message, stalled=shown.stalled)
+        return Report(conditions=conditions, fields=fields)
     message = "the vault answers" + ("; list is not used here" if session.detection is Detection.GET else "")
     return Report(conditions=_conditions(Status.TRUE, Reason.CONNECTED, message), fields=fields)
 

@@ -58,10 +58,15 @@ class VaultSession:
     reads: SharedReads = field(init=False)
     _client: asyncio.Task[KeyVaultClient] | None = None
     _failures: int = 0
+    _counted: KeyVaultError | None = None
+    """The last failure: a look and a get may both tell of it."""
+    _failed_at: float = 0.0
+    _born: datetime = field(init=False)
     _paused_until: float = 0.0
 
     def __post_init__(self) -> None:
         """Connect the shared reads to this vault."""
+        self._born = self.clock.now()
         self.reads = SharedReads(fetch=self._fetch, users=self._users, clock=self.clock)
 
     # -- the client ---------------------------------------------------------------------------
@@ -85,8 +90,11 @@ class VaultSession:
             await old.result().aclose()
 
     async def aclose(self) -> None:
-        """Close what the session holds."""
+        """Close what the session holds; nobody waits for its first look any more."""
+        self.looked.set()
         self.reads.close()
+        if self._client is not None:
+            self._client.cancel()
         await self.renew_client()
 
     # -- reads --------------------------------------------------------------------------------
@@ -102,7 +110,7 @@ class VaultSession:
         return await self.reads.read(ref, reader, priority, not_before=not_before)
 
     async def _fetch(self, ref: VaultObjectRef, priority: Priority) -> VaultValue | None:
-        sent = self.clock.now()
+        sent, started = self.clock.now(), self.clock.monotonic()
         try:
             value = await _get(await self.client(), ref, PACES[priority])
         except KeyVaultError as error:
@@ -110,7 +118,7 @@ class VaultSession:
                 self.note_failure(error)
                 raise
             value = None
-        self.note_success()
+        self.note_success(started)
         self.note(ref, sighting_of(value.properties) if value is not None else None, sent)
         return value
 
@@ -149,19 +157,25 @@ class VaultSession:
         trouble = decide_trouble(error)
         if not (trouble.vault_wide or during_look):
             return
-        self._failures += 1
-        pause = decide_pause(error, self._failures, self.draw())
-        self._paused_until = max(self._paused_until, self.clock.monotonic() + pause)
-        if pause or during_look:
+        if error is not self._counted:
+            self._counted, self._failed_at = error, self.clock.monotonic()
+            self._failures += 1
+            pause = decide_pause(error, self._failures, self.draw())
+            self._paused_until = max(self._paused_until, self.clock.monotonic() + pause)
+        if self.pause or during_look:
             self._set_trouble(trouble)
 
-    def note_success(self) -> None:
-        """An answer came: whatever was wrong is over."""
-        self._failures = 0
+    def note_success(self, started: float, *, during_look: bool = False) -> None:
+        """An answer came to what was sent at `started` (monotonic seconds): what was wrong before is over.
+
+        What only looks suffer from (a list that is refused) is ended only by a look.
+        """
+        trouble = self.trouble
+        if trouble and (started < self._failed_at or not (trouble.vault_wide or during_look)):
+            return
+        self._failures, self._counted, self._paused_until = 0, None, 0.0
         self.last_good = self.clock.now()
-        if self.trouble is not None:
-            self._paused_until = 0.0
-            self._set_trouble(None)
+        self._set_trouble(None)
 
     def _set_trouble(self, trouble: Trouble | None) -> None:
         before, self.trouble = self.trouble, trouble
@@ -170,7 +184,7 @@ class VaultSession:
 
     def is_stale(self, now: datetime, stale_after: timedelta) -> bool:
         """Whether the vault has been failing for longer than Secrets may be trusted."""
-        return self.trouble is not None and self.last_good is not None and now - self.last_good > stale_after
+        return self.trouble is not None and now - (self.last_good or self._born) > stale_after
 
 
 def _has_failed(task: asyncio.Task[KeyVaultClient]) -> bool:

@@ -9,8 +9,8 @@ from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.engine.queue import Priority
 from vaultbind.keyvault import KeyVaultClient, KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault import Priority as Pace
+from vaultbind.vaults.causes import is_of_object
 from vaultbind.vaults.look import (
-    RELIST_AFTER_LOOKS,
     KindPlan,
     Properties,
     Sighting,
@@ -45,29 +45,40 @@ class Watcher:
             self._running = asyncio.create_task(self._look())
         await asyncio.shield(self._running)
 
+    def close(self) -> None:
+        """End a look that is under way."""
+        if self._running is not None:
+            self._running.cancel()
+
     async def _look(self) -> None:
         session = self.session
+        started = session.clock.monotonic()
+        changed: set[VaultObjectRef] = set()
         try:
             session.check_pause()
-            changed = await self._compare(await session.client())
+            await self._compare(await session.client(), changed)
         except KeyVaultError as error:
             session.note_failure(error, during_look=True)
             raise
         finally:
             session.looked.set()
-        session.note_success()
+            self._tell(changed)  # also where the look failed half-way: it will not be seen again
+        session.note_success(started, during_look=True)
+
+    def _tell(self, changed: set[VaultObjectRef]) -> None:
+        session = self.session
         for ref in changed:
             session.reads.forget(ref)
         readers = {reader for ref in changed for reader in session.book.users(session.members, ref)}
         if readers:
             session.on_change(readers)
 
-    async def _compare(self, client: KeyVaultClient) -> set[VaultObjectRef]:
+    async def _compare(self, client: KeyVaultClient, changed: set[VaultObjectRef]) -> None:
+        """Look at all that is wanted; what differs from the last look goes into `changed` as it is seen."""
         session = self.session
         refs = session.book.refs(session.members)
         session.known.keep_only(refs)
         latest, pinned = split_refs(refs)
-        changed: set[VaultObjectRef] = set()
         by_get = set(pinned)
         used = Detection.LIST
         for kind, wanted in latest.items():
@@ -84,7 +95,6 @@ class Watcher:
             await self._touch(client)
         session.detection = used
         await self._get_all(by_get)
-        return changed
 
     async def _list(
         self, client: KeyVaultClient, kind: VaultObjectKind, wanted: int
@@ -92,19 +102,19 @@ class Watcher:
         """Sightings by lower-cased name, or None where gets are to be used."""
         plan = self.plans.setdefault(kind, KindPlan())
         if decide_detection(self.session.spec.detection, plan, wanted) is Detection.GET:
-            plan.gets_left -= 1
+            plan.looks_by_get += 1
             return None
+        plan.looks_by_get = 0
         budget = page_budget(self.session.spec.detection, wanted)
         try:
             return await self._read_pages(client, kind, plan, budget)
         except _TooManyPagesError:
-            plan.pages, plan.pages_at_least = None, (budget or 0) + 1
-            plan.gets_left = RELIST_AFTER_LOOKS
+            return None
         except KeyVaultError as error:
             if error.kind is not KeyVaultErrorKind.FORBIDDEN or self.session.spec.detection is Detection.LIST:
                 raise
-            plan.forbidden, plan.gets_left = True, RELIST_AFTER_LOOKS
-        return None
+            plan.forbidden = True
+            return None
 
     async def _read_pages(
         self, client: KeyVaultClient, kind: VaultObjectKind, plan: KindPlan, budget: int | None
@@ -113,6 +123,7 @@ class Watcher:
         count = 0
         async for page in _pages(client, kind):
             count += 1
+            plan.pages = max(plan.pages, count)
             if budget is not None and count > budget:
                 raise _TooManyPagesError
             found.update((item.name.lower(), sighting_of(item)) for item in page)
@@ -129,7 +140,10 @@ class Watcher:
                 raise
 
     async def _get_all(self, refs: set[VaultObjectRef]) -> None:
-        """Get each object once; readers are told by the session, and find the value kept for them."""
+        """Get each object once; readers are told by the session, and find the value kept for them.
+
+        A failure in getting some objects leaves those as they were; none got at all is a failed look.
+        """
         if not refs:
             return
         slots = asyncio.Semaphore(GETS_AT_ONCE)
@@ -140,19 +154,19 @@ class Watcher:
                 await self._get_one(ref, started)
 
         results = await asyncio.gather(*(get(ref) for ref in sorted(refs)), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures and (self.session.trouble is not None or len(failures) == len(refs)):
+            raise failures[0]
 
     async def _get_one(self, ref: VaultObjectRef, started: float) -> None:
         session = self.session
         session.known.take_unsettled(ref)
         try:
             await session.read(ref, None, Priority.ROUTINE, not_before=started)
-        except KeyVaultError:
-            if session.trouble is not None:
+        except KeyVaultError as error:
+            if not is_of_object(error):
                 raise
-            # Of this object alone (disabled, forbidden): its readers find out when they read.
+            # Its readers find out when they read.
             if session.known.note(ref, None):
                 session.on_change(session.book.users(session.members, ref))
 
