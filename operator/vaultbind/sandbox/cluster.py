@@ -19,34 +19,40 @@ from vaultbind.sandbox.deletion import (
     is_container,
     marked_for_deletion,
 )
-from vaultbind.sandbox.documents import JsonObject, clone, is_same, metadata, timestamp
+from vaultbind.sandbox.documents import JsonObject, is_same, metadata, timestamp
 from vaultbind.sandbox.drafting import Draft, WriteOptions, draft_new, draft_successor
 from vaultbind.sandbox.errors import (
     Cause,
     already_exists,
-    bad_request,
-    conflict,
     internal,
     invalid,
     not_found,
-    refused_patch,
     terminating,
 )
 from vaultbind.sandbox.events import from_core
 from vaultbind.sandbox.kinds import ResourceKind
-from vaultbind.sandbox.managed_fields import APPLY, Entry, parse_entries
+from vaultbind.sandbox.managed_fields import APPLY, Entry
 from vaultbind.sandbox.ownership import (
     entries_after_update,
+    entries_before_apply,
     is_unchanged,
     manager_key,
     own_part,
     set_entries,
+    strips_entries,
+    with_entries_of,
 )
-from vaultbind.sandbox.patches import PatchError, PatchType, json_patch, merge_patch
+from vaultbind.sandbox.patches import PatchType
 from vaultbind.sandbox.registry import Registry
-from vaultbind.sandbox.schema import prune_unknown
 from vaultbind.sandbox.store import ObjectKey, Store
-from vaultbind.sandbox.strategic import strategic_merge_patch
+from vaultbind.sandbox.write_checks import (
+    check_configuration,
+    check_declared,
+    check_identity,
+    check_name,
+    check_uid_is_kept,
+    patched,
+)
 
 DEFAULT_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 
@@ -103,7 +109,7 @@ class Cluster:
         self, kind: ResourceKind, namespace: str, name: str, body: JsonObject, options: WriteOptions
     ) -> Written:
         """PUT. Raises StatusError 400, 404, 409, 422."""
-        _check_name(name, body)
+        check_name(name, body)
         if kind.create_on_update and self.store.get(key_of(kind, namespace, name)) is None:
             return self.create(kind, namespace, body, options)
         live = self._live(kind, namespace, name)
@@ -126,30 +132,27 @@ class Cluster:
         if patch_type is PatchType.APPLY:
             return self._apply(kind, namespace, name, patch, options)
         live = self._live(kind, namespace, name)
-        try:
-            body = _patched(present(live, kind), patch, patch_type, kind)
-        except PatchError:
-            raise refused_patch() from None
-        _check_name(name, body)
+        body = patched(present(live, kind), patch, patch_type, kind)
+        check_name(name, body)
         if not options.subresource:
-            _check_uid_is_kept(kind, live, body)
+            check_uid_is_kept(kind, live, body)
         return self._replace(kind, live, body, options)
 
     def _apply(
         self, kind: ResourceKind, namespace: str, name: str, configuration: Any, options: WriteOptions
     ) -> Written:
-        _check_configuration(kind, name, configuration)
+        check_configuration(kind, name, configuration)
         found = self.store.get(key_of(kind, namespace, name))
         if found is None and options.subresource:
             raise not_found(kind.group, kind.plural, name)
         live = present(found, kind) if found else {}
-        _check_identity(kind, live, configuration)
-        _check_declared(kind, configuration)
+        check_identity(kind, live, configuration)
+        check_declared(kind, configuration)
         applied = apply_configuration(
             live,
             own_part(configuration, kind, options),
             kind.schema,
-            entries=parse_entries(live),
+            entries=entries_before_apply(kind, live, options),
             key=manager_key(kind, options, APPLY),
             force=options.force,
             time=self._now(),
@@ -184,12 +187,15 @@ class Cluster:
         applied: tuple[Entry, ...] | None = None,
     ) -> Written:
         """The common end of every change of an object that exists; `applied` are entries of an apply."""
-        _check_identity(kind, live, body)
+        check_identity(kind, live, body)
         draft = draft_successor(kind, live, body, options, now=self._now())
         draft.refuse_if_invalid()
         document, entries = draft.document, applied
-        if entries is None:
-            entries = entries_after_update(kind, live, document, options, self._now())
+        if strips_entries(body):
+            entries = ()
+        elif entries is None:
+            before = with_entries_of(live, body)
+            entries = entries_after_update(kind, before, document, options, self._now())
         if is_unchanged(live, document, entries):
             return Written(document=present(live, kind), warnings=draft.warnings)
         set_entries(document, entries)
@@ -263,62 +269,3 @@ def present(document: JsonObject, kind: ResourceKind) -> JsonObject:
     if document.get("apiVersion") == kind.api_version:
         return document
     return {**document, "apiVersion": kind.api_version}
-
-
-def _patched(live: JsonObject, patch: Any, patch_type: PatchType, kind: ResourceKind) -> JsonObject:
-    if patch_type is PatchType.JSON:
-        if not isinstance(patch, list):
-            raise bad_request("a JSON patch is a list of operations")
-        return json_patch(clone(live), patch)
-    if not isinstance(patch, dict):
-        raise bad_request("a merge patch is an object")
-    if patch_type is PatchType.STRATEGIC:
-        return clone(strategic_merge_patch(live, patch, kind.schema))
-    return clone(merge_patch(live, patch))
-
-
-def _check_configuration(kind: ResourceKind, name: str, configuration: Any) -> None:
-    """What a configuration for server-side apply must say about itself."""
-    if not isinstance(configuration, dict):
-        raise bad_request("an apply configuration is an object")
-    if (configuration.get("apiVersion"), configuration.get("kind")) != (kind.api_version, kind.kind):
-        raise bad_request(f"the configuration must be of {kind.api_version}, Kind={kind.kind}")
-    meta = configuration.setdefault("metadata", {})
-    if meta.get("managedFields"):
-        raise bad_request("metadata.managedFields must be nil")
-    meta.setdefault("name", name)
-    _check_name(name, configuration)
-
-
-def _check_declared(kind: ResourceKind, configuration: JsonObject) -> None:
-    """A field that the schema does not know cannot be applied: the real server answers 500."""
-    unknown = prune_unknown(configuration, kind.schema)[1] if kind.is_custom else ()
-    if unknown:
-        name = f"/{metadata(configuration)['name']}; {kind.api_version}, Kind={kind.kind}"
-        told = f"failed to create typed patch object ({name}): .{unknown[0]}: field not declared in schema"
-        raise internal(told)
-
-
-def _check_name(name: str, body: JsonObject) -> None:
-    asked = metadata(body).get("name", name)
-    if asked != name:
-        raise bad_request(f"the name of the object ({asked}) does not match the name on the URL ({name})")
-
-
-def _check_uid_is_kept(kind: ResourceKind, live: JsonObject, body: JsonObject) -> None:
-    """A patch cannot change the uid; a PUT with another uid is a conflict instead."""
-    uid = metadata(body).get("uid")
-    if uid != metadata(live)["uid"]:
-        cause = Cause(field="metadata.uid", message=f'Invalid value: "{uid}": field is immutable')
-        raise invalid(kind.group, kind.kind, metadata(live)["name"], [cause])
-
-
-def _check_identity(kind: ResourceKind, live: JsonObject, body: JsonObject) -> None:
-    """A write that names a uid or resourceVersion holds only for that object."""
-    asked, stored = metadata(body), metadata(live)
-    name, uid, revision = str(stored.get("name", "")), asked.get("uid"), asked.get("resourceVersion")
-    if uid and uid != stored.get("uid"):
-        problem = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {stored.get('uid')}"
-        raise conflict(kind.group, kind.plural, name, problem)
-    if revision and revision != stored.get("resourceVersion"):
-        raise conflict(kind.group, kind.plural, name)

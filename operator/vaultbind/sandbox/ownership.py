@@ -1,7 +1,10 @@
 """Managed fields of one write: what it may own, its entries, and whether it changed anything. Pure."""
 
-from vaultbind.sandbox.documents import JsonObject, is_same
+from typing import Final
+
+from vaultbind.sandbox.documents import JsonObject, is_same, metadata
 from vaultbind.sandbox.drafting import WriteOptions
+from vaultbind.sandbox.fields import field_values
 from vaultbind.sandbox.kinds import ResourceKind
 from vaultbind.sandbox.managed_fields import (
     UPDATE,
@@ -12,6 +15,8 @@ from vaultbind.sandbox.managed_fields import (
     render_entries,
     take_fields,
 )
+
+BEFORE_APPLY: Final = "before-first-apply"
 
 
 def manager_key(kind: ResourceKind, options: WriteOptions, operation: str) -> ManagerKey:
@@ -36,9 +41,33 @@ def own_part(document: JsonObject, kind: ResourceKind, options: WriteOptions) ->
 def entries_after_update(
     kind: ResourceKind, live: JsonObject, document: JsonObject, options: WriteOptions, now: str
 ) -> tuple[Entry, ...]:
-    """The entries after an update that turns `live` into `document`."""
+    """The entries after an update that turns `live` into `document`; stripped ones stay stripped."""
+    entries = parse_entries(live)
+    if live and not entries:
+        return ()
     difference = compare(own_part(live, kind, options), own_part(document, kind, options), kind.schema)
-    return take_fields(parse_entries(live), manager_key(kind, options, UPDATE), difference, now)
+    return take_fields(entries, manager_key(kind, options, UPDATE), difference, now)
+
+
+def strips_entries(body: JsonObject) -> bool:
+    """Whether a write empties the list of managers."""
+    return metadata(body).get("managedFields") in ([], [{}])
+
+
+def with_entries_of(live: JsonObject, body: JsonObject) -> JsonObject:
+    """The live object with the entries that a body brings, if any: they may be edited by hand."""
+    entries = metadata(body).get("managedFields")
+    return {**live, "metadata": {**metadata(live), "managedFields": entries}} if entries else live
+
+
+def entries_before_apply(kind: ResourceKind, live: JsonObject, options: WriteOptions) -> tuple[Entry, ...]:
+    """The entries that an apply meets; without any, all fields belong to `before-first-apply`."""
+    entries = parse_entries(live)
+    if entries or not live:
+        return entries
+    key = ManagerKey(manager=BEFORE_APPLY, operation=UPDATE, api_version=kind.api_version)
+    fields = frozenset(field_values(own_part(live, kind, options), kind.schema))
+    return (Entry(key=key, fields=fields, time=str(metadata(live).get("creationTimestamp", ""))),)
 
 
 def set_entries(document: JsonObject, entries: tuple[Entry, ...]) -> None:

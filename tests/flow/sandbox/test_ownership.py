@@ -141,3 +141,39 @@ async def test_a_field_that_the_schema_does_not_know_cannot_be_applied(api: Api)
 
     assert answer.status == 500
     assert answer.body["message"].endswith(".spec.bogus: field not declared in schema")
+
+
+async def test_the_list_of_managers_can_be_stripped_and_stays_so_until_an_apply(api: Api) -> None:
+    path = f"{api.secrets}/a"
+    await api.call("POST", api.secrets, secret(a="1"))
+    stripped = await api.merge(path, {"metadata": {"managedFields": [{}]}})
+    kept = await api.merge(path, {"data": {"b": base64_of("2")}})
+    refused = await api.apply(f"{path}?fieldManager=one", secret(a="9"))
+    applied = await api.apply(f"{path}?fieldManager=one", secret(a="1"))
+
+    assert (stripped.fields, kept.fields) == ({}, {})
+    assert kept.body["data"]["b"] == base64_of("2")
+    assert 'conflict with "before-first-apply" using v1: .data.a' in refused.body["message"]
+    assert applied.fields == {
+        "one/Apply": {"f:data": {"f:a": {}}},
+        "before-first-apply/Update": {"f:data": {".": {}, "f:a": {}, "f:b": {}}, "f:type": {}},
+    }
+
+
+async def test_a_put_strips_with_an_empty_list_and_not_by_silence(api: Api) -> None:
+    made = await api.call("POST", api.secrets, secret(a="1"))
+    path = f"{api.secrets}/a"
+    silent = await api.call("PUT", path, secret(a="1"))
+    explicit = await api.call("PUT", path, {**secret(a="1"), "metadata": {"name": "a", "managedFields": []}})
+
+    assert silent.fields == made.fields
+    assert explicit.fields == {}
+
+
+async def test_an_entry_can_be_handed_over_by_hand(api: Api) -> None:
+    made = await api.call("POST", api.secrets, secret(a="1"))
+    (entry,) = made.body["metadata"]["managedFields"]
+    path = f"{api.secrets}/a"
+    renamed = await api.merge(path, {"metadata": {"managedFields": [{**entry, "manager": "heir"}]}})
+
+    assert renamed.fields == {"heir/Update": made.fields["tester/Update"]}
