@@ -56,7 +56,7 @@ class SecretWriter:
     async def retire(self, key: ObjectKey, name: str, metadata: Mapping[str, Any]) -> None:
         """Delete a Secret that is no longer the target.
 
-        Raises StaleStateError where it has moved on or cannot be deleted now: the next look tries again.
+        Raises StaleStateError where it has moved on, KubeError where it cannot be deleted now.
         """
         try:
             await self.client.delete(
@@ -67,8 +67,10 @@ class SecretWriter:
                 resource_version=metadata["resourceVersion"],
             )
         except KubeError as error:
-            if error.kind is not KubeErrorKind.NOT_FOUND:
+            if error.kind is KubeErrorKind.CONFLICT:
                 raise StaleStateError from None
+            if error.kind is not KubeErrorKind.NOT_FOUND:
+                raise
         self.index.forget(key.namespace, name)
         logger.info("%s: Secret %s deleted, the target has another name now", key, name)
 

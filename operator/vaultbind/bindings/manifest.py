@@ -88,7 +88,9 @@ def render_metadata_patch(
     references = wanted.get("ownerReferences", [])
     present = have.get("ownerReferences") or []
     if any(reference not in present for reference in references):
-        patch["ownerReferences"] = [item for item in present if not item.get("controller")] + references
+        ours = {reference["uid"] for reference in references}
+        others = [item for item in present if not item.get("controller") and item.get("uid") not in ours]
+        patch["ownerReferences"] = others + references
     return patch
 
 

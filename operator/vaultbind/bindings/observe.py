@@ -77,12 +77,20 @@ class BindingObserver:
     async def begin(
         self, key: ObjectKey, obj: RawObject, prepared: Prepared, found: Mapping[str, Any] | None = None
     ) -> Facts:
-        """Facts before anything is compared; reads only what the index does not have."""
+        """Facts before anything is compared; reads only what the index does not have. Raises KubeError."""
+        facts = self.known(key, obj, prepared, found)
+        if facts.existing is None and (is_merge(facts.spec) or _is_synced(obj, Reason.SECRET_NOT_OWNED)):
+            found = await self._find(key.namespace, facts.spec.target.name)
+            return self.known(key, obj, prepared, found)
+        return facts
+
+    def known(
+        self, key: ObjectKey, obj: RawObject, prepared: Prepared, found: Mapping[str, Any] | None = None
+    ) -> Facts:
+        """Facts without any read."""
         spec = prepared.parsed.spec
         assert spec is not None  # noqa: S101 - refused before
         metadata = found or self.index.get(key.namespace, spec.target.name)
-        if metadata is None and (is_merge(spec) or _is_synced(obj, Reason.SECRET_NOT_OWNED)):
-            metadata = await self._find(key.namespace, spec.target.name)
         uid = prepared.parsed.uid
         now = self.clock.now()
         return Facts(

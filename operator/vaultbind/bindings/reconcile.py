@@ -69,13 +69,13 @@ class BindingRoom:
             if applied is not None and applied.found is not None:
                 facts = await self.observer.observe(key, obj, prepared, priority, applied.found)
                 decision, applied = await self._act(facts)
+            if applied is None:
+                return Report(next_in=self._repair_wait(key, decision))
+            if is_done(facts, decision, applied):
+                await self._retire_former(facts)
         except KubeError as error:
-            facts = await self.observer.begin(key, obj, prepared)
+            facts = self.observer.known(key, obj, prepared)
             decision, applied = Keep(), Applied(error=error)
-        if applied is None:
-            return Report(next_in=self._repair_wait(key, decision))
-        if is_done(facts, decision, applied):
-            await self._retire_former(facts)
         return report(facts, decision, applied, self.stale_after)
 
     async def _retire_former(self, facts: Facts) -> None:

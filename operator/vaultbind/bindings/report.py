@@ -18,12 +18,17 @@ MAX_OBJECTS = 64
 def report_denial(
     denial: Denial, status: Mapping[str, Any], *, has_secret: bool, now: datetime, stale_after: timedelta
 ) -> Report:
-    """A binding that may not ask the vault; its KeyVault's or its own next change brings it back."""
+    """A binding that may not ask the vault; its KeyVault's or its own next change brings it back.
+
+    A Secret that is kept is looked at again when it no longer counts as good.
+    """
     if denial.reason.stalled:
         return Report(conditions=_bad(denial.reason, denial.message, stalled=True))
     trouble = Trouble(reason=denial.reason, message=denial.message)
     ready = _ready_in_trouble(trouble, status, has_secret=has_secret, now=now, stale_after=stale_after)
-    return Report(conditions=(ready, _synced(trouble)))
+    kept = ready.status is Status.TRUE
+    until_stale = max(stale_after - _age(status, now), timedelta(0)).total_seconds() + 1.0
+    return Report(conditions=(ready, _synced(trouble)), next_in=until_stale if kept else None)
 
 
 def report_suspended(status: Mapping[str, Any]) -> Report:
