@@ -1,13 +1,15 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vaultbind.sandbox.builtin_kinds import PODS
 from vaultbind.sandbox.patches import PatchError, json_patch, merge_patch
 from vaultbind.sandbox.strategic import strategic_merge_patch
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Other work on the machine is no failure."""
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=3)
 JSON = st.recursive(
     SCALARS,
@@ -35,6 +37,7 @@ def test_merge_patch(target: Any, patch: Any, want: Any) -> None:
     assert merge_patch(target, patch) == want
 
 
+@UNHURRIED
 @given(OBJECTS, OBJECTS)
 def test_a_merge_patch_applied_twice_is_applied_once(target: Any, patch: Any) -> None:
     once = merge_patch(target, patch)
@@ -42,6 +45,7 @@ def test_a_merge_patch_applied_twice_is_applied_once(target: Any, patch: Any) ->
     assert merge_patch(once, patch) == once
 
 
+@UNHURRIED
 @given(OBJECTS, OBJECTS)
 def test_a_merge_patch_leaves_its_arguments_alone(target: Any, patch: Any) -> None:
     before = repr((target, patch))
