@@ -11,7 +11,8 @@ class InterestBook:
     """Readers (bindings) by KeyVault and vault object, in both directions."""
 
     _by_reader: dict[ObjectKey, tuple[ObjectKey, frozenset[VaultObjectRef]]] = field(default_factory=dict)
-    _by_vault: dict[ObjectKey, dict[VaultObjectRef, set[ObjectKey]]] = field(default_factory=dict)
+    _readers: dict[ObjectKey, set[ObjectKey]] = field(default_factory=dict)
+    _users: dict[ObjectKey, dict[VaultObjectRef, set[ObjectKey]]] = field(default_factory=dict)
 
     def note(self, reader: ObjectKey, vault: ObjectKey, refs: Iterable[VaultObjectRef]) -> None:
         """Replace what a reader wants; a reader without refs still belongs to its vault."""
@@ -20,7 +21,8 @@ class InterestBook:
             return
         self.drop(reader)
         self._by_reader[reader] = entry
-        users = self._by_vault.setdefault(vault, {})
+        self._readers.setdefault(vault, set()).add(reader)
+        users = self._users.setdefault(vault, {})
         for ref in entry[1]:
             users.setdefault(ref, set()).add(reader)
 
@@ -29,13 +31,14 @@ class InterestBook:
         vault, refs = self._by_reader.pop(reader, (None, frozenset()))
         if vault is None:
             return
-        users = self._by_vault[vault]
+        users = self._users[vault]
         for ref in refs:
             users[ref].discard(reader)
             if not users[ref]:
                 del users[ref]
-        if not users:
-            del self._by_vault[vault]
+        self._readers[vault].discard(reader)
+        if not self._readers[vault]:
+            del self._readers[vault], self._users[vault]
 
     def vault_of(self, reader: ObjectKey) -> ObjectKey | None:
         """KeyVault that a reader uses."""
@@ -44,15 +47,15 @@ class InterestBook:
 
     def readers_of(self, vault: ObjectKey) -> list[ObjectKey]:
         """All readers of a KeyVault."""
-        return [reader for reader, (name, _) in self._by_reader.items() if name == vault]
+        return list(self._readers.get(vault, ()))
 
     def users(self, vaults: Iterable[ObjectKey], ref: VaultObjectRef) -> set[ObjectKey]:
         """Readers that want an object through any of those KeyVaults."""
         found: set[ObjectKey] = set()
         for vault in vaults:
-            found |= self._by_vault.get(vault, {}).get(ref, set())
+            found |= self._users.get(vault, {}).get(ref, set())
         return found
 
     def refs(self, vaults: Iterable[ObjectKey]) -> frozenset[VaultObjectRef]:
         """Objects wanted through any of those KeyVaults."""
-        return frozenset(ref for vault in vaults for ref in self._by_vault.get(vault, ()))
+        return frozenset(ref for vault in vaults for ref in self._users.get(vault, ()))

@@ -1,0 +1,53 @@
+"""The book of interests against the simplest model: a dictionary."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
+from vaultbind.vaults.interests import InterestBook
+
+READERS = [ObjectKey("VaultBinding", "n", name) for name in "abc"]
+VAULTS = [ObjectKey("KeyVault", "n", name) for name in "xy"]
+REFS = [VaultObjectRef(VaultObjectKind.SECRET, name) for name in "123"]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(READERS),
+        st.none() | st.tuples(st.sampled_from(VAULTS), st.frozensets(st.sampled_from(REFS))),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS)
+def test_it_knows_what_a_dictionary_knows(
+    steps: list[tuple[ObjectKey, tuple[ObjectKey, frozenset[VaultObjectRef]] | None]],
+) -> None:
+    book = InterestBook()
+    model: dict[ObjectKey, tuple[ObjectKey, frozenset[VaultObjectRef]]] = {}
+    for reader, wanted in steps:
+        if wanted is None:
+            book.drop(reader)
+            model.pop(reader, None)
+        else:
+            book.note(reader, *wanted)
+            model[reader] = wanted
+    for reader in READERS:
+        assert book.vault_of(reader) == (model[reader][0] if reader in model else None)
+    for vault in VAULTS:
+        readers = {reader for reader, (name, _) in model.items() if name == vault}
+        assert set(book.readers_of(vault)) == readers
+    for vaults in ([VAULTS[0]], [VAULTS[1]], VAULTS, []):
+        wants = {reader: refs for reader, (name, refs) in model.items() if name in vaults}
+        assert book.refs(vaults) == frozenset().union(*wants.values())
+        for ref in REFS:
+            assert book.users(vaults, ref) == {reader for reader, refs in wants.items() if ref in refs}
+    for reader in READERS:
+        book.drop(reader)
+    assert book == InterestBook()
+
+
+def test_who_asks_cannot_change_the_book() -> None:
+    book = InterestBook()
+    book.note(READERS[0], VAULTS[0], REFS[:1])
+    book.users(VAULTS, REFS[0]).clear()
+    assert book.users(VAULTS, REFS[0]) == {READERS[0]}
