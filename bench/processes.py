@@ -5,15 +5,15 @@ import os
 import signal
 import ssl
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.environment import ensure_python
+
 TICKS = os.sysconf("SC_CLK_TCK")
-VAULTBIND = (sys.executable, "-m", "vaultbind.cli.main")
 
 
 def _environ() -> dict[str, str]:
@@ -27,7 +27,7 @@ class Process:
     def __init__(self, arguments: list[str], *, log: Path, environ: Mapping[str, str] | None = None) -> None:
         self._log = log.open("ab")
         self.child = subprocess.Popen(
-            [*VAULTBIND, *arguments],
+            [str(ensure_python()), "-m", "vaultbind.cli.main", *arguments],
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**_environ(), **(environ or {})},
@@ -44,7 +44,7 @@ class Process:
         """Highest resident memory so far, in MB."""
         for line in Path(f"/proc/{self.child.pid}/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1000
+                return int(line.split()[1]) * 1024 / 1e6
         return 0.0
 
     def read_line(self) -> str:

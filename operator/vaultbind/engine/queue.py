@@ -33,7 +33,7 @@ class WorkQueue(Generic[K]):
     """Each key waits at most once and is never worked on twice at the same time."""
 
     lane_of: Callable[[K], str]
-    lane_limit: int = 8
+    lane_limit: int = 12
     _lanes: dict[str, _Lane[K]] = field(default_factory=dict)
     """Lanes in which a key waits or is worked on."""
     _turns: tuple[OrderedDict[str, None], OrderedDict[str, None]] = field(

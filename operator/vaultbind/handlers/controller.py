@@ -33,7 +33,7 @@ def render_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 290
     settings.watching.client_timeout = 320
     settings.watching.connect_timeout = 15
-    settings.queueing.idle_timeout = 1.0
+    settings.queueing.idle_timeout = 0.1
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     settings.networking.error_backoffs = EndlessBackoff()
