@@ -119,7 +119,11 @@ async def _run(settings: RunSettings) -> None:
     lag = LoopLag()
     sampling = asyncio.create_task(lag.run())
     server = TelemetryServer(
-        settings.metrics.host, settings.metrics.port, metrics, live=_live(operator, lag), ready=_ready(operator, elector)
+        settings.metrics.host,
+        settings.metrics.port,
+        metrics,
+        live=_live(operator, lag),
+        ready=_ready(operator, elector),
     )
     metrics.show_loop_lag(lag.seconds)
     metrics.show_leader(lambda: elector is None or elector.is_leader)
