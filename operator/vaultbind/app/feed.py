@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 Version = tuple[str, int]
 
+PAGE = 500
+"""Objects in one answer of a list."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Feed:
@@ -28,9 +31,10 @@ class Feed:
     namespaces: Sequence[str]
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     dead: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when two sweeps in a row found the same objects behind: the watch is dead, we have to end."""
+    """Set when an object has not caught up from one sweep to the next: the watch is dead, we have to end."""
     _expected: set[tuple[ObjectKey, str]] | None = None
-    _behind: frozenset[ObjectKey] = frozenset()
+    _behind: Mapping[ObjectKey, Version] = field(default_factory=dict)
+    """What the last sweep's list showed of the objects that the cache had not, or older."""
 
     def take(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
         """Take one event of the watch: None (first list), ADDED, MODIFIED or DELETED."""
@@ -76,17 +80,16 @@ class Feed:
         """Hold a metadata list against the cache once. Raises KubeError."""
         before = self._cached()
         listed = await self._list()
-        result = compare(listed, before, self._cached())
+        cached = self._cached()
+        result = compare(listed, before, cached)
         for key, uid in result.gone:
             logger.warning("%s: its deletion was missed by the watch", key)
             self.engine.remove(key, uid)
-        behind = frozenset(result.behind)
-        if behind & self._behind:
-            logger.error(
-                "the watch is dead: %d objects are behind, twice in a row", len(behind & self._behind)
-            )
+        dead = [key for key in result.behind if _is_left_behind(self._behind.get(key), cached.get(key))]
+        if dead:
+            logger.error("the watch is dead: %d objects have not caught up since the last sweep", len(dead))
             self.dead.set()
-        self._behind = behind
+        self._behind = {key: listed[key] for key in result.behind}
         return result
 
     def _cached(self) -> dict[ObjectKey, Version]:
@@ -100,15 +103,25 @@ class Feed:
         return found
 
     async def _list(self) -> dict[ObjectKey, Version]:
+        """All objects as they are now: a list from an API server's cache may be older than ours."""
         listed: dict[ObjectKey, Version] = {}
         for kind, resource in FED.items():
             for namespace in self.namespaces if resource.namespaced and self.namespaces else ("",):
-                found = await fetch_metadata_list(self.client, resource, namespace)
+                found = await fetch_metadata_list(
+                    self.client, resource, namespace, page=PAGE, resource_version=None
+                )
                 for item in found.items:
                     metadata = item["metadata"]
                     key = ObjectKey(kind, str(metadata.get("namespace", "")), str(metadata["name"]))
                     listed[key] = _version(metadata)
         return listed
+
+
+def _is_left_behind(listed_before: Version | None, cached: Version | None) -> bool:
+    """Whether the cache has not even reached what the sweep before had listed."""
+    if listed_before is None:
+        return False
+    return cached is None or (cached[0] == listed_before[0] and cached[1] < listed_before[1])
 
 
 def _version(metadata: Mapping[str, Any]) -> Version:

@@ -13,6 +13,7 @@ from vaultbind.app.feed import Feed
 from vaultbind.app.kinds import KIND_LOOK
 from vaultbind.app.rooms import BindingAndExpiry, LookMetrics
 from vaultbind.app.sink import KubeSink
+from vaultbind.app.startup import report_missing_rights, wait_for_kinds, wait_synced
 from vaultbind.bindings.apply import SecretWriter
 from vaultbind.bindings.intake import Intake
 from vaultbind.bindings.observe import BindingObserver
@@ -122,7 +123,8 @@ class Operator:
         """Bindings of one KeyVault share a lane; a look or a KeyVault has one of its own."""
         if key.kind != KIND_BINDING:
             return str(key)
-        vault = self.hub.book.vault_of(key)
+        obj = self.engine.cache.get(key)
+        vault = self.intake.vault_of(key, obj) if obj is not None else self.hub.book.vault_of(key)
         return f"readers of {vault}" if vault is not None else "readers of no vault"
 
     # -- what the watches tell ------------------------------------------------------------------
@@ -147,9 +149,10 @@ class Operator:
             if key.namespace == namespace:
                 self.engine.add(key, Priority.ROUTINE)
 
-    def judge_expiry(self, vault: ObjectKey) -> bool:
+    def judge_expiry(self, vault: ObjectKey, uid: str) -> bool:
         """Let a KeyVault and its bindings be judged by the time of day; False where it is gone."""
-        if self.engine.cache.get(vault) is None:
+        known = self.engine.cache.get(vault)
+        if known is None or known["metadata"].get("uid") != uid:
             return False
         self.engine.add(vault, Priority.ROUTINE)
         for reader in self.hub.book.readers_of(vault):
@@ -161,11 +164,15 @@ class Operator:
     # -- life -------------------------------------------------------------------------------------
 
     async def prepare(self) -> None:
-        """Start the watches and wait for their first lists; a standby stops here, warm."""
+        """Check the cluster, start the watches, wait for their first lists; a standby stops here, warm."""
+        await wait_for_kinds(self.client, self.settings.namespaces)
         for watch in self._watches:
             self._start(watch.run(), "watch")
-        for watch in self._watches:
-            await watch.synced.wait()
+        rights = report_missing_rights(
+            self.client, self.settings.namespaces, leases=self.settings.leader_election
+        )
+        self._start(rights, "rights")
+        await wait_synced(self._watches)
 
     async def work(self) -> None:
         """Wait for the feed's first list, then run the engine and the sweep."""
@@ -184,9 +191,7 @@ class Operator:
             try:
                 await self.feed.expect()
             except KubeError as error:
-                logger.warning(
-                    "cannot list our kinds (%s); are the CRDs installed? will retry", error.message
-                )
+                logger.warning("our kinds cannot be listed: %s; will retry", error.message)
                 await asyncio.sleep(1.0)
             else:
                 return

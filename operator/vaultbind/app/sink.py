@@ -9,7 +9,7 @@ from typing import Any
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.kinds import FED
 from vaultbind.engine.cache import RawObject
-from vaultbind.engine.engine import SinkError, StaleStateError
+from vaultbind.engine.engine import GoneError, SinkError, StaleStateError
 from vaultbind.engine.report import Note
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
@@ -27,14 +27,16 @@ class KubeSink:
     instance: str
 
     async def write_status(self, key: ObjectKey, patch: Mapping[str, Any]) -> RawObject:
-        """Merge-patch the status. Raises StaleStateError on a conflict, SinkError otherwise."""
+        """Merge-patch the status. Raises StaleStateError, GoneError, or SinkError."""
         try:
             stored = await self.client.merge_patch(
                 FED[key.kind], key.namespace, key.name, patch, subresource="status"
             )
         except KubeError as error:
-            if error.kind in (KubeErrorKind.CONFLICT, KubeErrorKind.NOT_FOUND):
+            if error.kind is KubeErrorKind.CONFLICT:
                 raise StaleStateError from None
+            if error.kind is KubeErrorKind.NOT_FOUND:
+                raise GoneError from None
             raise SinkError(f"status: {error.message}") from None
         stored["metadata"].pop("managedFields", None)
         return stored

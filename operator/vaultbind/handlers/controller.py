@@ -4,7 +4,8 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 import kopf
 
@@ -48,8 +49,11 @@ async def start_controller(operator: Operator, stop: asyncio.Event, elector: Lea
     """Run until `stop` is set, then drain. Raises ControllerError where it ended by itself."""
     gc.set_threshold(50_000, 50, 100)
     _catch_signals(stop)
-    await operator.prepare()
+    if not await _is_done_before(operator.prepare(), stop):
+        await operator.stop(DRAIN_SECONDS)
+        return
     if elector is not None and not await _is_elected(elector, stop):
+        await operator.stop(DRAIN_SECONDS)
         return
     work = asyncio.create_task(operator.work(), name="engine")
     ready, kopf_stop = asyncio.Event(), asyncio.Event()
@@ -87,15 +91,22 @@ async def _run_kopf(operator: Operator, ready: asyncio.Event, stop: asyncio.Even
 async def _is_elected(elector: LeaseElector, stop: asyncio.Event) -> bool:
     """Wait for the Lease; False where the process has to stop before."""
     logger.info("waiting for the Lease")
-    election = asyncio.create_task(elector.wait_until_leader())
+    if not await _is_done_before(elector.wait_until_leader(), stop):
+        return False
+    logger.info("this process leads")
+    return True
+
+
+async def _is_done_before(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Do the work unless `stop` comes first; raises what the work raises."""
+    task = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((election, stopping), return_when=asyncio.FIRST_COMPLETED)
-    if election.done():
+    await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
         await _cancel([stopping])
-        election.result()
-        logger.info("this process leads")
+        task.result()
         return True
-    await _cancel([election])
+    await _cancel([task])
     return False
 
 

@@ -52,8 +52,8 @@ def _add_timer(registry: kopf.OperatorRegistry, operator: Operator, kind: str) -
         interval=interval,
         initial_delay=start,
     )
-    async def judge(name: str, namespace: str | None, **_: Any) -> None:
-        if not operator.judge_expiry(ObjectKey(kind, namespace or "", name)):
+    async def judge(name: str, namespace: str | None, uid: str, **_: Any) -> None:
+        if not operator.judge_expiry(ObjectKey(kind, namespace or "", name), uid):
             end_timer()
 
     leave_no_finalizer(registry)

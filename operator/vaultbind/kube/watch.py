@@ -69,6 +69,8 @@ class MetadataWatch:
         self.synced = asyncio.Event()
         self.heard_at: float | None = None
         """When the server was last heard, by `clock`: a list, an event or a bookmark."""
+        self.trouble = ""
+        """Why the last attempt failed, for people; empty while the watch works."""
         self._client = client
         self._resource = resource
         self._namespace = namespace
@@ -103,8 +105,14 @@ class MetadataWatch:
             return self._note(error)
         return "" if self.heard_at != heard else "closed"
 
+    @property
+    def plural(self) -> str:
+        """What is watched."""
+        return self._resource.plural
+
     def _note(self, error: KubeError) -> str:
         """Decide what to do next time: resume, or list anew, consistently."""
+        self.trouble = error.message
         if error.kind is KubeErrorKind.TIMEOUT and error.status == 0 and self._listed:
             return "silent"
         if error.kind not in _RESUMABLE:
@@ -125,6 +133,7 @@ class MetadataWatch:
             resource_version=self._version,
         )
         self.heard_at = self._clock()
+        self.trouble = ""
         self._compare(found.items)
         self._version = found.resource_version
         self._listed = True
