@@ -260,7 +260,7 @@ class World:
 
     async def _is_settled(self) -> bool:
         wanted = await self._versions()
-        return await self.life.ask(lambda: self._is_idle_at(wanted))
+        return bool(await self.life.ask(lambda: self._is_idle_at(wanted)))
 
     async def _versions(self) -> dict[ObjectKey, str]:
         found: dict[ObjectKey, str] = {}

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from vaultbind.app.operator import Operator
 from vaultbind.handlers.controller import start_controller
@@ -19,8 +19,6 @@ from vaultbind.kube.session import open_connection
 from vaultbind.kube.wire import Request, Wire
 from vaultbind.settings import RunSettings
 from vaultbind.telemetry.metrics import Metrics
-
-T = TypeVar("T")
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
@@ -58,10 +56,6 @@ class RecordingWire(Wire):
         return await super().exchange(request)
 
 
-async def _wait(event: asyncio.Event) -> None:
-    await event.wait()
-
-
 @dataclass(slots=True, kw_only=True)
 class OperatorThread:
     """One life of a controller. `calls` is shared by all lives in a world."""
@@ -82,8 +76,7 @@ class OperatorThread:
         self._thread.start()
         async with asyncio.timeout(START_SECONDS):
             await asyncio.wrap_future(self._ready)
-        synced: asyncio.Event = self.operator.feed.synced
-        await self.ask(lambda: _wait(synced))
+        await self.ask(self.operator.feed.synced.wait)
 
     def _main(self) -> None:
         thresholds = gc.get_threshold()
@@ -114,10 +107,10 @@ class OperatorThread:
             await start_controller(self.operator, self._stop, None)
         await asyncio.sleep(GOODBYE_SECONDS)
 
-    async def ask(self, function: Callable[[], T | Awaitable[T]]) -> T:
-        """Run a function in the operator's loop, between two steps of it."""
+    async def ask(self, function: Callable[[], Any]) -> Any:
+        """Run a function, or await a coroutine function, in the operator's loop, between two steps of it."""
 
-        async def run() -> T:
+        async def run() -> Any:
             result = function()
             return await result if isinstance(result, Awaitable) else result
 
@@ -129,7 +122,7 @@ class OperatorThread:
     async def stop(self) -> float:
         """Stop as SIGTERM does; returns the seconds that it took."""
         started = time.monotonic()
-        if self._ready.done() and self._ready.exception() is None:
+        if self._ready.done() and not self._ready.exception() and not self._ended.done():
             self._ready.result().call_soon_threadsafe(self._stop.set)
         async with asyncio.timeout(STOP_SECONDS):
             await asyncio.wrap_future(self._ended)

@@ -53,6 +53,11 @@ class Intake:
         self.hub.book.note(key, parsed.spec.vault, interests)
         return Prepared(parsed=parsed, session=session, denial=denial)
 
+    def vault_of(self, key: ObjectKey, obj: RawObject) -> ObjectKey | None:
+        """KeyVault that a binding names, known before anybody looked at it; None for an invalid spec."""
+        spec = self._parse(key, obj).spec
+        return spec.vault if spec is not None else None
+
     def _resolve(self, key: ObjectKey, spec: BindingSpec) -> tuple[Denial | None, VaultSession | None]:
         resolution = self.hub.resolve(spec.vault)
         if resolution is None:

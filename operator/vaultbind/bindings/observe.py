@@ -19,11 +19,12 @@ from vaultbind.bindings.mark import Mark, parse_mark
 from vaultbind.bindings.ownership import Owner, decide_ownership
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.clock import Clock
+from vaultbind.engine.engine import GoneError
 from vaultbind.engine.queue import Priority
 from vaultbind.keyvault import KeyVaultError
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
-from vaultbind.kube.resources import SECRETS
+from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
 from vaultbind.rendering.digest import digest_input, matches, parse_digest, source_digest
 from vaultbind.rendering.problems import RenderProblem
 from vaultbind.rendering.render import Rendered, render
@@ -114,6 +115,20 @@ class BindingObserver:
         metadata: Mapping[str, Any] = found["metadata"]
         return metadata
 
+    async def check_alive(self, key: ObjectKey, uid: str) -> None:
+        """Ask whether the binding itself is still there. Raises GoneError, KubeError.
+
+        A Secret that is gone may have been collected with its binding, before the feed tells of that.
+        """
+        try:
+            found = await self.client.get_metadata(VAULT_BINDINGS, key.namespace, key.name)
+        except KubeError as error:
+            if error.kind is KubeErrorKind.NOT_FOUND:
+                raise GoneError from None
+            raise
+        if found["metadata"].get("uid") != uid:
+            raise GoneError
+
     # -- does the Secret still fit what the last look shows? ---------------------------------------
 
     def _compare(self, facts: Facts, prepared: Prepared, session: VaultSession) -> Facts:
@@ -133,6 +148,7 @@ class BindingObserver:
             drift = replace(drift, data=False)
         source = _source(facts.spec, session)
         same = _is_same_source(source, mark, session.known.sightings, prepared.parsed.refs)
+        same = same or _is_held(facts, prepared, session)
         told = facts.status.get("revision") == mark.revision and _is_secret_named(facts)
         return replace(facts, drift=drift, in_sync=same and told and not drift.data)
 
@@ -207,6 +223,16 @@ def _is_synced(obj: RawObject, reason: Reason) -> bool:
     """Whether the status gives that reason for Synced."""
     conditions = (obj.get("status") or {}).get("conditions") or ()
     return any(item.get("type") == "Synced" and item.get("reason") == reason.word for item in conditions)
+
+
+def _is_held(facts: Facts, prepared: Prepared, session: VaultSession) -> bool:
+    """Whether what the status tells stands: the vault fails and has shown nothing since we started."""
+    return (
+        session.trouble is not None
+        and any(ref not in session.known.sightings for ref in prepared.parsed.refs)
+        and facts.status.get("observedGeneration") == prepared.parsed.generation
+        and _is_synced({"status": facts.status}, Reason.SYNCED)
+    )
 
 
 def _with_trouble(facts: Facts, session: VaultSession, obj: RawObject) -> Facts:

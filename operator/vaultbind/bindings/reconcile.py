@@ -7,7 +7,7 @@ from typing import Protocol
 from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import ObjectKey
 from vaultbind.bindings.apply import Applied, SecretWriter
-from vaultbind.bindings.facts import Decision, Facts, Keep, Refuse
+from vaultbind.bindings.facts import Create, Decision, Facts, Keep, Refuse
 from vaultbind.bindings.intake import Intake, Prepared
 from vaultbind.bindings.manifest import manager_of
 from vaultbind.bindings.observe import BindingObserver
@@ -43,7 +43,7 @@ class BindingRoom:
     pace: RepairPace = field(default_factory=RepairPace)
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
-        """Look at one binding. Raises StaleStateError where the cluster has moved on meanwhile."""
+        """Look at one binding. Raises StaleStateError, GoneError where the cluster has moved on meanwhile."""
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             self._drop(key)
             return None
@@ -98,6 +98,8 @@ class BindingRoom:
             return decision, Applied()
         if self._repair_wait(facts.key, decision):
             return decision, None
+        if isinstance(decision, Create) and decision.note is Reason.REPAIRED:
+            await self.observer.check_alive(facts.key, facts.uid)
         manager = manager_of(facts.spec, facts.uid)
         applied = await self.writer.apply(facts.key, facts.spec.target.name, decision, manager)
         self.watcher.secret_written(type(decision).__name__.lower(), "error" if applied.error else "ok")

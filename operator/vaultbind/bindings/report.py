@@ -75,6 +75,9 @@ def report(facts: Facts, decision: Decision, applied: Applied, stale_after: time
 
 
 def _report_trouble(facts: Facts, trouble: Trouble, stale_after: timedelta) -> Report:
+    if trouble.reason.stalled:
+        conditions = _bad(trouble.reason, trouble.message, stalled=True)
+        return Report(conditions=conditions, fields=_handled(facts), retry=True)
     ready = _ready_in_trouble(
         trouble,
         facts.status,

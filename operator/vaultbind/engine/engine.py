@@ -29,12 +29,16 @@ class StaleStateError(Exception):
     """A write was refused because the object has moved on, or is gone; the next event brings the truth."""
 
 
+class GoneError(Exception):
+    """The object does not exist any more, although nobody has told."""
+
+
 class SinkError(Exception):
     """A result could not be written; the message is safe to log."""
 
 
 class Sink(Protocol):
-    """Where results go; raises StaleStateError on a conflict, SinkError on any other failure."""
+    """Where results go; raises StaleStateError on a conflict, GoneError, SinkError on any other failure."""
 
     async def write_status(self, key: ObjectKey, patch: Mapping[str, Any]) -> RawObject:
         """Merge-patch the status; return the object as stored."""
@@ -164,6 +168,9 @@ class Engine:
         except StaleStateError:
             outcome = "stale"
             self.schedule(key, STALE_STATE_DELAY)
+        except GoneError:
+            outcome = "stale"
+            self._forget(key)
         except SinkError as error:
             logger.warning("%s: %s, will retry", key, error)
             self.schedule(key, self.backoff.fail(key))
@@ -186,6 +193,13 @@ class Engine:
         if obj is not None:
             await self._write(key, obj, report)
         return self._reschedule(key, report)
+
+    def _forget(self, key: ObjectKey) -> None:
+        """Take it as deleted: its room hears of it; a namesake will come by the feed."""
+        obj = self.cache.get(key)
+        if obj is not None:
+            logger.warning("%s: it is gone, its deletion was missed by the watch", key)
+            self.remove(key, str(obj["metadata"]["uid"]))
 
     async def _write(self, key: ObjectKey, obj: RawObject, report: Report) -> None:
         for note in report.notes:

@@ -71,13 +71,14 @@ class VaultRoom:
         if found is None or await self.hub.close_unused(found[0]):
             return None
         session, watcher = found
-        before: tuple[Any, ...] = _shown(self.hub, session)
         try:
             await watcher.look()
         except (KeyVaultError, VaultPausedError) as error:
             return await self._after_failure(session, error)
         finally:
-            if _shown(self.hub, session) != before:
+            shown = _shown(self.hub, session)
+            if shown != session.shown:
+                session.shown = shown
                 for vault in session.members:
                     self.hub.enqueue(vault, Priority.ROUTINE)
         self.observer.looked(session.spec.url, str(session.detection or ""), "ok")

@@ -53,6 +53,8 @@ class VaultSession:
     detection: Detection | None = None
     trouble: Trouble | None = None
     last_good: datetime | None = None
+    shown: tuple[object, ...] = ()
+    """What the KeyVaults' status was last told from."""
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a first look has ended, well or badly."""
     reads: SharedReads = field(init=False)
