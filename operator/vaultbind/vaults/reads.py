@@ -69,14 +69,15 @@ class SharedReads:
     async def _wait(
         self, ref: VaultObjectRef, reader: ObjectKey | None, priority: Priority, not_before: float
     ) -> Reading:
+        flight = self._flight(ref, priority, not_before)
+        if reader is None:
+            return await asyncio.shield(flight)
         waiting = self._waiting.setdefault(ref, [])
-        if reader is not None:
-            waiting.append(reader)
+        waiting.append(reader)
         try:
-            return await asyncio.shield(self._flight(ref, priority, not_before))
+            return await asyncio.shield(flight)
         finally:
-            if reader is not None:
-                waiting.remove(reader)
+            waiting.remove(reader)
             if not waiting:
                 self._waiting.pop(ref, None)
 

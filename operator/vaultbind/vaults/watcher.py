@@ -160,15 +160,23 @@ class Watcher:
 
     async def _get_one(self, ref: VaultObjectRef, started: float) -> None:
         session = self.session
-        session.known.take_unsettled(ref)
+        again = session.known.take_unsettled(ref)
+        before = session.known.sightings.get(ref)
         try:
             await session.read(ref, None, Priority.ROUTINE, not_before=started)
         except KeyVaultError as error:
+            if again:
+                session.known.unsettled.add(ref)
             if not is_of_object(error):
                 raise
             # Its readers find out when they read.
             if session.known.note(ref, None):
                 session.on_change(session.book.users(session.members, ref))
+            return
+        if again:
+            session.on_change(session.book.users(session.members, ref))
+        elif before is not None and session.known.sightings.get(ref) == before:
+            session.reads.forget(ref)  # nobody will ask for it
 
 
 def _pages(client: KeyVaultClient, kind: VaultObjectKind) -> AsyncIterator[Sequence[Properties]]:
