@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from vaultbind.api.names import KIND_BINDING, KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT, LABEL_MANAGED
@@ -69,6 +71,7 @@ class Operator:
         self.engine: Engine = self._build_engine(cache)
         self.feed = Feed(engine=self.engine, client=client, namespaces=settings.namespaces)
         self._watches = self._build_watches()
+        self._show_metrics()
 
     def _build_engine(self, cache: ObjectCache) -> Engine:
         vaults = VaultRoom(hub=self.hub, observer=LookMetrics(self.metrics.vaults), draw=random.random)
@@ -115,6 +118,17 @@ class Operator:
         if not self.settings.namespaces:
             watches.append(MetadataWatch(self.client, NAMESPACES, on_event=self._on_namespace))
         return watches
+
+    def _show_metrics(self) -> None:
+        for priority in Priority:
+            self.metrics.engine.show_queue(priority.name.lower(), partial(self.engine.queue.depth, priority))
+        self.metrics.bindings.show_ready(self._count_ready)
+
+    def _count_ready(self) -> Mapping[str, int]:
+        """How many bindings have which status of Ready; one without any counts as Unknown."""
+        cache = self.engine.cache
+        found = (cache.get(key) for key in cache.keys(KIND_BINDING))
+        return Counter(_ready_of(obj) for obj in found if obj is not None)
 
     def _enqueue(self, key: ObjectKey, priority: Priority) -> None:
         self.engine.add(key, priority)
@@ -219,3 +233,8 @@ class Operator:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.hub.aclose()
         await self.clients.aclose()
+
+
+def _ready_of(obj: Mapping[str, Any]) -> str:
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    return next((str(item["status"]) for item in conditions if item["type"] == "Ready"), "Unknown")

@@ -68,7 +68,7 @@ async def start_controller(operator: Operator, stop: asyncio.Event, elector: Lea
         causes["the Lease was lost"] = asyncio.create_task(elector.lost.wait())
     rearm = asyncio.create_task(_rearm(ready, stop))
     await asyncio.wait(causes.values(), return_when=asyncio.FIRST_COMPLETED)
-    failed = [cause for cause, task in causes.items() if task.done() and cause != "stop"]
+    failed = [_describe(cause, task) for cause, task in causes.items() if task.done() and cause != "stop"]
     await _shut_down(operator, elector, feed, kopf_stop)
     await _cancel([*causes.values(), rearm])
     if failed and not stop.is_set():
@@ -108,6 +108,12 @@ async def _is_done_before(work: Coroutine[Any, Any, None], stop: asyncio.Event) 
         return True
     await _cancel([task])
     return False
+
+
+def _describe(cause: str, task: asyncio.Task[Any]) -> str:
+    """What ended, and of what type the error was: its message could carry anything."""
+    error = None if task.cancelled() else task.exception()
+    return cause if error is None else f"{cause} ({type(error).__name__})"
 
 
 async def _shut_down(
