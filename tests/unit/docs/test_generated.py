@@ -1,0 +1,82 @@
+"""Generated pages are fresh, and the generators say what there is to say."""
+
+from typing import Any
+
+import click
+import pytest
+
+from tools import gen_benchmarks, gen_cli_help, gen_metrics
+from vaultbind.telemetry import definitions
+
+FRESH = "run `make verify`"
+FLOOR = {"seconds": 4.0, "writes_per_second": 500}
+RESULT: dict[str, Any] = {
+    "machine": {
+        "commit": "0123456789ab",
+        "date": "2026-11-24",
+        "processors": 2,
+        "python": "3.11.7",
+        "kubernetes": "v1.37.2",
+    },
+    "count": 100,
+    "latency": "10ms",
+    "floor": FLOOR,
+    "restart": {
+        "cluster": {"writes": 0},
+        "vault": {"get": 0},
+        "cpu_seconds": 1.5,
+        "stop_seconds": 0.7,
+    },
+    "floor_after": {**FLOOR, "writes_per_second": 510},
+}
+
+
+@pytest.mark.parametrize("generator", [gen_cli_help, gen_metrics], ids=["cli", "metrics"])
+def test_the_page_is_fresh(generator: Any) -> None:
+    assert generator.render() == generator.TARGET.read_text(), FRESH
+
+
+def test_the_page_of_benchmarks_is_fresh() -> None:
+    assert gen_benchmarks.render(gen_benchmarks.load()) == gen_benchmarks.TARGET.read_text(), FRESH
+
+
+def test_every_metric_is_on_its_page() -> None:
+    page = gen_metrics.render()
+    assert [item.name for item in definitions.ALL if f"| `{item.name}` |" not in page] == []
+
+
+def test_every_flag_is_on_the_page_of_its_command_with_its_variable() -> None:
+    page = gen_cli_help.render()
+    for name, command in gen_cli_help.commands().items():
+        section = page.partition(f"## vaultbind {name}\n")[2].partition("\n## ")[0]
+        for option, variable in gen_cli_help.options(command):
+            row = next(line for line in section.splitlines() if line.startswith(f"| `{option.opts[0]}`"))
+            assert variable in row
+    assert "| `--stale-after` TEXT | `VAULTBIND_STALE_AFTER` | `1h` |" in page
+
+
+def test_a_hidden_flag_is_not_shown() -> None:
+    command = click.Command(
+        "x", params=[click.Option(["--seen"], envvar="SEEN"), click.Option(["--secret"], hidden=True)]
+    )
+    assert [(option.name, variable) for option, variable in gen_cli_help.options(command)] == [
+        ("seen", "SEEN")
+    ]
+
+
+def test_without_figures_the_page_says_so() -> None:
+    page = gen_benchmarks.render([])
+    assert page.endswith(gen_benchmarks.NONE)
+
+
+def test_figures_stand_with_commit_machine_and_floor() -> None:
+    page = gen_benchmarks.render([("operator", RESULT)])
+
+    assert gen_benchmarks.NONE not in page
+    assert "## operator" in page
+    assert (
+        "Commit `0123456789ab`, 2026-11-24: 2 processors, Python 3.11.7, Kubernetes v1.37.2.\n"
+        "100 bindings, 10ms added to each vault request. "
+        "The floor before and after: 500 writes/s and 510 writes/s." in page
+    )
+    assert "| restart with all in sync: value gets | 0 | 0 |" in page

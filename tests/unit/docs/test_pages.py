@@ -1,0 +1,161 @@
+"""Links lead somewhere, named places of the code and commands exist, examples are what the parsers take."""
+
+import ast
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from tests.unit.docs.pages import OPERATOR, ROOT, Page, all_pages, load
+from tools.gen_cli_help import commands, options
+from tools.realcluster.rules import OPERATOR_RULES
+from vaultbind.api.binding_parser import parse_binding
+from vaultbind.api.keyvault_parser import parse_keyvault
+from vaultbind.emulator.seed import parse_seed
+
+PAGES = all_pages()
+PLACE = re.compile(r"([\w./]+\.py): ([\w.]+)")
+PARSERS = {"VaultBinding": parse_binding, "KeyVault": parse_keyvault, "ClusterKeyVault": parse_keyvault}
+NOT_OURS = {"Secret", "ClusterRole"}
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def by_path(page: Page) -> str:
+    return page.path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_path)
+def test_links_lead_somewhere(page: Page) -> None:
+    assert [link for link in page.links() if not leads_somewhere(page, link)] == []
+
+
+def leads_somewhere(page: Page, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = (ROOT / PurePosixPath(page.path).parent / path).resolve() if path else ROOT / page.path
+    if not target.exists() or not target.is_relative_to(ROOT):
+        return False
+    return not anchor or anchor in load(target.relative_to(ROOT).as_posix()).anchors()
+
+
+def test_every_page_of_docs_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        path = waiting.pop()
+        if path in reached or path.suffix != ".md":
+            continue
+        reached.add(path)
+        links = load(path.relative_to(ROOT).as_posix()).links()
+        waiting += [(path.parent / link.partition("#")[0]).resolve() for link in links if link[0] != "#"]
+    assert {ROOT / page.path for page in PAGES} - reached == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_path)
+def test_named_places_of_the_code_exist(page: Page) -> None:
+    named = [match.groups() for text in page.ticked() if (match := PLACE.fullmatch(text))]
+    assert [place for place in named if not is_defined(*place)] == []
+
+
+def test_the_architecture_names_places_of_the_code() -> None:
+    assert len([text for text in load("docs/architecture.md").ticked() if PLACE.fullmatch(text)]) > 40
+
+
+def is_defined(path: str, name: str) -> bool:
+    """Whether a module defines a name: a function, a class, a member of one, or a constant."""
+    file = next((base / path for base in (OPERATOR, ROOT) if (base / path).is_file()), None)
+    if file is None:
+        return False
+    body: list[ast.stmt] = ast.parse(file.read_text(encoding="utf-8")).body
+    for step in name.split("."):
+        found = [node for node in body if step in names_of(node)]
+        if not found:
+            return False
+        body = getattr(found[0], "body", [])
+    return True
+
+
+def names_of(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "defined"),
+    [
+        pytest.param("engine/queue.py", "WorkQueue.add", True, id="method"),
+        pytest.param("engine/queue.py", "WorkQueue.lane_limit", True, id="field"),
+        pytest.param("api/implemented.py", "BINDING_REFUSALS", True, id="constant"),
+        pytest.param("engine/queue.py", "WorkQueue.vanished", False, id="no-such-method"),
+        pytest.param("engine/vanished.py", "WorkQueue", False, id="no-such-file"),
+    ],
+)
+def test_a_place_is_found_exactly_where_it_is(path: str, name: str, defined: bool) -> None:
+    assert is_defined(path, name) is defined
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_path)
+def test_named_paths_exist(page: Page) -> None:
+    """Paths in backticks that begin with one of our folders."""
+    folders = "bench|crds|docs|examples|operator|tests|tools"
+    named = [text for text in page.ticked() if re.fullmatch(rf"(?:{folders})/[\w./-]+", text)]
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_path)
+def test_make_targets_exist(page: Page) -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = [name for line in page.commands() for name in re.findall(r"^make ([a-z-]+)", line)]
+    assert [name for name in named if name not in targets] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_path)
+def test_our_commands_and_their_flags_exist(page: Page) -> None:
+    known = commands()
+    named = [
+        (match[1], flag)
+        for line in page.commands()
+        if (match := re.search(r"(?:^|/)vaultbind ([a-z]+)\b(.*)", line)) and match[1] in known
+        for flag in re.findall(r"(?<![\w-])--[a-z-]+", match[2])
+    ]
+    assert [(name, flag) for name, flag in named if flag not in flags(known[name])] == []
+
+
+def flags(command: click.Command) -> set[str]:
+    found = {flag for option, _ in options(command) for flag in (*option.opts, *option.secondary_opts)}
+    return found | {"--help"}
+
+
+def manifests() -> Iterator[Any]:
+    for page in PAGES:
+        for number, text in enumerate(page.manifests()):
+            yield pytest.param(text, id=f"{page.path}-{number}")
+
+
+@pytest.mark.parametrize("text", list(manifests()))
+def test_every_manifest_is_accepted(text: str) -> None:
+    for obj in yaml.safe_load_all(text):
+        if "kind" not in obj:
+            parse_seed(text, NOW)
+        elif obj["kind"] not in NOT_OURS:
+            PARSERS[obj["kind"]](obj)
+
+
+def test_the_guide_grants_what_tests_and_benchmarks_run_with() -> None:
+    roles = [yaml.safe_load(text) for text in load("docs/guides/real-vault.md").manifests()]
+    rules = next(role["rules"] for role in roles if role["kind"] == "ClusterRole")
+    assert by_resource(OPERATOR_RULES) == by_resource(rules)
+
+
+def by_resource(rules: Any) -> dict[tuple[str, str], set[str]]:
+    return {
+        (group, resource): set(rule["verbs"])
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
