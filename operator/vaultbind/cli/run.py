@@ -1,6 +1,7 @@
 """`vaultbind run`: the controller."""
 
 import asyncio
+import logging
 import os
 import socket
 import sys
@@ -20,6 +21,8 @@ from vaultbind.telemetry.health import HealthChecks, LoopLag, Verdict
 from vaultbind.telemetry.logs import LogFormat, configure
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.telemetry.server import TelemetryServer
+
+logger = logging.getLogger(__name__)
 
 LAG_LIMIT = 10.0
 """Seconds by which the event loop may be late before the process counts as unwell."""
@@ -129,6 +132,7 @@ async def _run(settings: RunSettings) -> None:
     metrics.show_leader(lambda: elector is None or elector.is_leader)
     try:
         async with server:
+            logger.info("metrics and probes on %s:%d", settings.metrics.host, server.port)
             await start_controller(operator, asyncio.Event(), elector)
     finally:
         sampling.cancel()

@@ -58,6 +58,24 @@ def fetch_access(
     return fetch_kubeconfig_access(DEFAULT_KUBECONFIG, context=context)
 
 
+def fetch_context_names(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Names of the context that `fetch_access` would use, of its cluster and its namespace, for people.
+
+    Reads files. Raises `KubeConfigError`.
+    """
+    if not environ.get("KUBECONFIG") and environ.get(_pods.SERVICE_HOST_ENV_NAME):
+        return ("the pod's own cluster",)
+    paths = environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
+    try:
+        name = _current_context(paths)
+        chosen = _find(_read_all(paths, "contexts"), name).get("context") or {}
+    except LookupError:
+        raise KubeConfigError("there is no kubeconfig with a current context") from None
+    except _BROKEN_FILES as error:
+        raise KubeConfigError(f"the kubeconfig cannot be used: {_told(error)}") from None
+    return tuple(str(part) for part in (name, chosen.get("cluster"), chosen.get("namespace")) if part)
+
+
 def fetch_kubeconfig_access(paths: str, *, context: str = "") -> ClusterAccess:
     """Access by kubeconfig files, separated as in KUBECONFIG. Raises `KubeConfigError`."""
     configuration = _configuration()

@@ -1,0 +1,102 @@
+"""What steps come to: looks, results and the report of a run. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text tells people why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What reading back has shown: problems, or none and a sentence. Never a value of a Secret."""
+
+    problems: tuple[str, ...] = ()
+    told: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is as expected."""
+        return not self.problems
+
+
+def is_not(problem: str) -> Look:
+    """Look at something that is not as expected."""
+    return Look(problems=(problem,))
+
+
+class State(StrEnum):
+    """What became of a step."""
+
+    VERIFIED = "verified"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """One step with its time in seconds; `expected` and `seen` are set where it failed."""
+
+    name: str
+    title: str
+    state: State = State.SKIPPED
+    seconds: float = 0.0
+    told: str = ""
+    notes: tuple[str, ...] = ()
+    expected: str = ""
+    seen: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A whole run; `log` is the operator's, kept only where a step failed."""
+
+    cluster: str
+    seconds: float
+    steps: Sequence[StepResult]
+    kubeconfig: str = ""
+    log: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every step was verified."""
+        return all(step.state is State.VERIFIED for step in self.steps)
+
+    @property
+    def failure(self) -> StepResult | None:
+        """The step that failed."""
+        return next((step for step in self.steps if step.state is State.FAILED), None)
+
+
+def render_report(report: Report) -> dict[str, Any]:
+    """JSON document of `-o json`."""
+    document: dict[str, Any] = {
+        "ok": report.ok,
+        "cluster": report.cluster,
+        "seconds": round(report.seconds, 1),
+        "steps": [_render_step(step) for step in report.steps],
+    }
+    if (failed := report.failure) is not None:
+        document["failure"] = {
+            "step": failed.name,
+            "expected": failed.expected,
+            "seen": failed.seen,
+            "log": report.log,
+        }
+    if report.kubeconfig:
+        document["kubeconfig"] = report.kubeconfig
+    return document
+
+
+def _render_step(step: StepResult) -> Mapping[str, Any]:
+    return {
+        "name": step.name,
+        "title": step.title,
+        "state": step.state.value,
+        "seconds": round(step.seconds, 1),
+        "told": step.told,
+        "notes": list(step.notes),
+    }
