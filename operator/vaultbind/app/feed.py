@@ -93,14 +93,8 @@ class Feed:
         return result
 
     def _cached(self) -> dict[ObjectKey, Version]:
-        cache = self.engine.cache
-        found: dict[ObjectKey, Version] = {}
-        for kind in FED:
-            for key in cache.keys(kind):
-                obj = cache.get(key)
-                if obj is not None:
-                    found[key] = _version(obj["metadata"])
-        return found
+        items = (item for kind in FED for item in self.engine.cache.items(kind))
+        return {key: _version(obj["metadata"]) for key, obj in items}
 
     async def _list(self) -> dict[ObjectKey, Version]:
         """All objects as they are now: a list from an API server's cache may be older than ours."""

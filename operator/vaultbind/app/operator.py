@@ -126,9 +126,7 @@ class Operator:
 
     def _count_ready(self) -> Mapping[str, int]:
         """How many bindings have which status of Ready; one without any counts as Unknown."""
-        cache = self.engine.cache
-        found = (cache.get(key) for key in cache.keys(KIND_BINDING))
-        return Counter(_ready_of(obj) for obj in found if obj is not None)
+        return Counter(_ready_of(obj) for _, obj in self.engine.cache.items(KIND_BINDING))
 
     def _enqueue(self, key: ObjectKey, priority: Priority) -> None:
         self.engine.add(key, priority)
@@ -192,10 +190,8 @@ class Operator:
         """Wait for the feed's first list, then run the engine and the sweep."""
         await self._expect()
         await self.feed.wait_synced(SYNC_SECONDS)
-        for key in self.engine.cache.keys(KIND_BINDING):
-            obj = self.engine.cache.get(key)
-            if obj is not None:
-                self.intake.prepare(key, obj)
+        for key, obj in self.engine.cache.items(KIND_BINDING):
+            self.intake.prepare(key, obj)
         logger.info("in sync with the cluster: %d objects", len(self.engine.cache))
         self._start(self._sweep(), "sweep")
         await self.engine.run()

@@ -83,20 +83,15 @@ def explain(error: KubeError, resource: Resource) -> str:
 async def report_missing_rights(client: KubeClient, namespaces: Sequence[str], *, leases: bool) -> None:
     """Log each right that our account lacks. An API server that does not tell is no reason to stop."""
     places = list(namespaces) or [""]
-    asked = [
-        (right, place)
-        for right in RIGHTS
-        for place in places
-        if right.resource.namespaced or place == places[0]
-    ]
+    asked = [(right, place) for right in RIGHTS for place in places]
     asked += [(right, "") for right in CLUSTER_RIGHTS if not namespaces]
     asked += [(right, client.connection.default_namespace) for right in LEASE_RIGHTS if leases]
-    try:
-        answers = await asyncio.gather(*(_ask(client, right, place) for right, place in asked))
-    except KubeError as error:
-        logger.warning("our own rights cannot be checked: %s", error.message)
-        return
-    for (right, place), allowed in zip(asked, answers, strict=True):
+    for right, place in asked:  # one by one: each connection of a crowd would stay open
+        try:
+            allowed = await _ask(client, right, place)
+        except KubeError as error:
+            logger.warning("our own rights cannot be checked: %s", error.message)
+            return
         if not allowed:
             where = f"in namespace {place}" if place else "in the whole cluster"
             logger.error("our account may not %s %s; add it to its role", right, where)
