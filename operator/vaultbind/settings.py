@@ -26,13 +26,14 @@ class Address:
 
 def parse_address(text: str) -> Address:
     """Parse `HOST:PORT`, `[::1]:PORT` or `:PORT` (all interfaces). Raises ValueError for anything else."""
-    parts = urlsplit(f"//{text.strip()}")
+    wrong = ValueError(f"{text!r} is not HOST:PORT with a port of 0 to {_MAX_PORT}")
     try:
+        parts = urlsplit(f"//{text.strip()}")
         port = parts.port
     except ValueError:
-        port = None
+        raise wrong from None
     if port is None or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError(f"{text!r} is not HOST:PORT with a port of 0 to {_MAX_PORT}")
+        raise wrong
     return Address(host=parts.hostname or "0.0.0.0", port=port)  # noqa: S104 - as asked by `:PORT`
 
 
@@ -83,7 +84,7 @@ def parse_settings(
     if problems or metrics is None or stale is None:
         raise SettingsError(problems)
     return RunSettings(
-        namespaces=tuple(namespaces),
+        namespaces=tuple(dict.fromkeys(namespaces)),
         metrics=metrics,
         leader_election=leader_election,
         lease_namespace=lease_namespace,

@@ -37,6 +37,10 @@ class ObjectCache:
         """Keys of one kind; a copy, so that the cache may change meanwhile."""
         return iter([key for key in self._objects if key.kind == kind])
 
+    def items(self, kind: str) -> list[tuple[ObjectKey, RawObject]]:
+        """Keys and states of one kind; a copy, so that the cache may change meanwhile."""
+        return [item for item in self._objects.items() if item[0].kind == kind]
+
     def put(self, key: ObjectKey, obj: RawObject) -> Change:
         """Store a state and tell what it changes."""
         old = self._objects.get(key)

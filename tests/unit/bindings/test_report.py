@@ -132,6 +132,13 @@ ROWS = [
         stalled(Reason.CONFLICT),
         id="key conflict",
     ),
+    pytest.param(
+        facts_of(trouble=Trouble(reason=Reason.INVALID_SPEC, message="bad key"), existing=EXISTING),
+        Keep(),
+        Applied(),
+        stalled(Reason.INVALID_SPEC),
+        id="what was read shows that the spec cannot be used",
+    ),
 ]
 
 

@@ -46,6 +46,9 @@ def test_keys_of_a_kind_may_be_walked_while_the_cache_changes() -> None:
     cache.put(key_of("x", "Other"), thing("x"))
     for key in cache.keys("Thing"):
         cache.remove(key)
+    other = thing("x")
+    cache.put(key_of("x", "Other"), other)
+    assert cache.items("Other") == [(key_of("x", "Other"), other)]
     assert [list(cache.keys("Thing")), list(cache.keys("Other"))] == [[], [key_of("x", "Other")]]
 
 

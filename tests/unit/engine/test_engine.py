@@ -14,7 +14,7 @@ from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import ObjectKey
 from vaultbind.engine.backoff import Backoff
 from vaultbind.engine.cache import Change, ObjectCache, RawObject
-from vaultbind.engine.engine import STALE_STATE_DELAY, Engine, SinkError, StaleStateError
+from vaultbind.engine.engine import STALE_STATE_DELAY, Engine, GoneError, SinkError, StaleStateError
 from vaultbind.engine.queue import Priority
 from vaultbind.engine.report import Note, NoteType, Report
 
@@ -289,6 +289,26 @@ async def test_an_object_that_goes_during_the_write_stays_gone() -> None:
         assert len(harness.sink.patches) == 1
         assert harness.engine.cache.get(A) is None
         assert harness.seen[-1] == ("a", False, Priority.URGENT)
+
+
+async def test_an_object_that_the_server_has_no_more_is_taken_as_deleted() -> None:
+    async with running(Harness()) as harness:
+        harness.will("a", Report(conditions=(BAD,)), None)
+        harness.sink.fail = GoneError
+        harness.put("a")
+        await harness.settle()
+        assert harness.engine.cache.get(A) is None
+        assert harness.seen[-1] == ("a", False, Priority.URGENT)
+        assert harness.work.outcomes == ["stale", "done"]
+        assert (harness.sink.notes, harness.due_in()) == ([], None)
+
+
+async def test_an_object_that_went_before_the_server_told_is_not_told_twice() -> None:
+    async with running(Harness()) as harness:
+        harness.will("a", GoneError())
+        harness.engine.add(A, Priority.URGENT)
+        await harness.settle()
+        assert harness.seen == [("a", False, Priority.URGENT)]
 
 
 async def test_a_report_on_an_object_that_is_gone_is_not_written() -> None:

@@ -1,0 +1,230 @@
+"""The feed: what comes in, when all has come in, and the sweep that finds what has not."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from tests.unit.app.objects import FakeKube, binding, engine_at_rest, keyvault
+from vaultbind.api.refs import ObjectKey
+from vaultbind.app.feed import Feed
+from vaultbind.engine.queue import Priority
+from vaultbind.engine.sweep import SweepResult
+from vaultbind.kube.client import KubeClient
+from vaultbind.kube.errors import KubeError, KubeErrorKind
+
+DB = ObjectKey("VaultBinding", "shop", "db")
+MAIN = ObjectKey("ClusterKeyVault", "", "main")
+
+
+def feed_on(kube: FakeKube, *namespaces: str) -> Feed:
+    return Feed(engine=engine_at_rest(), client=cast("KubeClient", kube), namespaces=namespaces)
+
+
+def listing(*bindings: dict[str, Any]) -> FakeKube:
+    return FakeKube(items={"vaultbindings": list(bindings)})
+
+
+# -- events -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("event", [None, "ADDED", "MODIFIED"])
+def test_a_new_object_gets_an_urgent_look_and_sheds_its_managed_fields(event: str | None) -> None:
+    feed = feed_on(FakeKube())
+    obj = binding()
+    obj["metadata"]["managedFields"] = [{"manager": "x"}]
+    feed.take(event, obj)
+    assert feed.engine.queue.pop() == (DB, Priority.URGENT)
+    assert feed.engine.cache.get(DB) == binding()
+    assert "managedFields" in obj["metadata"], "Kopf's own object is left as it was"
+
+
+def test_a_cluster_object_has_no_namespace() -> None:
+    feed = feed_on(FakeKube())
+    feed.take("ADDED", keyvault())
+    assert feed.engine.cache.get(MAIN) is not None
+
+
+def test_a_deletion_counts_for_that_object_alone() -> None:
+    feed = feed_on(FakeKube())
+    feed.take("ADDED", binding(uid="u2"))
+    feed.take("DELETED", binding(uid="u1"))
+    assert feed.engine.cache.get(DB) is not None
+    feed.take("DELETED", binding(uid="u2"))
+    assert feed.engine.cache.get(DB) is None
+
+
+def test_an_old_state_changes_nothing() -> None:
+    feed = feed_on(FakeKube())
+    feed.take(None, binding(version=9))
+    feed.take(None, binding(version=8, spec={}))
+    assert feed.engine.cache.get(DB) == binding(version=9)
+
+
+# -- the first list ---------------------------------------------------------------------------------
+
+
+async def test_synced_once_all_that_existed_has_come_in() -> None:
+    feed = feed_on(listing(binding("a"), binding("b"), binding("c")))
+    feed.take(None, binding("a"))
+    await feed.expect()
+    assert not feed.synced.is_set()
+    feed.take(None, binding("b"))
+    feed.take("ADDED", binding("new", uid="u9"))
+    assert not feed.synced.is_set()
+    feed.take("DELETED", binding("c"))
+    assert feed.synced.is_set()
+    await feed.wait_synced(0.0)
+
+
+async def test_synced_at_once_where_there_is_nothing() -> None:
+    feed = feed_on(FakeKube())
+    await feed.expect()
+    assert feed.synced.is_set()
+
+
+async def test_what_comes_in_while_the_list_is_asked_for_is_not_waited_for() -> None:
+    kube = listing(binding())
+    feed = feed_on(kube)
+    kube.before_answer = lambda: feed.take(None, binding())
+    await feed.expect()
+    assert feed.synced.is_set()
+
+
+async def test_a_former_namesake_is_not_the_object() -> None:
+    feed = feed_on(listing(binding(uid="u2")))
+    feed.take(None, binding(uid="u1"))
+    await feed.expect()
+    assert not feed.synced.is_set()
+    feed.take("ADDED", binding(uid="u2"))
+    assert feed.synced.is_set()
+
+
+async def test_what_never_comes_in_is_waited_for_only_so_long(caplog: pytest.LogCaptureFixture) -> None:
+    feed = feed_on(listing(binding("a"), binding("b")))
+    await feed.expect()
+    await feed.wait_synced(0.001)
+    assert feed.synced.is_set()
+    assert "2 objects of the first list have not come in" in caplog.text
+
+
+async def test_a_list_that_fails_is_the_caller_s_to_repeat() -> None:
+    kube = FakeKube(error=KubeError(KubeErrorKind.UNREACHABLE, "list: no connection"))
+    feed = feed_on(kube)
+    with pytest.raises(KubeError):
+        await feed.expect()
+    assert not feed.synced.is_set()
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "asked"),
+    [
+        ((), {("keyvaults", ""), ("clusterkeyvaults", ""), ("vaultbindings", "")}),
+        (
+            ("a", "b"),
+            {
+                ("keyvaults", "a"),
+                ("keyvaults", "b"),
+                ("clusterkeyvaults", ""),
+                ("vaultbindings", "a"),
+                ("vaultbindings", "b"),
+            },
+        ),
+    ],
+)
+async def test_lists_are_asked_of_each_namespace_and_of_the_server_itself(
+    namespaces: tuple[str, ...], asked: set[tuple[str, str]]
+) -> None:
+    kube = FakeKube()
+    await feed_on(kube, *namespaces).expect()
+    assert {(plural, place) for _, plural, place in kube.asked} == asked
+    assert len(kube.asked) == len(asked)
+    assert set(kube.versions) == {None}, "an API server's cache may be older than ours"
+
+
+# -- the sweep --------------------------------------------------------------------------------------
+
+
+async def test_a_sweep_finds_nothing_where_all_is_well() -> None:
+    feed = feed_on(listing(binding()))
+    feed.take(None, binding())
+    assert await feed.sweep() == SweepResult()
+    assert not feed.dead.is_set()
+
+
+async def test_a_missed_deletion_is_made_up_for() -> None:
+    feed = feed_on(listing())
+    feed.take(None, binding())
+    feed.engine.queue.pop()
+    feed.engine.queue.done(DB)
+    assert (await feed.sweep()).gone == ((DB, "u1"),)
+    assert feed.engine.cache.get(DB) is None
+    assert feed.engine.queue.pop() == (DB, Priority.URGENT)
+
+
+async def test_what_is_created_during_the_sweep_is_no_missed_deletion() -> None:
+    kube = listing()
+    feed = feed_on(kube)
+    kube.before_answer = lambda: feed.take("ADDED", binding())
+    assert await feed.sweep() == SweepResult()
+    assert feed.engine.cache.get(DB) is not None
+
+
+async def sweeps(feed: Feed, kube: FakeKube, *versions: int | None) -> list[bool]:
+    """Sweep once for each version that the list then shows; tell after each whether the watch is dead."""
+    found = []
+    for version in versions:
+        kube.items = {} if version is None else {"vaultbindings": [binding(version=version)]}
+        await feed.sweep()
+        found.append(feed.dead.is_set())
+    return found
+
+
+async def test_the_watch_is_dead_when_the_cache_does_not_catch_up() -> None:
+    kube = FakeKube()
+    feed = feed_on(kube)
+    feed.take(None, binding(version=1))
+    assert await sweeps(feed, kube, 2, 3) == [False, True]
+
+
+async def test_the_watch_is_dead_when_a_new_object_does_not_come() -> None:
+    kube = FakeKube()
+    assert await sweeps(feed_on(kube), kube, 2, 2) == [False, True]
+
+
+async def test_one_sweep_alone_proves_nothing() -> None:
+    kube = FakeKube()
+    feed = feed_on(kube)
+    feed.take(None, binding(version=1))
+    assert await sweeps(feed, kube, 2) == [False]
+    feed.take("MODIFIED", binding(version=2))
+    assert await sweeps(feed, kube, 2, 3) == [False, False]
+
+
+async def test_an_object_that_always_moves_is_no_dead_watch() -> None:
+    """Each list is a moment ahead of the cache, but the cache follows."""
+    kube = FakeKube()
+    feed = feed_on(kube)
+    for version in (10, 20, 30):
+        feed.take("MODIFIED", binding(version=version - 1))
+        assert await sweeps(feed, kube, version) == [False]
+
+
+async def test_an_object_that_went_and_came_again_between_two_sweeps_is_no_dead_watch() -> None:
+    kube = FakeKube()
+    feed = feed_on(kube)
+    assert await sweeps(feed, kube, 2) == [False]
+    feed.take("ADDED", binding(uid="u2", version=7))
+    kube.items = {"vaultbindings": [binding(uid="u2", version=8)]}
+    await feed.sweep()
+    assert not feed.dead.is_set()
+
+
+async def test_a_sweep_that_fails_decides_nothing() -> None:
+    kube = FakeKube(error=KubeError(KubeErrorKind.TIMEOUT, "list: no answer in time"))
+    feed = feed_on(kube)
+    feed.take(None, binding())
+    with pytest.raises(KubeError):
+        await feed.sweep()
+    await asyncio.sleep(0)
+    assert feed.engine.cache.get(DB) is not None

@@ -1,0 +1,109 @@
+"""Settings of `vaultbind run`: all mistakes at once, defaults, what text becomes."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from vaultbind.settings import Address, RunSettings, SettingsError, parse_address, parse_settings
+from vaultbind.vaults.policy import AZURE_AUTHORITY_HOSTS, AZURE_VAULT_SUFFIXES, VaultPolicy
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:8080", Address(host="127.0.0.1", port=8080)),
+        (" localhost:0 ", Address(host="localhost", port=0)),
+        (":9", Address(host="0.0.0.0", port=9)),
+        ("[::1]:65535", Address(host="::1", port=65535)),
+    ],
+)
+def test_address(text: str, address: Address) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "8080",
+        "host",
+        "host:",
+        "host:x",
+        "host:-1",
+        "host:65536",
+        "a:1/path",
+        "a:1?q",
+        "a:1#f",
+        "u@a:1",
+        "[::1",
+    ],
+)
+def test_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not HOST:PORT"):
+        parse_address(text)
+
+
+def test_defaults() -> None:
+    assert parse_settings() == RunSettings()
+    policy = RunSettings().policy
+    assert policy == VaultPolicy(
+        vault_suffixes=AZURE_VAULT_SUFFIXES,
+        authority_hosts=AZURE_AUTHORITY_HOSTS,
+        ambient_for_namespaced=False,
+    )
+    assert RunSettings().stale_after == timedelta(hours=1)
+
+
+FLAGS = [
+    pytest.param({"namespaces": ("a", "b-1", "a")}, {"namespaces": ("a", "b-1")}, id="namespaces, each once"),
+    pytest.param(
+        {"metrics_address": "[::]:1"}, {"metrics": Address(host="::", port=1)}, id="address of metrics"
+    ),
+    pytest.param({"leader_election": False}, {"leader_election": False}, id="no election"),
+    pytest.param(
+        {"lease_namespace": "ops", "lease_name": "vb"},
+        {"lease_namespace": "ops", "lease_name": "vb"},
+        id="lease",
+    ),
+    pytest.param({"stale_after": "1h30m"}, {"stale_after": timedelta(minutes=90)}, id="staleness"),
+    pytest.param({"stale_after": "0s"}, {"stale_after": timedelta(0)}, id="no staleness at all"),
+    pytest.param(
+        {"allowed_vault_suffixes": " .Vault.Localhost:8443 ,, .b "},
+        {"policy": VaultPolicy(vault_suffixes=(".vault.localhost:8443", ".b"))},
+        id="vault suffixes",
+    ),
+    pytest.param(
+        {"allowed_authority_hosts": "Login.Example"},
+        {"policy": VaultPolicy(authority_hosts=("login.example",))},
+        id="authority hosts",
+    ),
+    pytest.param({"allowed_vault_suffixes": " , "}, {}, id="only commas are the default"),
+    pytest.param(
+        {"ambient_credentials_for_namespaced": True},
+        {"policy": VaultPolicy(ambient_for_namespaced=True)},
+        id="ambient identity",
+    ),
+]
+
+
+@pytest.mark.parametrize(("flags", "changed"), FLAGS)
+def test_flags(flags: dict[str, Any], changed: dict[str, Any]) -> None:
+    assert parse_settings(**flags) == RunSettings(**changed)
+
+
+BAD_NAMESPACES = ["", "A", "-a", "a-", "a.b", "a" * 64, "a\n"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMESPACES)
+def test_no_namespace(name: str) -> None:
+    with pytest.raises(SettingsError, match="not a namespace's name"):
+        parse_settings(namespaces=(name,))
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        parse_settings(namespaces=("A", "fine", "B"), metrics_address="x", stale_after="soon")
+    flags = [problem.partition(":")[0] for problem in raised.value.problems]
+    assert flags == ["--namespace 'A'", "--namespace 'B'", "--metrics-address", "--stale-after"]
+    assert str(raised.value) == "\n".join(raised.value.problems)
