@@ -78,6 +78,8 @@ def fetch_context_names(environ: Mapping[str, str] = os.environ) -> tuple[str, .
 
 def fetch_kubeconfig_access(paths: str, *, context: str = "") -> ClusterAccess:
     """Access by kubeconfig files, separated as in KUBECONFIG. Raises `KubeConfigError`."""
+    if not any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep)):
+        raise KubeConfigError(f"there is no kubeconfig at {paths}; set KUBECONFIG, or run inside a cluster")
     configuration = _configuration()
     try:
         name = context or _current_context(paths)
@@ -87,7 +89,11 @@ def fetch_kubeconfig_access(paths: str, *, context: str = "") -> ClusterAccess:
         )
         tokens = _kubeconfig_tokens(paths, str(chosen.get("user", "")), configuration)
     except LookupError:
-        raise KubeConfigError(f"there is no kubeconfig with a context {context!r}") from None
+        raise KubeConfigError(
+            f"the kubeconfig has no context {context!r}"
+            if context
+            else "the kubeconfig names no current context"
+        ) from None
     except _BROKEN_FILES as error:
         raise KubeConfigError(f"the kubeconfig cannot be used: {_told(error)}") from None
     return _access(configuration, tokens, str(chosen.get("namespace") or "default"))

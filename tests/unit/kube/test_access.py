@@ -266,3 +266,8 @@ async def test_a_client_is_ready_to_use_and_shows_no_token(tmp_path: Path) -> No
 
     async with await connect(environ={"KUBECONFIG": str(path)}, context="other") as client:
         assert client.connection.default_namespace == "default"
+
+
+def test_a_missing_kubeconfig_is_told_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(KubeConfigError, match=r"no kubeconfig at .*/nowhere; set KUBECONFIG"):
+        fetch_access({"KUBECONFIG": str(tmp_path / "nowhere")})
