@@ -7,7 +7,7 @@ import pytest
 
 from tests.flow.world import Spent, World
 from tests.flow.world_cluster import encode
-from vaultbind.kube.resources import SECRETS
+from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
 
 DATA = [{"key": name, "secret": {"name": name}} for name in ("a", "b")]
 GOOD = {"a": b"1", "b": b"2"}
@@ -134,8 +134,27 @@ async def test_an_equal_apply_of_somebody_else_is_no_drift(world: World) -> None
     assert await world.events() == []
 
 
-async def test_an_equal_update_of_somebody_else_is_not_fought(world: World) -> None:
-    """Changed and changed back: the owner is another one, the content is right."""
+async def test_a_value_changed_and_changed_back_is_not_fought(world: World) -> None:
+    """The key has another owner now, but its value is right: read once, and left alone."""
+    await start(world)
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"suspend": True}})
+    await world.settled()
+    await world.patch(SECRETS, "app", {"data": encode(a="x")})
+    await world.patch(SECRETS, "app", {"data": encode(a="1")})
+    await world.settled()
+    await world.mark()
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"suspend": False}})
+    await world.ready("app")
+    spent = await world.spent()
+    assert [line for line in spent.writes if "secrets" in line] == []
+    assert spent.reads == ["get secrets app"]
+    await world.calm()
+    await world.next_look()
+    assert await world.spent() == Spent(vault=["secrets.list"])
+    assert await world.secret("app") == GOOD
+
+
+async def test_a_label_of_somebody_else_is_left_alone(world: World) -> None:
     await start(world)
     await world.patch(SECRETS, "app", {"metadata": {"labels": {"foreign": "1"}}})
     assert await world.spent() == Spent()

@@ -6,7 +6,7 @@ from tests.flow.world import Spent, World
 from tests.flow.world_cluster import encode
 from vaultbind.handlers import controller
 from vaultbind.keyvault.simulation import Denial, Fault
-from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS, VAULT_BINDINGS
 from vaultbind.sandbox.faults import Fault as ClusterFault
 
 DATA = [{"key": name, "secret": {"name": name}} for name in ("a", "b")]
@@ -165,6 +165,14 @@ async def test_the_end_comes_in_time_while_a_vault_hangs(
     await world.until(lambda: any("/secrets/" in entry.route for entry in world.emulator.stats.recent()))
     assert await world.life.stop() < 0.3 + controller.KOPF_STOP_SECONDS + 1
     assert await world.get(SECRETS, "app") is None
+
+
+async def test_the_end_is_quick_after_a_vault_has_gone(world: World) -> None:
+    """Kopf forgets the timers of deleted objects, without a finalizer: they must not hold up the end."""
+    await world.connect()
+    await world.delete(CLUSTER_KEY_VAULTS, world.vault_name)
+    await world.settled()
+    assert await world.life.stop() < 1.5
 
 
 async def miss_deletion(world: World, name: str) -> None:

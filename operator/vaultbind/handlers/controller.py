@@ -11,7 +11,7 @@ import kopf
 
 from vaultbind.api.names import GROUP
 from vaultbind.app.operator import Operator
-from vaultbind.handlers.registry import build_registry
+from vaultbind.handlers.registry import build_registry, end_timers
 from vaultbind.handlers.storages import EndlessBackoff, NullDiffBase, NullProgress
 from vaultbind.kube.leases import LeaseElector
 
@@ -124,6 +124,7 @@ async def _shut_down(
     await operator.stop(DRAIN_SECONDS)
     if elector is not None:
         await elector.release()
+    end_timers()
     kopf_stop.set()
     await asyncio.wait((feed,), timeout=KOPF_STOP_SECONDS)
 

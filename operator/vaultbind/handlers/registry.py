@@ -12,6 +12,9 @@ from vaultbind.api.refs import ObjectKey
 from vaultbind.app.kinds import FED
 from vaultbind.app.operator import Operator
 
+TIMER = "judge-"
+"""How the ids of our timers begin; Kopf names their tasks after them."""
+
 
 def build_registry(operator: Operator) -> kopf.OperatorRegistry:
     """All handlers of the controller."""
@@ -48,7 +51,7 @@ def _add_timer(registry: kopf.OperatorRegistry, operator: Operator, kind: str) -
         VERSION,
         FED[kind].plural,
         registry=registry,
-        id=f"judge-{FED[kind].plural}",
+        id=f"{TIMER}{FED[kind].plural}",
         interval=interval,
         initial_delay=start,
     )
@@ -76,3 +79,10 @@ def end_timer() -> None:
     task = asyncio.current_task()
     if task is not None:
         task.cancel()
+
+
+def end_timers() -> None:
+    """End all timers: Kopf has forgotten those of deleted objects, and would wait seconds for them to end."""
+    for task in asyncio.all_tasks():
+        if task.get_name().startswith(f"runner of {TIMER}"):
+            task.cancel()
