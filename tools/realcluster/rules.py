@@ -9,6 +9,7 @@ OPERATOR_RULES: Final[Sequence[Mapping[str, Sequence[str]]]] = (
         "resources": ["vaultbindings", "keyvaults", "clusterkeyvaults"],
         "verbs": ["list", "watch"],
     },
+    {"apiGroups": ["vaultbind.dev"], "resources": ["vaultbindings"], "verbs": ["get"]},
     {
         "apiGroups": ["vaultbind.dev"],
         "resources": ["vaultbindings/status", "keyvaults/status", "clusterkeyvaults/status"],

@@ -47,6 +47,7 @@ class Right:
 OURS = (VAULT_BINDINGS, KEY_VAULTS, CLUSTER_KEY_VAULTS)
 RIGHTS: tuple[Right, ...] = (
     *(Right(verb=verb, resource=kind) for kind in OURS for verb in ("list", "watch")),
+    Right(verb="get", resource=VAULT_BINDINGS),
     *(Right(verb="patch", resource=kind, subresource="status") for kind in OURS),
     *(Right(verb=verb, resource=SECRETS) for verb in ("create", "delete", "get", "list", "patch", "watch")),
     Right(verb="create", resource=EVENTS),

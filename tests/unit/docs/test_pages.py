@@ -16,7 +16,9 @@ from tools.gen_cli_help import commands, options
 from tools.realcluster.rules import OPERATOR_RULES
 from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.keyvault_parser import parse_keyvault
+from vaultbind.app import startup
 from vaultbind.emulator.seed import parse_seed
+from vaultbind.engine.queue import WorkQueue
 
 PAGES = all_pages()
 PLACE = re.compile(r"([\w./]+\.py): ([\w.]+)")
@@ -131,6 +133,14 @@ def flags(command: click.Command) -> set[str]:
     return found | {"--help"}
 
 
+@pytest.mark.parametrize(
+    "path", ["docs/adr/0007-lanes.md", "docs/architecture.md", "docs/guides/operating.md"]
+)
+def test_the_limit_of_a_lane_is_told_as_it_is(path: str) -> None:
+    limit = WorkQueue[str](lane_of=str).lane_limit
+    assert f"t most {limit} " in load(path).text
+
+
 def manifests() -> Iterator[Any]:
     for page in PAGES:
         for number, text in enumerate(page.manifests()):
@@ -152,10 +162,19 @@ def test_the_guide_grants_what_tests_and_benchmarks_run_with() -> None:
     assert by_resource(OPERATOR_RULES) == by_resource(rules)
 
 
-def by_resource(rules: Any) -> dict[tuple[str, str], set[str]]:
+def test_the_operator_checks_at_its_start_for_what_the_guide_grants() -> None:
+    checked = {
+        (right.resource.group, f"{right.resource.plural}/{right.subresource}".rstrip("/"), right.verb)
+        for right in (*startup.RIGHTS, *startup.CLUSTER_RIGHTS, *startup.LEASE_RIGHTS)
+    }
+    assert by_resource(OPERATOR_RULES) == checked
+
+
+def by_resource(rules: Any) -> set[tuple[str, str, str]]:
     return {
-        (group, resource): set(rule["verbs"])
+        (group, resource, verb)
         for rule in rules
         for group in rule["apiGroups"]
         for resource in rule["resources"]
+        for verb in rule["verbs"]
     }
