@@ -84,7 +84,8 @@ def explain(error: KubeError, resource: Resource) -> str:
 async def report_missing_rights(client: KubeClient, namespaces: Sequence[str], *, leases: bool) -> None:
     """Log each right that our account lacks. An API server that does not tell is no reason to stop."""
     places = list(namespaces) or [""]
-    asked = [(right, place) for right in RIGHTS for place in places]
+    asked = [(right, place) for right in RIGHTS if right.resource.namespaced for place in places]
+    asked += [(right, "") for right in RIGHTS if not right.resource.namespaced]
     asked += [(right, "") for right in CLUSTER_RIGHTS if not namespaces]
     asked += [(right, client.connection.default_namespace) for right in LEASE_RIGHTS if leases]
     for right, place in asked:  # one by one: each connection of a crowd would stay open
@@ -103,7 +104,7 @@ async def _ask(client: KubeClient, right: Right, namespace: str) -> bool:
         client,
         right.verb,
         right.resource,
-        namespace if right.resource.namespaced else "",
+        namespace,
         subresource=right.subresource,
     )
 

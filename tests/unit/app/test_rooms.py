@@ -1,0 +1,111 @@
+"""Expiry beside a binding's own report."""
+
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from tests.unit.app.objects import NOW, binding, keyvault
+from tests.unit.app.test_operator import operator_on
+from tests.unit.engine.objects import FINE
+from vaultbind.api.refs import ObjectKey
+from vaultbind.app.rooms import BindingAndExpiry, LookMetrics
+from vaultbind.bindings.reconcile import BindingRoom
+from vaultbind.engine.cache import RawObject
+from vaultbind.engine.queue import Priority
+from vaultbind.engine.report import Report
+
+DB, MAIN = ObjectKey("VaultBinding", "shop", "db"), ObjectKey("ClusterKeyVault", "", "main")
+
+
+class FixedRoom:
+    """Reports what it is given."""
+
+    def __init__(self, report: Report | None) -> None:
+        self.report = report
+
+    async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
+        assert (key, priority) == (DB, Priority.ROUTINE)
+        return self.report
+
+
+async def judged(
+    report: Report | None, obj: RawObject | None, *, booked: bool = True, **vault: Any
+) -> Report | None:
+    """What is reported with a KeyVault of that spec; `booked`: the binding is known to use it."""
+    operator = operator_on()
+    operator.feed.take("ADDED", keyvault(**vault))
+    if booked:
+        operator.hub.book.note(DB, MAIN, ())
+    room = BindingAndExpiry(
+        bindings=cast("BindingRoom", FixedRoom(report)), hub=operator.hub, now=lambda: NOW
+    )
+    found = await room.reconcile(DB, obj, Priority.ROUTINE)
+    await operator.stop(0.0)
+    return found
+
+
+def at(**ahead: float) -> str:
+    return (NOW + timedelta(**ahead)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+WRITTEN = Report(conditions=(FINE,), fields={"revision": 1, "expires": at(days=10)})
+KEPT = Report(conditions=(FINE,))
+
+CASES = [
+    pytest.param(WRITTEN, {}, "True ExpiresSoon", id="just written"),
+    pytest.param(KEPT, {"revision": 1, "expires": at(days=10)}, "True ExpiresSoon", id="known from before"),
+    pytest.param(KEPT, {"revision": 1, "expires": at(days=-1)}, "True Expired", id="expired meanwhile"),
+    pytest.param(KEPT, {"revision": 1}, "False Valid", id="nothing expires"),
+    pytest.param(
+        Report(conditions=(FINE,), fields={"expires": None}),
+        {"revision": 1, "expires": at(days=-1)},
+        "False Valid",
+        id="the object that expired is no longer bound",
+    ),
+    pytest.param(KEPT, {}, None, id="never written"),
+    pytest.param(Report(next_in=5.0), {"revision": 1}, None, id="nothing is reported"),
+]
+
+
+@pytest.mark.parametrize(("report", "status", "shown"), CASES)
+async def test_expiring(report: Report, status: dict[str, Any], shown: str | None) -> None:
+    found = await judged(report, binding(status=status))
+    assert found is not None
+    added = found.conditions[len(report.conditions) :]
+    assert [f"{item.status.value} {item.reason.word}" for item in added] == ([shown] if shown else [])
+    assert (found.fields, found.next_in) == (report.fields, report.next_in)
+
+
+async def test_the_vault_s_own_thresholds_count() -> None:
+    found = await judged(WRITTEN, binding(), expiry={"warnBefore": ["1d"]})
+    assert found is not None
+    assert found.conditions[-1].reason.word == "Valid"
+
+
+@pytest.mark.parametrize(
+    ("booked", "vault"),
+    [
+        pytest.param(False, {}, id="no vault known"),
+        pytest.param(True, {"url": "not a url"}, id="a vault that cannot be read"),
+    ],
+)
+async def test_without_a_vault_there_are_no_thresholds(booked: bool, vault: dict[str, Any]) -> None:
+    found = await judged(WRITTEN, binding(), booked=booked, **vault)
+    assert found is not None
+    assert found.conditions[-1].reason.word == "Valid"
+
+
+@pytest.mark.parametrize(("report", "obj"), [(None, binding()), (None, None), (KEPT, None)])
+async def test_what_is_gone_does_not_expire(report: Report | None, obj: RawObject | None) -> None:
+    assert await judged(report, obj) == report
+
+
+def test_looks_are_counted_for_their_vault() -> None:
+    operator = operator_on()
+    looks = LookMetrics(operator.metrics.vaults)
+    looks.looked("https://shop.vault.azure.net", "List", "ok")
+    text = operator.metrics.render()[0].decode()
+    line = next(line for line in text.splitlines() if line.startswith("vaultbind_vault_looks_total{"))
+    assert 'detection="List"' in line
+    assert "shop.vault.azure.net" in line
