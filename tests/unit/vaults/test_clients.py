@@ -28,6 +28,7 @@ from vaultbind.keyvault import (
     WorkloadIdentity,
 )
 from vaultbind.keyvault.observer import NullObserver, Observer
+from vaultbind.keyvault.transport import auth as credentials
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import Resource
@@ -76,7 +77,7 @@ def spec(auth: Auth, **fields: Any) -> KeyVaultSpec:
 def identities(monkeypatch: pytest.MonkeyPatch) -> list[CredentialConfig]:
     """What credentials were built for."""
     built: list[CredentialConfig] = []
-    build = module.build_credential
+    build = credentials.build_credential
 
     def note(config: CredentialConfig, **options: Any) -> Any:
         built.append(config)
