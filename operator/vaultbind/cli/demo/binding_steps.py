@@ -15,7 +15,7 @@ from vaultbind.cli.demo.checks import (
 )
 from vaultbind.cli.demo.clusters import DEMO_MANAGER
 from vaultbind.cli.demo.manifests import BINDING_PUBLIC_KEY, BINDING_SECRETS, BINDING_TLS
-from vaultbind.cli.demo.outcome import Look, is_not
+from vaultbind.cli.demo.outcome import Closing, Look, is_not
 from vaultbind.cli.demo.stage import Stage
 from vaultbind.cli.demo.steps import Step
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
@@ -50,10 +50,10 @@ class BindingStep(Step):
         told = f"VaultBinding {self.binding} is Ready; Secret {self.binding} ({self.type}) has {keys}"
         return Look(problems=await self.check(stage, binding, data), told=told)
 
-    async def finish(self, stage: Stage) -> tuple[str, ...]:
+    async def finish(self, stage: Stage) -> Closing:
         """Tell what was compared."""
         _ = stage
-        return (self.proof,)
+        return Closing(notes=(self.proof,))
 
     @abstractmethod
     async def check(self, stage: Stage, binding: Mapping[str, Any], data: Mapping[str, bytes]) -> Problems:

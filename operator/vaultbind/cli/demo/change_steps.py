@@ -2,14 +2,14 @@
 
 import base64
 import secrets
-from collections import Counter
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from vaultbind.cli.demo.binding_steps import fetch_wanted
 from vaultbind.cli.demo.checks import check_condition, check_data, check_in_sync
 from vaultbind.cli.demo.clusters import DEMO_MANAGER
 from vaultbind.cli.demo.manifests import BINDING_SECRETS
-from vaultbind.cli.demo.outcome import DemoError, Look, is_not
+from vaultbind.cli.demo.outcome import Closing, DemoError, Look, is_not
 from vaultbind.cli.demo.stage import Stage
 from vaultbind.cli.demo.steps import Step
 from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind
@@ -57,9 +57,9 @@ class RotateStep(Step):
             told=f"{ROTATED[1]} was rotated in the vault; the Secret has the new value (revision {revision})"
         )
 
-    async def finish(self, stage: Stage) -> tuple[str, ...]:
+    async def finish(self, stage: Stage) -> Closing:
         """Tell what it took."""
-        return (await _tell_cost(stage),)
+        return await _tell_cost(stage)
 
 
 class RepairStep(Step):
@@ -93,9 +93,9 @@ class RepairStep(Step):
             return is_not("the edited key still belongs to whoever edited it")
         return Look(told=f"Secret {BINDING_SECRETS} was edited by hand and repaired")
 
-    async def finish(self, stage: Stage) -> tuple[str, ...]:
+    async def finish(self, stage: Stage) -> Closing:
         """Tell what it took."""
-        return (await _tell_cost(stage),)
+        return await _tell_cost(stage)
 
 
 class DeleteStep(Step):
@@ -145,9 +145,9 @@ class DeleteStep(Step):
             return is_not(f"the condition does not name {DELETED}")
         return Look(told=f"{DELETED} was deleted in the vault; the Secret is kept: ObjectNotFound, {message}")
 
-    async def finish(self, stage: Stage) -> tuple[str, ...]:
+    async def finish(self, stage: Stage) -> Closing:
         """Tell what it took."""
-        return (await _tell_cost(stage),)
+        return await _tell_cost(stage)
 
 
 def _message(binding: dict[str, Any]) -> str:
@@ -161,15 +161,15 @@ def _managers(secret: dict[str, Any]) -> set[str]:
     return {item["manager"] for item in fields if "f:data" in (item.get("fieldsV1") or {})}
 
 
-async def _tell_cost(stage: Stage) -> str:
+async def _tell_cost(stage: Stage) -> Closing:
     cost = await stage.fetch_cost()
     vault = _tell_counts(cost.vault, "vault request")
     writes = _tell_counts(cost.writes, "cluster write")
-    return f"it took {vault} and {writes}, {stage.cluster.counted_by}"
+    return Closing(notes=(f"it took {vault} and {writes}, {stage.cluster.counted_by}",), cost=cost)
 
 
-def _tell_counts(counts: Counter[str], what: str) -> str:
-    total = counts.total()
+def _tell_counts(counts: Mapping[str, int], what: str) -> str:
+    total = sum(counts.values())
     plural = "" if total == 1 else "s"
     items = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()) if count)
     return f"{total} {what}{plural}" + (f" ({items})" if items else "")

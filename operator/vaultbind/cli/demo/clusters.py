@@ -154,7 +154,8 @@ class CurrentCluster:
         ours = {self.place.namespace, self.place.vault}
         try:
             for resource in (VAULT_BINDINGS, KEY_VAULTS, CLUSTER_KEY_VAULTS):
-                for item in (await self.client.list_metadata(resource))["items"]:
+                listed = await self.client.list_metadata(resource)
+                for item in listed["items"] or ():  # an empty list may be null
                     metadata = item["metadata"]
                     if metadata.get("namespace", metadata["name"]) not in ours:
                         return True

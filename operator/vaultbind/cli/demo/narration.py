@@ -79,7 +79,7 @@ class ConsoleNarrator:
         line.append(f"{result.told or result.title} ", style="not dim")
         line.append(f"[{result.seconds:.1f}s]")
         self._print(line)
-        for note in result.notes:
+        for note in result.closing.notes:
             self._print(Text(f"{'':{_NAME_WIDTH + 17}}{note}", style="dim"))
 
     def summarize(self, report: Report) -> None:
@@ -110,7 +110,7 @@ def render_hints(
     curl = f"curl -s --cacert {ca_file}"
     export = [f"  export KUBECONFIG={kubeconfig}"] if kubeconfig else []
     return (
-        "All is left running until Ctrl-C. In another terminal:",
+        "All is left running until Ctrl-C; the deleted object was recovered. In another terminal:",
         "",
         *export,
         "  kubectl get vb,ckv -A",

@@ -28,6 +28,22 @@ def is_not(problem: str) -> Look:
     return Look(problems=(problem,))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Requests of the operator: to the vault by what they do, to the cluster by what they write."""
+
+    vault: Mapping[str, int]
+    writes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What is told of a step once all is as expected."""
+
+    notes: tuple[str, ...] = ()
+    cost: Cost | None = None
+
+
 class State(StrEnum):
     """What became of a step."""
 
@@ -45,7 +61,7 @@ class StepResult:
     state: State = State.SKIPPED
     seconds: float = 0.0
     told: str = ""
-    notes: tuple[str, ...] = ()
+    closing: Closing = Closing()
     expected: str = ""
     seen: str = ""
 
@@ -58,6 +74,8 @@ class Report:
     seconds: float
     steps: Sequence[StepResult]
     kubeconfig: str = ""
+    """Set where all is left running."""
+    vault_url: str = ""
     log: str = ""
 
     @property
@@ -87,16 +105,19 @@ def render_report(report: Report) -> dict[str, Any]:
             "log": report.log,
         }
     if report.kubeconfig:
-        document["kubeconfig"] = report.kubeconfig
+        document |= {"kubeconfig": report.kubeconfig, "vaultUrl": report.vault_url}
     return document
 
 
 def _render_step(step: StepResult) -> Mapping[str, Any]:
+    cost = step.closing.cost
+    spent = {"vaultRequests": dict(cost.vault), "clusterWrites": dict(cost.writes)} if cost else {}
     return {
         "name": step.name,
         "title": step.title,
         "state": step.state.value,
         "seconds": round(step.seconds, 1),
         "told": step.told,
-        "notes": list(step.notes),
+        "notes": list(step.closing.notes),
+        **spent,
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from vaultbind.cli.demo.narration import Narrator
-from vaultbind.cli.demo.outcome import DemoError, Look, State, StepResult
+from vaultbind.cli.demo.outcome import Closing, DemoError, Look, State, StepResult
 from vaultbind.cli.demo.sabotage import Sabotage
 from vaultbind.cli.demo.stage import Stage
 from vaultbind.cli.demo.steps import Step
@@ -46,7 +46,7 @@ async def run_step(stage: Stage, step: Step, *, deadline: float, sabotage: Sabot
     """Act, look until all is as expected, and tell what became of it."""
     attempt = Attempt(stage, step)
     started = time.monotonic()
-    notes: tuple[str, ...] = ()
+    closing = Closing()
     try:
         async with asyncio.timeout(deadline):
             await sabotage.before(stage)
@@ -55,19 +55,21 @@ async def run_step(stage: Stage, step: Step, *, deadline: float, sabotage: Sabot
                 await attempt.until_ok()
                 await sabotage.after(stage)
             await attempt.until_ok()
-            notes = await step.finish(stage)
+            closing = await step.finish(stage)
         failed, seen = False, ""
     except TimeoutError:
         failed, seen = True, f"{attempt.describe()} (after {deadline:g} s)"
     except (DemoError, *_EXPECTABLE) as error:
         failed, seen = True, str(error)
+    except (LookupError, TypeError, ValueError) as error:  # an answer of another form; it may hold values
+        failed, seen = True, f"an answer that cannot be understood ({type(error).__name__})"
     return StepResult(
         name=step.name,
         title=step.title,
         state=State.FAILED if failed else State.VERIFIED,
         seconds=time.monotonic() - started,
         told="" if failed else attempt.last.told,
-        notes=notes,
+        closing=closing,
         expected=step.expected if failed else "",
         seen=seen,
     )

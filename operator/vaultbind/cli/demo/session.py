@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from vaultbind.cli.demo.change_steps import DELETED
 from vaultbind.cli.demo.clusters import DemoCluster, start_embedded
 from vaultbind.cli.demo.current import Plan, use_current
 from vaultbind.cli.demo.narration import Narrator, render_hints
@@ -32,6 +33,7 @@ class Session:
     def __init__(self, options: Options, narrator: Narrator, *, on_report: Callable[[Report], None]) -> None:
         """`on_report` gets the outcome once the steps are done."""
         self.ok = False
+        self._has_failed = False
         self.is_kept = False
         """All was verified, and is left running or was until somebody ended it."""
         self._options = options
@@ -48,7 +50,7 @@ class Session:
                 if self._options.keep and self.ok:
                     await self._keep(stage)
         finally:
-            _clean(folder, keep_log=not self.ok)
+            _clean(folder, keep_log=self._has_failed)
 
     @asynccontextmanager
     async def _open_cluster(self, plan: Plan | None, folder: Path) -> AsyncIterator[DemoCluster]:
@@ -75,17 +77,19 @@ class Session:
             cluster=stage.cluster.title,
             seconds=time.monotonic() - self._began,
             steps=results,
+            vault_url=stage.vault.vault_url,
             kubeconfig=stage.cluster.environ.get("KUBECONFIG", "") if self._options.keep else "",
             log=str(stage.operator.log) if stage.operator.log.is_file() else "",
         )
-        self.ok = report.ok
+        self.ok, self._has_failed = report.ok, not report.ok
         self._on_report(report)
 
     async def _keep(self, stage: Stage) -> None:
         """Wait for Ctrl-C; raises DemoError where the operator ends before."""
+        stage.driver.recover("secrets", DELETED)  # else nothing of its binding moves any more
         hints = render_hints(
-            kubeconfig=stage.cluster.environ.get("KUBECONFIG", ""),
             vault_url=stage.vault.vault_url,
+            kubeconfig=stage.cluster.environ.get("KUBECONFIG", ""),
             ca_file=str(stage.ca_file),
             namespace=stage.namespace,
             token_url=f"{stage.emulator.url}/msi/token",
@@ -95,6 +99,7 @@ class Session:
         self.is_kept = True
         ended = await stage.operator.wait_for_end()
         self.ok = self.is_kept = False
+        self._has_failed = True
         raise DemoError(f"{ended}; its log: {stage.operator.log}")
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from vaultbind.cli.demo.checks import decode_data
 from vaultbind.cli.demo.clusters import DemoCluster
 from vaultbind.cli.demo.manifests import VAULT, Manifests, fetch_manifests, fetch_seed
+from vaultbind.cli.demo.outcome import Cost
 from vaultbind.cli.demo.process import OperatorProcess
 from vaultbind.emulator import Emulator, EmulatorConfig
 from vaultbind.emulator.identity import SYSTEM_ASSIGNED
@@ -29,14 +30,6 @@ OPERATOR_PRINCIPAL: Final = SYSTEM_ASSIGNED
 DEMO_PRINCIPAL: Final = "vaultbind-demo"
 QUIET_SECONDS: Final = 0.4
 """For so long nothing may be written before writes are counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """Requests of the operator: to the vault by what they do, to the cluster by what they write."""
-
-    vault: Counter[str]
-    writes: Counter[str]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from vaultbind.cli.demo.outcome import Look
+from vaultbind.cli.demo.outcome import Closing, Look
 from vaultbind.cli.demo.stage import Stage
 
 
@@ -24,10 +24,10 @@ class Step(ABC):
     async def look(self, stage: Stage) -> Look:
         """Read back."""
 
-    async def finish(self, stage: Stage) -> tuple[str, ...]:
-        """Lines to tell once all is as expected."""
+    async def finish(self, stage: Stage) -> Closing:
+        """What to tell once all is as expected."""
         _ = stage
-        return ()
+        return Closing()
 
 
 def build_steps() -> tuple[Step, ...]:
