@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from vaultbind.api.refs import ObjectKey
 from vaultbind.bindings.reconcile import BindingRoom
@@ -49,5 +50,5 @@ class LookMetrics:
         self._metrics = metrics
 
     def looked(self, vault: str, detection: str, outcome: str) -> None:
-        """Count one look."""
-        self._metrics.of(vault).looked(detection, outcome)
+        """Count one look; `vault` is its URL, the label its host, as in all other metrics of vaults."""
+        self._metrics.of(urlsplit(vault).netloc).looked(detection, outcome)

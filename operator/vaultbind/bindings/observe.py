@@ -66,7 +66,7 @@ class BindingObserver:
         if session is None or (facts.existing and facts.existing.ownership.owner is Owner.FOREIGN):
             return facts
         forced = facts.request != str(facts.status.get("lastHandledRequest") or "")
-        if not forced:
+        if not forced and facts.existing is not None:  # a fresh one has nothing to compare: it need not wait
             await session.looked.wait()
             facts = self._compare(facts, prepared, session)
             if facts.in_sync:

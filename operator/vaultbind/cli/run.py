@@ -53,7 +53,13 @@ LAG_LIMIT = 10.0
 @click.option(
     "--lease-namespace", default="", envvar="VAULTBIND_LEASE_NAMESPACE", help="Default: our own namespace."
 )
-@click.option("--lease-name", default="vaultbind", show_default=True, envvar="VAULTBIND_LEASE_NAME")
+@click.option(
+    "--lease-name",
+    default="vaultbind",
+    show_default=True,
+    envvar="VAULTBIND_LEASE_NAME",
+    help="Name of the Lease; replicas of one installation share it.",
+)
 @click.option(
     "--allowed-vault-suffixes",
     default="",
@@ -85,6 +91,7 @@ LAG_LIMIT = 10.0
     default="text",
     show_default=True,
     envvar="VAULTBIND_LOG_FORMAT",
+    help="Lines for people, or JSON objects for machines.",
 )
 @click.option(
     "--log-level",
@@ -92,6 +99,7 @@ LAG_LIMIT = 10.0
     default="info",
     show_default=True,
     envvar="VAULTBIND_LOG_LEVEL",
+    help="Lowest level that is written; no level shows a value.",
 )
 def run(*, log_format: str, log_level: str, **flags: Any) -> None:
     """Run the operator against the cluster of KUBECONFIG, or the one it runs in.
