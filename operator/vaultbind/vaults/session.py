@@ -14,7 +14,7 @@ from vaultbind.keyvault import KeyVaultClient, KeyVaultError
 from vaultbind.keyvault import Priority as Pace
 from vaultbind.rendering.fingerprint import is_settled
 from vaultbind.rendering.values import VaultValue
-from vaultbind.vaults.causes import Trouble, decide_pause, decide_trouble, is_not_found
+from vaultbind.vaults.causes import Trouble, decide_pause, decide_trouble, is_not_found, is_of_object
 from vaultbind.vaults.interests import InterestBook
 from vaultbind.vaults.look import Known, Sighting, sighting_of
 from vaultbind.vaults.reads import Reading, SharedReads
@@ -118,6 +118,8 @@ class VaultSession:
         except KeyVaultError as error:
             if not is_not_found(error):
                 self.note_failure(error)
+                if is_of_object(error):
+                    self._doubt(ref)
                 raise
             value = None
         self.note_success(started)
@@ -133,6 +135,11 @@ class VaultSession:
             self.on_change(self._users(ref) - self.reads.waiting(ref))
         if sighting is not None and not is_settled(sighting.fingerprint, sent):
             self.known.unsettled.add(ref)
+
+    def _doubt(self, ref: VaultObjectRef) -> None:
+        """Forget how an object looked, because the vault refuses it now; its readers find out themselves."""
+        if self.known.sightings.pop(ref, None) is not None:
+            self.on_change(self._users(ref) - self.reads.waiting(ref))
 
     # -- troubles -----------------------------------------------------------------------------
 

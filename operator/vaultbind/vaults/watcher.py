@@ -169,9 +169,7 @@ class Watcher:
                 session.known.unsettled.add(ref)
             if not is_of_object(error):
                 raise
-            # Its readers find out when they read.
-            if session.known.note(ref, None):
-                session.on_change(session.book.users(session.members, ref))
+            session.known.note(ref, None)
             return
         if again:
             session.on_change(session.book.users(session.members, ref))

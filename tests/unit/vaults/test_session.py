@@ -121,6 +121,22 @@ async def test_a_refused_object_is_no_trouble_of_the_vault() -> None:
     assert stage.session.pause == 0.0
 
 
+async def test_a_refusal_makes_every_reader_look_again() -> None:
+    """What the last look showed is no longer true, for others as well."""
+    stage = Stage()
+    stage.seed("a")
+    stage.wants("x", "a")
+    stage.wants("y", "a")
+    await stage.read("x", "a")
+    await stage.read("y", "a")
+    stage.vault.enable("secrets", "a", enabled=False)
+    assert await fail(stage) is K.DISABLED
+    assert stage.heard() == [{reader("y")}]
+    assert ref("a") not in stage.session.known.sightings
+    assert await fail(stage) is K.DISABLED
+    assert stage.heard() == []
+
+
 async def test_an_answer_to_what_was_sent_before_a_failure_ends_no_pause() -> None:
     stage = Stage()
     stage.session.note_failure(KeyVaultError(K.THROTTLED, retry_after=60))
