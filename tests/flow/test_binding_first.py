@@ -190,6 +190,8 @@ async def test_a_deleted_binding_takes_its_secret_along(world: World) -> None:
         return await world.get(SECRETS, "app") is None and await world.get(VAULT_BINDINGS, "app") is None
 
     await world.until(is_gone)
-    assert await world.spent() == Spent()
+    spent = await world.spent()
+    assert (spent.writes, spent.vault) == ([], [])
+    assert spent.reads in ([], ["get vaultbindings app"])  # the Secret's end may be heard of first
     await world.next_look()
     assert (await world.spent()).vault == ["secrets.list"]

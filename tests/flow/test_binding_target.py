@@ -27,6 +27,12 @@ async def set_target(world: World, **target: object) -> None:
     await world.ready("app")
 
 
+async def secret_names(world: World) -> list[str]:
+    """Names of all Secrets that we wrote."""
+    found = await world.cluster.objects(SECRETS, world.namespace, "vaultbind.dev/managed=true")
+    return sorted(secret["metadata"]["name"] for secret in found)
+
+
 async def test_target_name_type_labels_and_annotations(world: World) -> None:
     target = {
         "name": "credentials",
@@ -105,6 +111,7 @@ async def test_another_type_recreates_the_secret_after_a_dry_run(world: World) -
         "patch vaultbindings/status app",
     ]
     assert await world.events() == ["Recreated app"]
+    assert await secret_names(world) == ["app"], "the trial is a dry run"
 
 
 async def test_a_type_that_the_cluster_refuses_leaves_the_old_secret(world: World) -> None:

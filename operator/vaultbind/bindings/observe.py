@@ -59,12 +59,14 @@ class BindingObserver:
     ) -> Facts:
         """Find out what to decide on. `found`: metadata of a Secret that the index does not have.
 
-        Raises KubeError where the Secret has to be read and cannot be.
+        Raises KubeError where the Secret has to be read and cannot be, GoneError where the binding is gone.
         """
         facts = await self.begin(key, obj, prepared, found)
         session = prepared.session
         if session is None or (facts.existing and facts.existing.ownership.owner is Owner.FOREIGN):
             return facts
+        if facts.existing is None and _is_written(facts):
+            await self.check_alive(key, facts.uid)
         forced = facts.request != str(facts.status.get("lastHandledRequest") or "")
         if not forced and facts.existing is not None:  # a fresh one has nothing to compare: it need not wait
             await session.looked.wait()
@@ -251,6 +253,11 @@ def _existing(metadata: Mapping[str, Any], spec: BindingSpec, key: ObjectKey, ui
     if is_merge(spec):
         ownership = replace(ownership, owner=Owner.OURS)
     return Existing(metadata=metadata, ownership=ownership)
+
+
+def _is_written(facts: Facts) -> bool:
+    """Whether the status tells of a Secret of ours under this name."""
+    return bool(facts.status.get("revision")) and _is_secret_named(facts) and not is_merge(facts.spec)
 
 
 def _is_secret_named(facts: Facts) -> bool:

@@ -7,7 +7,7 @@ from typing import Protocol
 from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import ObjectKey
 from vaultbind.bindings.apply import Applied, SecretWriter
-from vaultbind.bindings.facts import Create, Decision, Facts, Keep, Refuse
+from vaultbind.bindings.facts import Decision, Facts, Keep, Refuse
 from vaultbind.bindings.intake import Intake, Prepared
 from vaultbind.bindings.manifest import manager_of
 from vaultbind.bindings.observe import BindingObserver
@@ -98,8 +98,6 @@ class BindingRoom:
             return decision, Applied()
         if self._repair_wait(facts.key, decision):
             return decision, None
-        if isinstance(decision, Create) and decision.note is Reason.REPAIRED:
-            await self.observer.check_alive(facts.key, facts.uid)
         manager = manager_of(facts.spec, facts.uid)
         applied = await self.writer.apply(facts.key, facts.spec.target.name, decision, manager)
         self.watcher.secret_written(type(decision).__name__.lower(), "error" if applied.error else "ok")
