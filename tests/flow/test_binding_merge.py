@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.flow.world import Spent, World
 from tests.flow.world_cluster import encode
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
@@ -141,3 +143,46 @@ async def test_merged_keys_stay_when_the_binding_goes(world: World) -> None:
 
 async def _is_gone(world: World) -> bool:
     return await world.get(VAULT_BINDINGS, "app") is None
+
+
+@pytest.mark.parametrize("part", ["labels", "annotations"])
+async def test_merge_survives_the_loss_of_its_marks(world: World, part: str) -> None:
+    await start(world, x="foreign")
+    await merge(world, A)
+    await world.ready("app")
+    await world.calm()
+    before = (await world.there(SECRETS, "app"))["metadata"]
+    await world.patch(SECRETS, "app", {"metadata": {part: None}})
+    await world.settled()
+    after = (await world.there(SECRETS, "app"))["metadata"]
+    assert after["labels"]["vaultbind.dev/managed"] == "true"
+    assert before["annotations"].keys() == after["annotations"].keys()
+    assert await world.secret("app") == {"x": b"foreign", "a": b"1"}
+    await world.calm()
+    assert await world.spent() == Spent()
+
+
+async def test_merge_waits_again_when_the_secret_goes(world: World) -> None:
+    await start(world, x="foreign")
+    await merge(world, A)
+    await world.ready("app")
+    await world.delete(SECRETS, "app")
+    await world.told("app", "TargetNotFound")
+    await world.create(SECRETS, "app", data=encode(y="again"))
+    await world.advance(LONGEST_BACKOFF)
+    await world.ready("app")
+    assert await world.secret("app") == {"y": b"again", "a": b"1"}
+
+
+async def test_an_owned_secret_is_not_merged_into(world: World) -> None:
+    """Another creationPolicy for a Secret of our own: told, and taken back by the old policy."""
+    await start(world)
+    await world.bind("app", data=[A])
+    await world.ready("app")
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"target": {"creationPolicy": "Merge"}}})
+    assert "belongs to field manager vaultbind;" in await world.told("app", "KeyConflict")
+    assert await world.secret("app") == {"a": b"1"}
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"target": {"creationPolicy": "Owner"}}})
+    await world.ready("app")
+    assert await world.secret("app") == {"a": b"1"}
+    assert (await world.status("app"))["revision"] == 1

@@ -1,5 +1,7 @@
 """The operator was away: what happened meanwhile arrives, and what did not happen costs nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.flow.world import Spent, World
@@ -165,6 +167,31 @@ async def test_the_end_comes_in_time_while_a_vault_hangs(
     await world.until(lambda: any("/secrets/" in entry.route for entry in world.emulator.stats.recent()))
     assert await world.life.stop() < 0.3 + controller.KOPF_STOP_SECONDS + 1
     assert await world.get(SECRETS, "app") is None
+
+
+async def test_an_operator_of_one_namespace_leaves_others_alone(quiet_world: World) -> None:
+    world = quiet_world
+    world.seed.set_secret("a", "1")
+    world.settings = replace(world.settings, namespaces=(world.namespace,))
+    await world.start_operator()
+    await world.connect()
+    await world.cluster.create(
+        VAULT_BINDINGS,
+        "default",
+        {"metadata": {"name": world.namespace}, "spec": world.binding_spec(data=DATA[:1])},
+    )
+    await world.bind("app", data=DATA[:1])
+    await world.ready("app")
+    await world.calm()
+    world.vault.set_secret("a", "new")
+    await world.next_look()
+    assert await world.secret("app") == {"a": b"new"}
+    assert (await world.spent()).writes == UPDATE
+    await world.patch(SECRETS, "app", {"data": encode(a="hacked")})
+    await world.settled()
+    assert await world.secret("app") == {"a": b"new"}
+    assert await world.cluster.get(SECRETS, "default", world.namespace) is None
+    await world.cluster.delete(VAULT_BINDINGS, "default", world.namespace)
 
 
 async def test_the_end_is_quick_after_a_vault_has_gone(world: World) -> None:

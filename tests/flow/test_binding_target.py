@@ -3,8 +3,10 @@
 import pytest
 
 from tests.flow.world import Spent, World
+from tests.flow.world_cluster import encode
+from vaultbind.keyvault.simulation import Fault
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
-from vaultbind.sandbox.faults import Fault
+from vaultbind.sandbox.faults import Fault as ClusterFault
 
 A = {"key": "a", "secret": {"name": "a"}}
 B = {"key": "b", "secret": {"name": "b"}}
@@ -95,6 +97,36 @@ async def test_a_renamed_target_is_written_anew(world: World) -> None:
     assert await world.spent() == Spent()
 
 
+async def test_the_former_secret_stays_until_the_new_one_is_there(world: World) -> None:
+    await start(world)
+    await world.create(SECRETS, "taken", data=encode(mine="precious"))
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"target": {"name": "taken"}}})
+    await world.told("app", "SecretNotOwned")
+    assert await secret_names(world) == ["app"]
+    world.emulator.faults.add(Fault(status=503))
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"target": {"name": "other"}}})
+    await world.until(lambda: world.has(VAULT_BINDINGS, "app", "Synced", "VaultError"))
+    await world.settled()
+    assert await secret_names(world) == ["app"]
+    world.emulator.faults.clear()
+    await world.advance(600)
+    await world.ready("app")
+    assert await secret_names(world) == ["other"]
+    assert await world.secret("taken") == {"mine": b"precious"}
+
+
+async def test_a_former_target_of_somebody_else_is_left_alone(world: World) -> None:
+    await start(world)
+    edit = {"ownerReferences": None, "annotations": {"vaultbind.dev/binding": None}}
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"suspend": True}})
+    await world.settled()
+    await world.patch(SECRETS, "app", {"metadata": edit})
+    await world.settled()
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"suspend": False, "target": {"name": "other"}}})
+    await world.ready("app")
+    assert await secret_names(world) == ["app", "other"]
+
+
 async def test_another_type_recreates_the_secret_after_a_dry_run(world: World) -> None:
     await start(world, data=[{**A, "key": "username"}, {**B, "key": "password"}])
     before = (await world.there(SECRETS, "app"))["metadata"]["uid"]
@@ -121,7 +153,7 @@ async def test_a_type_that_the_cluster_refuses_leaves_the_old_secret(world: Worl
     await world.ready("app")
     before = (await world.there(SECRETS, "app"))["metadata"]["uid"]
     if world.cluster.sandbox is not None:  # it does not read such files, so it needs to be told
-        world.cluster.sandbox.inject(Fault(verb="create", resource="secrets", status=422, count=None))
+        world.cluster.sandbox.inject(ClusterFault(verb="create", resource="secrets", status=422, count=None))
     await world.patch(VAULT_BINDINGS, "app", {"spec": {"target": {"type": "kubernetes.io/dockerconfigjson"}}})
     await world.told("app", "ClusterError")
     assert (await world.there(SECRETS, "app"))["metadata"]["uid"] == before

@@ -287,8 +287,11 @@ class World:
         for name in self._secrets:
             if (metadata := operator.secrets.get(self.namespace, name)) is not None:
                 known[ObjectKey("Secret", self.namespace, name)] = metadata["resourceVersion"]
+        namespace = ObjectKey("Namespace", "", self.namespace)
         labels = operator._namespaces.get(self.namespace, {})
-        known[ObjectKey("Namespace", "", self.namespace)] = repr(sorted(labels.items()))
+        known[namespace] = repr(sorted(labels.items()))
+        if self.settings.namespaces:  # their labels are not watched then
+            known[namespace] = wanted[namespace]
         due = operator.engine.due.next_at()
         rests = due is None or due > self.clock.monotonic() + SOON
         return known == wanted and operator.engine.idle and rests
