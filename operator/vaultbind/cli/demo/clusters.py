@@ -189,6 +189,17 @@ async def fetch_missing_crds(client: KubeClient, crds: Sequence[dict[str, Any]])
     return tuple(missing)
 
 
+async def fetch_vault_names(client: KubeClient) -> tuple[str, ...]:
+    """Names of all ClusterKeyVaults, none where there is no such kind; raises KubeError."""
+    try:
+        listed = await client.list_metadata(CLUSTER_KEY_VAULTS)
+    except KubeError as error:
+        if error.kind is KubeErrorKind.NOT_FOUND:
+            return ()
+        raise
+    return tuple(item["metadata"]["name"] for item in listed["items"] or ())
+
+
 def parse_writes(metrics: str) -> Counter[str]:
     """Successful writes by resource in a Prometheus text of the operator."""
     counts: Counter[str] = Counter()

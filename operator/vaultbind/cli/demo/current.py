@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from vaultbind.cli.demo.clusters import CurrentCluster, fetch_missing_crds
+from vaultbind.cli.demo.clusters import CurrentCluster, fetch_missing_crds, fetch_vault_names
 from vaultbind.cli.demo.manifests import fetch_crds
 from vaultbind.cli.demo.outcome import DemoError
 from vaultbind.cli.demo.production import find_production_name
@@ -19,7 +19,9 @@ class Plan:
 
     names: tuple[str, ...]
     """Of the context first, then of cluster, namespace and server."""
-    missing_crds: tuple[str, ...]
+    missing_crds: tuple[str, ...] = ()
+    vaults: tuple[str, ...] = ()
+    """ClusterKeyVaults that are there already: the demo's operator would judge them, too."""
 
     @property
     def context(self) -> str:
@@ -32,12 +34,17 @@ async def fetch_plan() -> Plan:
     names = fetch_context_names()
     async with await connect() as client:
         return Plan(
-            names=(*names, client.server), missing_crds=await fetch_missing_crds(client, fetch_crds())
+            names=(*names, client.server),
+            missing_crds=await fetch_missing_crds(client, fetch_crds()),
+            vaults=await fetch_vault_names(client),
         )
 
 
 def check_plan(plan: Plan, *, yes: bool, ask: Callable[[str], bool] | None) -> None:
     """Raise DemoError where the cluster must not be used; `ask` asks people, None where there are none."""
+    if plan.vaults:
+        found = f"ClusterKeyVault {plan.vaults[0]}"
+        raise DemoError(f"vaultbind is in use in context {plan.context!r} ({found}): no place for a demo")
     if yes:
         return
     if name := find_production_name(plan.names):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_WORDS: Final = re.compile(r"(?<![a-z])(?:pro|prd|prod|prods|production|productive|live)(?![a-z])")
+_WORDS: Final = re.compile(r"(?<![a-z])(?:prd|prod|prods|production|productive|live)(?![a-z])")
 
 
 def find_production_name(names: Iterable[str]) -> str:

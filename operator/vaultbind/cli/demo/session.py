@@ -110,5 +110,7 @@ def _clean(folder: Path, *, keep_log: bool) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         return
     for path in folder.iterdir():
-        if path != log:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path != log:
             path.unlink()

@@ -129,6 +129,7 @@ async def open_stage(cluster: DemoCluster, folder: Path) -> AsyncIterator[Stage]
                 "SSL_CERT_FILE": str(ca_file),
                 "IDENTITY_ENDPOINT": f"{emulator.url}/msi/token",
                 "IDENTITY_HEADER": "demo",
+                "TMPDIR": str(folder),
             },
             log=folder / "operator.log",
         )
