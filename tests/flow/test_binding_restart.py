@@ -246,3 +246,27 @@ async def test_a_collected_secret_tells_of_a_deletion_that_the_watch_missed(worl
     await world.next_look()
     assert await world.get(SECRETS, "quiet") is None
     assert [line for line in (await world.spent()).writes if line.endswith(" quiet")] == []
+
+
+async def test_a_dead_watch_ends_the_operator(world: World) -> None:
+    """Two sweeps in a row find the same object behind: whoever runs us starts us anew."""
+    sandbox = world.cluster.sandbox
+    if sandbox is None:
+        pytest.skip("only the sandbox goes silent on demand")
+    await start(world)
+    resource = "vaultbindings.vaultbind.dev"
+    sandbox.inject(ClusterFault(verb="watch", resource=resource, status=503, count=None))
+    sandbox.drop_watches()
+    await world.until(lambda: sandbox.stats.count(verb="watch", resource=resource, status=503) > 0)
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"data": DATA[:1]}})
+    sweep = world.life.operator.feed.sweep
+    assert [key.name for key in (await world.life.ask(sweep)).behind] == ["app"]
+    assert not world.life.operator.feed.dead.is_set()
+    await world.life.ask(sweep)
+    life = world.lives.pop()
+    with pytest.raises(controller.ControllerError, match="the watch is dead"):
+        await life.end()
+    sandbox.faults.clear()
+    await world.start_operator()
+    await world.ready("app")
+    assert await world.secret("app") == {"a": b"1"}

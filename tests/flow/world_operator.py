@@ -22,7 +22,7 @@ from vaultbind.telemetry.metrics import Metrics
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
-GOODBYE_SECONDS = 0.02
+GOODBYE_SECONDS = 0.05
 """TLS connections say goodbye before their sockets close."""
 
 
@@ -81,7 +81,7 @@ class OperatorThread:
     def _main(self) -> None:
         thresholds = gc.get_threshold()
         try:
-            asyncio.run(self._run())
+            asyncio.run(self._live())
         except BaseException as error:  # noqa: BLE001 - told to whoever waits
             if not self._ready.done():
                 self._ready.set_exception(error)
@@ -90,6 +90,12 @@ class OperatorThread:
             self._ended.set_result(None)
         finally:
             gc.set_threshold(*thresholds)
+
+    async def _live(self) -> None:
+        try:
+            await self._run()
+        finally:
+            await asyncio.sleep(GOODBYE_SECONDS)
 
     async def _run(self) -> None:
         metrics = Metrics()
@@ -105,7 +111,6 @@ class OperatorThread:
             self._stop = asyncio.Event()
             self._ready.set_result(asyncio.get_running_loop())
             await start_controller(self.operator, self._stop, None)
-        await asyncio.sleep(GOODBYE_SECONDS)
 
     async def ask(self, function: Callable[[], Any]) -> Any:
         """Run a function, or await a coroutine function, in the operator's loop, between two steps of it."""
@@ -124,7 +129,11 @@ class OperatorThread:
         started = time.monotonic()
         if self._ready.done() and not self._ready.exception() and not self._ended.done():
             self._ready.result().call_soon_threadsafe(self._stop.set)
+        await self.end()
+        return time.monotonic() - started
+
+    async def end(self) -> None:
+        """Wait for the end; raises what ended it."""
         async with asyncio.timeout(STOP_SECONDS):
             await asyncio.wrap_future(self._ended)
         self._thread.join(STOP_SECONDS)
-        return time.monotonic() - started
