@@ -176,7 +176,7 @@ class BindingObserver:
         age = self.clock.monotonic() - min((item.started for item in readings.values()), default=0.0)
         looked_at = self.clock.now() - timedelta(seconds=age if readings else 0.0)
         content = _content(_source(facts.spec, session), rendered, values, looked_at, mark_of(facts))
-        return replace(facts, content=content)
+        return replace(facts, content=content, stale=False)
 
     async def _read_existing(self, facts: Facts) -> Facts:
         """Read the Secret itself, once, because its content has to be compared."""
@@ -238,8 +238,8 @@ def _is_held(facts: Facts, prepared: Prepared, session: VaultSession) -> bool:
 
 
 def _with_trouble(facts: Facts, session: VaultSession, obj: RawObject) -> Facts:
-    """While the vault fails, what was in sync stays told, and nothing else becomes in sync."""
-    if session.trouble is None or _is_synced(obj, Reason.SYNCED):
+    """While the vault fails, what was in sync stays told until it is too old, and nothing else becomes so."""
+    if session.trouble is None or (_is_synced(obj, Reason.SYNCED) and not facts.stale):
         return facts
     return replace(facts, trouble=session.trouble)
 

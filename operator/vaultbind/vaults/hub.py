@@ -50,6 +50,7 @@ class VaultHub:
     book: InterestBook = field(default_factory=InterestBook)
     _resolutions: dict[ObjectKey, Resolution] = field(default_factory=dict)
     _sessions: dict[KeyVaultSpec, tuple[VaultSession, Watcher]] = field(default_factory=dict)
+    _retired: list[VaultSession] = field(default_factory=list)
     _count: int = 0
 
     # -- KeyVault objects -----------------------------------------------------------------------
@@ -111,9 +112,14 @@ class VaultHub:
         return known.session
 
     def _end(self, session: VaultSession | None) -> None:
-        """Let a session that nobody uses any more be closed at once: by its look, which is alone with it."""
-        if session is not None and not session.members:
-            self.enqueue(look_key(session), Priority.ROUTINE)
+        """Retire a session that nobody uses any more: whoever waits for its vault is set free."""
+        if session is None or session.members:
+            return
+        self.watcher(session).close()
+        session.retire()
+        del self._sessions[session.spec]
+        self._retired.append(session)
+        self.enqueue(look_key(session), Priority.ROUTINE)
 
     def vaults(self) -> list[ObjectKey]:
         """Keys of all KeyVaults and ClusterKeyVaults."""
@@ -130,14 +136,10 @@ class VaultHub:
         """Return the watcher of a session."""
         return self._sessions[session.spec][1]
 
-    async def close_unused(self, session: VaultSession) -> bool:
-        """Close a session that no KeyVault uses; tell whether it was closed."""
-        if session.members:
-            return False
-        self.watcher(session).close()
-        del self._sessions[session.spec]
-        await session.aclose()
-        return True
+    async def close_retired(self) -> None:
+        """Close the sessions that nobody uses any more."""
+        while self._retired:
+            await self._retired.pop().aclose()
 
     async def aclose(self) -> None:
         """Close all sessions."""
@@ -146,6 +148,7 @@ class VaultHub:
         for session, watcher in pairs:
             watcher.close()
             await session.aclose()
+        await self.close_retired()
 
     # -- readers --------------------------------------------------------------------------------
 

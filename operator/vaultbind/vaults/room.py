@@ -1,5 +1,6 @@
 """KeyVault, ClusterKeyVault and looks, as the engine runs them: observe, decide, report."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,7 +43,7 @@ class VaultRoom:
     draw: Callable[[], float]
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
-        """Look at one KeyVault or ClusterKeyVault; its first report waits for the first look."""
+        """Look at one KeyVault or ClusterKeyVault; the end of its first look brings it here again."""
         _ = priority
         if obj is None:
             self.hub.leave(key)
@@ -57,7 +58,8 @@ class VaultRoom:
                 self.hub.enqueue(reader, Priority.URGENT)
         if resolution.session is None or resolution.spec is None:
             return report_denial(resolution.denial)
-        await resolution.session.looked.wait()
+        if not resolution.session.looked.is_set():
+            return None
         return report_session(self.hub, key, resolution.session, resolution.spec)
 
     def _tell_readers(self, vault: ObjectKey) -> None:
@@ -67,14 +69,19 @@ class VaultRoom:
     async def look(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
         """Run one look of a session and say when the next is due."""
         _ = obj, priority
+        await self.hub.close_retired()
         found = self.hub.session_of_look(key)
-        if found is None or await self.hub.close_unused(found[0]):
+        if found is None:
             return None
         session, watcher = found
         try:
             await watcher.look()
         except (KeyVaultError, VaultPausedError) as error:
             return await self._after_failure(session, error)
+        except asyncio.CancelledError:
+            if not session.retired:
+                raise
+            return None
         finally:
             shown = _shown(self.hub, session)
             if shown != session.shown:

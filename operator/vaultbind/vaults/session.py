@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from vaultbind.api.keyvault import Detection, KeyVaultSpec
 from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.engine.clock import Clock
+from vaultbind.engine.engine import StaleStateError
 from vaultbind.engine.queue import Priority
 from vaultbind.keyvault import KeyVaultClient, KeyVaultError
 from vaultbind.keyvault import Priority as Pace
@@ -57,6 +58,7 @@ class VaultSession:
     """What the KeyVaults' status was last told from."""
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a first look has ended, well or badly."""
+    retired: bool = False
     reads: SharedReads = field(init=False)
     _client: asyncio.Task[KeyVaultClient] | None = None
     _failures: int = 0
@@ -91,10 +93,15 @@ class VaultSession:
         if old is not None and old.done() and not _has_failed(old):
             await old.result().aclose()
 
-    async def aclose(self) -> None:
-        """Close what the session holds; nobody waits for its first look any more."""
+    def retire(self) -> None:
+        """Let nobody wait for this vault any more, because no KeyVault leads here."""
+        self.retired = True
         self.looked.set()
         self.reads.close()
+
+    async def aclose(self) -> None:
+        """Close what the session holds."""
+        self.retire()
         if self._client is not None:
             self._client.cancel()
         await self.renew_client()
@@ -106,10 +113,18 @@ class VaultSession:
     ) -> Reading:
         """Return an object (value None: it does not exist).
 
-        Raises VaultPausedError while the vault is left alone, KeyVaultError for anything else.
+        Raises VaultPausedError while the vault is left alone, StaleStateError where no KeyVault leads here
+        any more, KeyVaultError for anything else.
         """
+        if self.retired:
+            raise StaleStateError
         self.check_pause()
-        return await self.reads.read(ref, reader, priority, not_before=not_before)
+        try:
+            return await self.reads.read(ref, reader, priority, not_before=not_before)
+        except asyncio.CancelledError:
+            if _is_cancelled_itself():
+                raise
+            raise StaleStateError from None  # the get was cancelled, by `retire`
 
     async def _fetch(self, ref: VaultObjectRef, priority: Priority) -> VaultValue | None:
         sent, started = self.clock.now(), self.clock.monotonic()
@@ -194,6 +209,11 @@ class VaultSession:
     def is_stale(self, now: datetime, stale_after: timedelta) -> bool:
         """Whether the vault has been failing for longer than Secrets may be trusted."""
         return self.trouble is not None and now - (self.last_good or self._born) > stale_after
+
+
+def _is_cancelled_itself() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _has_failed(task: asyncio.Task[KeyVaultClient]) -> bool:

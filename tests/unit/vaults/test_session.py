@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.vaults.stage import Stage, reader, ref
 from vaultbind.api.conditions import Reason
+from vaultbind.engine.engine import StaleStateError
 from vaultbind.engine.queue import Priority
 from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.simulation import Fault
@@ -197,6 +198,15 @@ def test_stale_is_a_vault_that_has_been_failing_for_long(was_good: bool) -> None
     assert stage.session.is_stale(began + hour + timedelta(seconds=1), hour)
 
 
+async def test_who_is_cancelled_while_waiting_is_cancelled() -> None:
+    stage = Stage()
+    read = asyncio.create_task(stage.read("x", "a"))
+    await asyncio.sleep(0)
+    read.cancel()
+    await asyncio.gather(read, return_exceptions=True)
+    assert read.cancelled()
+
+
 async def test_a_closed_session_keeps_nobody_waiting() -> None:
     stage = Stage()
     waiting = asyncio.create_task(stage.session.looked.wait())
@@ -210,8 +220,10 @@ async def test_a_closed_session_keeps_nobody_waiting() -> None:
     await asyncio.sleep(0.001)
     await stage.session.aclose()
     assert await waiting
-    await asyncio.gather(read, return_exceptions=True)
-    assert read.cancelled()
+    with pytest.raises(StaleStateError):
+        await read
+    with pytest.raises(StaleStateError):
+        await stage.read("x", "a")
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     await asyncio.gather(*tasks, return_exceptions=True)
     assert all(task.done() for task in tasks)
