@@ -15,6 +15,9 @@ DATA = [{"key": name, "secret": {"name": name}} for name in ("a", "b")]
 UPDATE = ["create events app", "patch secrets app", "patch vaultbindings/status app"]
 GETS = ["secrets.get a", "secrets.get b"]
 
+sandbox_only = pytest.mark.parametrize("real", ["sandbox"], indirect=True)
+"""Flows for which the cluster has to be slow, forgetful or silent on demand."""
+
 
 async def start(world: World) -> None:
     """One binding `app` of the secrets a and b, and one that nothing ever happens to, at rest."""
@@ -142,12 +145,11 @@ async def test_a_vault_that_stays_away_makes_secrets_stale(world: World) -> None
     assert await world.secret("app") == {"a": b"1", "b": b"2"}
 
 
+@sandbox_only
 async def test_what_has_begun_is_finished_before_the_end(world: World) -> None:
-    if world.cluster.sandbox is None:
-        pytest.skip("only the sandbox can be slow on demand")
     world.seed.set_secret("a", "1")
     await world.connect()
-    world.cluster.sandbox.inject(ClusterFault(verb="create", resource="secrets", delay=0.3))
+    world.sandbox.inject(ClusterFault(verb="create", resource="secrets", delay=0.3))
     await world.bind("app", data=DATA[:1])
     await world.until(lambda: any(call.verb == "create" and call.name == "app" for call in world.calls))
     await world.life.stop()
@@ -204,9 +206,7 @@ async def test_the_end_is_quick_after_a_vault_has_gone(world: World) -> None:
 
 async def miss_deletion(world: World, name: str) -> None:
     """Delete a binding while Kopf's watch is down, and let the history be forgotten: it lists anew."""
-    sandbox = world.cluster.sandbox
-    if sandbox is None:
-        pytest.skip("only the sandbox forgets on demand")
+    sandbox = world.sandbox
     resource = "vaultbindings.vaultbind.dev"
     sandbox.inject(ClusterFault(verb="watch", resource=resource, status=503, count=None))
     sandbox.drop_watches()
@@ -224,6 +224,7 @@ def is_known(world: World, name: str) -> bool:
     return any(key.name == name for key in world.life.operator.engine.cache.keys("VaultBinding"))
 
 
+@sandbox_only
 async def test_the_sweep_finds_a_deletion_that_the_watch_missed(world: World) -> None:
     await start(world)
     await world.bind("idle", data=DATA, suspend=True)
@@ -238,6 +239,7 @@ async def test_the_sweep_finds_a_deletion_that_the_watch_missed(world: World) ->
     assert (await world.conditions("app"))["Ready"] == "True Synced"
 
 
+@sandbox_only
 async def test_a_collected_secret_tells_of_a_deletion_that_the_watch_missed(world: World) -> None:
     """The Secret goes with its binding: it is not made anew for a binding that is only believed in."""
     await start(world)
@@ -248,11 +250,10 @@ async def test_a_collected_secret_tells_of_a_deletion_that_the_watch_missed(worl
     assert [line for line in (await world.spent()).writes if line.endswith(" quiet")] == []
 
 
+@sandbox_only
 async def test_a_dead_watch_ends_the_operator(world: World) -> None:
     """Two sweeps in a row find the same object behind: whoever runs us starts us anew."""
-    sandbox = world.cluster.sandbox
-    if sandbox is None:
-        pytest.skip("only the sandbox goes silent on demand")
+    sandbox = world.sandbox
     await start(world)
     resource = "vaultbindings.vaultbind.dev"
     sandbox.inject(ClusterFault(verb="watch", resource=resource, status=503, count=None))

@@ -30,6 +30,7 @@ from vaultbind.kube.resources import (
     VAULT_BINDINGS,
     Resource,
 )
+from vaultbind.sandbox.sandbox import Sandbox
 from vaultbind.settings import RunSettings
 from vaultbind.vaults.policy import VaultPolicy
 
@@ -69,6 +70,12 @@ class World:
     _marked: int = 0
     _told: set[str] = field(default_factory=set)
     _secrets: set[str] = field(default_factory=set)
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The embedded cluster API, for flows that run on nothing else."""
+        assert self.cluster.sandbox is not None, "this flow is for the sandbox only"
+        return self.cluster.sandbox
 
     # -- the vault ----------------------------------------------------------------------------
 
