@@ -114,8 +114,14 @@ async def stage_on(kube: ClusterThread, access: ClusterAccess) -> AsyncIterator[
     operator = Operator(
         settings=settings, client=client, clock=SystemClock(), metrics=Metrics(), identity="test"
     )
-    yield Stage(kube=kube, operator=operator)
-    await client.aclose()
+    stage = Stage(kube=kube, operator=operator)
+    try:
+        yield stage
+    finally:
+        stage.stop.set()
+        await asyncio.wait((stage.run,), timeout=LONGEST_STOP)
+        stage.run.cancel()
+        await client.aclose()
     await asyncio.sleep(GOODBYE_SECONDS)
     with warnings.catch_warnings(action="ignore", category=ResourceWarning):
         gc.collect()  # Kopf forgets the connection of a request in which it is stopped
