@@ -288,6 +288,13 @@ FIELDS = [
         with_objects(entry("db")), Keep(), Applied(), {**SHOWN, "revision": 3, "expires": None}, id="kept"
     ),
     pytest.param(
+        with_objects(entry("db")),
+        Keep(revision=4),
+        Applied(),
+        {**SHOWN, "revision": 4, "expires": None, "lastChanged": STAMP},
+        id="kept, and the status has not heard of the last change",
+    ),
+    pytest.param(
         with_objects(entry("db"), status={}),
         Keep(),
         Applied(),
