@@ -93,6 +93,9 @@ class Recreate(Action):
 class Keep(Action):
     """Nothing to write."""
 
+    revision: int | None = None
+    """Of the content that was compared; the status may not know it where an answer was lost."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refuse(Action):

@@ -87,7 +87,7 @@ def _change(facts: Facts, content: Content, existing: Existing) -> Decision:
     if changes:
         body["data"] = changes
     if not changes and set(body["metadata"]) == {"uid", "resourceVersion"}:
-        return Keep()
+        return Keep(revision=revision)
     return Patch(
         body=body,
         revision=revision,

@@ -6,7 +6,7 @@ from typing import Any
 
 from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
 from vaultbind.bindings.apply import Applied
-from vaultbind.bindings.facts import Create, Decision, Facts, Keep, Patch, Recreate, Refuse
+from vaultbind.bindings.facts import Decision, Facts, Keep, Refuse
 from vaultbind.engine.report import Note, NoteType, Report
 from vaultbind.vaults.causes import Trouble
 from vaultbind.vaults.policy import Denial
@@ -69,9 +69,7 @@ def report(facts: Facts, decision: Decision, applied: Applied, stale_after: time
             reason=Reason.UNREACHABLE, message="the vault has been failing; its KeyVault says why"
         )
         return _report_trouble(facts, trouble, stale_after)
-    return Report(
-        conditions=_good(facts), fields=_fields(facts, decision, applied), notes=_notes(facts, decision)
-    )
+    return Report(conditions=_good(facts), fields=_fields(facts, decision), notes=_notes(facts, decision))
 
 
 def _report_trouble(facts: Facts, trouble: Trouble, stale_after: timedelta) -> Report:
@@ -152,14 +150,13 @@ def _handled(facts: Facts) -> dict[str, Any]:
     return {"lastHandledRequest": facts.request or None}
 
 
-def _fields(facts: Facts, decision: Decision, applied: Applied) -> dict[str, Any]:
+def _fields(facts: Facts, decision: Decision) -> dict[str, Any]:
     fields = _handled(facts)
     if facts.content is None:
         return fields
     objects = facts.content.objects
-    revision = (
-        decision.revision if isinstance(decision, Create | Patch | Recreate) else facts.status.get("revision")
-    )
+    told = facts.status.get("revision")
+    revision = told if isinstance(decision, Refuse) else decision.revision or told
     fields |= {
         "secretName": facts.spec.target.name,
         "revision": revision or 1,
@@ -167,7 +164,7 @@ def _fields(facts: Facts, decision: Decision, applied: Applied) -> dict[str, Any
         "objects": [dict(item) for item in objects[:MAX_OBJECTS]],
         "objectCount": len(objects),
     }
-    if applied.written and revision != facts.status.get("revision"):
+    if revision != told:
         fields["lastChanged"] = facts.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return fields
 

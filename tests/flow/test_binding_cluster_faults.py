@@ -1,0 +1,146 @@
+"""The API server refuses, conflicts, or loses an answer: told, tried again, never doubled."""
+
+import pytest
+
+from tests.flow.world import Spent, World
+from tests.flow.world_cluster import encode
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS, VAULT_BINDINGS
+from vaultbind.sandbox.faults import Fault
+
+pytestmark = pytest.mark.parametrize("real", ["sandbox"], indirect=True)
+
+DATA = [{"key": "a", "secret": {"name": "a"}}]
+BINDINGS = "vaultbindings.vaultbind.dev"
+LONGEST_BACKOFF = 301
+
+
+async def start(world: World, *, bound: bool = True) -> None:
+    """A vault with one secret, and binding `app` of it, at rest."""
+    world.seed.set_secret("a", "1")
+    await world.connect()
+    if bound:
+        await world.bind("app", data=DATA)
+        await world.ready("app")
+        await world.calm()
+
+
+async def assert_at_rest(world: World, value: bytes) -> None:
+    """Binding `app` is right and costs nothing any more."""
+    await world.ready("app")
+    assert await world.secret("app") == {"a": value}
+    assert (await world.conditions("app"))["Ready"] == "True Synced"
+    await world.calm()
+    assert await world.spent() == Spent()
+
+
+@pytest.mark.parametrize("status", [403, 422, 500])
+async def test_a_refused_creation_is_told_and_tried_again(world: World, status: int) -> None:
+    await start(world, bound=False)
+    world.sandbox.inject(Fault(verb="create", resource="secrets", status=status, count=None))
+    await world.bind("app", data=DATA)
+    await world.told("app", "ClusterError")
+    assert await world.conditions("app") == {"Ready": "False ClusterError", "Synced": "False ClusterError"}
+    assert await world.events() == ["ClusterError app"]
+    world.sandbox.faults.clear()
+    await world.advance(LONGEST_BACKOFF)
+    await assert_at_rest(world, b"1")
+    assert (await world.status("app"))["revision"] == 1
+
+
+async def test_a_refused_update_keeps_the_secret_ready(world: World) -> None:
+    await start(world)
+    world.sandbox.inject(Fault(verb="patch", resource="secrets", status=500, count=None))
+    world.vault.set_secret("a", "2")
+    await world.next_look()
+    await world.told("app", "ClusterError")
+    assert (await world.conditions("app"))["Ready"] == "True SecretKept"
+    world.sandbox.faults.clear()
+    await world.advance(LONGEST_BACKOFF)
+    await assert_at_rest(world, b"2")
+    assert (await world.status("app"))["revision"] == 2
+
+
+@pytest.mark.parametrize("verb", ["get", "patch"])
+async def test_a_conflict_is_looked_at_again(world: World, verb: str) -> None:
+    """Once refused, once found gone: nothing is told, the next try is soon."""
+    await start(world)
+    world.sandbox.inject(Fault(verb=verb, resource="secrets", status={"get": 500, "patch": 409}[verb]))
+    world.vault.set_secret("a", "2")
+    await world.next_look()
+    await world.advance(LONGEST_BACKOFF)
+    await assert_at_rest(world, b"2")
+
+
+@pytest.mark.parametrize("status", [409, 500])
+async def test_a_status_that_is_not_taken_is_written_later(world: World, status: int) -> None:
+    await start(world, bound=False)
+    world.sandbox.inject(Fault(verb="patch", resource=BINDINGS, subresource="status", status=status))
+    await world.bind("app", data=DATA)
+    await world.until(lambda: world.sandbox.stats.count(resource=BINDINGS, status=status) > 0)
+    await world.advance(LONGEST_BACKOFF)
+    await world.ready("app")
+    spent = await world.spent()
+    assert [line for line in spent.writes if "secrets" in line] == ["create secrets app"]
+    await assert_at_rest(world, b"1")
+    assert (await world.status("app"))["revision"] == 1
+
+
+async def test_an_answer_that_is_lost_after_the_creation(world: World) -> None:
+    """The Secret is there, but nobody knows: it is found to be ours, not made twice, not refused."""
+    await start(world, bound=False)
+    world.sandbox.inject(Fault(verb="create", resource="secrets", cut=True, after_write=True))
+    await world.bind("app", data=DATA)
+    await world.until(lambda: _is_there(world))
+    await world.advance(LONGEST_BACKOFF)
+    await assert_at_rest(world, b"1")
+    assert (await world.status("app"))["revision"] == 1
+
+
+async def _is_there(world: World) -> bool:
+    return await world.get(SECRETS, "app") is not None
+
+
+async def test_an_answer_that_is_lost_after_an_update(world: World) -> None:
+    await start(world)
+    world.sandbox.inject(Fault(verb="patch", resource="secrets", cut=True, after_write=True))
+    world.vault.set_secret("a", "2")
+    await world.next_look()
+    await world.advance(LONGEST_BACKOFF)
+    await assert_at_rest(world, b"2")
+    assert (await world.status("app"))["revision"] == 2
+
+
+async def test_a_former_secret_that_cannot_be_deleted_goes_later(world: World) -> None:
+    await start(world)
+    world.sandbox.inject(Fault(verb="delete", resource="secrets", status=500))
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"target": {"name": "other"}}})
+    await world.ready("app")
+    assert await world.get(SECRETS, "app") is None
+    assert await world.secret("other") == {"a": b"1"}
+
+
+async def test_watches_that_break_lose_nothing(world: World) -> None:
+    await start(world)
+    world.sandbox.drop_watches()
+    await world.patch(SECRETS, "app", {"data": encode(a="hacked")})
+    await world.until(lambda: _is(world, b"1"))
+    world.sandbox.expire_watches()
+    await world.patch(SECRETS, "app", {"data": encode(a="hacked")})
+    await world.until(lambda: _is(world, b"1"))
+    await assert_at_rest(world, b"1")
+
+
+async def _is(world: World, value: bytes) -> bool:
+    return await world.secret("app") == {"a": value}
+
+
+async def test_a_vault_that_is_not_usable_is_told_on_its_bindings(world: World) -> None:
+    await start(world)
+    url = {"spec": {"url": "https://shop.vault.example"}}
+    await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, url)
+    message = await world.told("app", "KeyVaultNotReady")
+    assert "UrlNotAllowed" in message
+    assert (await world.conditions("app"))["Ready"] == "True SecretKept"
+    url = {"spec": {"url": world.vault_spec()["url"]}}
+    await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, url)
+    await assert_at_rest(world, b"1")
