@@ -72,6 +72,9 @@ KEYVAULT_REFUSALS: Final = (
     _field("spec.rotation", "rotation of keys is not implemented yet"),
 )
 
+KEYVAULT_STATUS_LATER: Final = frozenset({"status.expiryToldUntil"})
+"""Fields of the status that nothing writes yet: crossings are told by the bindings' condition and Event."""
+
 BINDING_FIELDS: Final[Mapping[str, str]] = {
     "spec": "vaultRef refreshPolicy suspend target data dataFrom rollout expiry",
     "spec.vaultRef": "kind name",

@@ -93,7 +93,6 @@ KEYVAULT = {
     "status.objects": f"{KEYVAULTS}::test_status_of_a_vault",
     "status.expired": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
     "status.expiring": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
-    "status.expiryToldUntil": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
 }
 
 CLUSTER_KEYVAULT = KEYVAULT | {
