@@ -55,6 +55,8 @@ class Operator:
         self._clock = clock
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.warm = asyncio.Event()
+        """Set once `prepare` has ended."""
         self.secrets = WatchedSecrets(on_change=self._on_secret)
         self.clients = VaultClients(kube=client, observers=metrics.vaults, clock=clock)
         cache = ObjectCache()
@@ -185,6 +187,7 @@ class Operator:
         )
         self._start(rights, "rights")
         await wait_synced(self._watches)
+        self.warm.set()
 
     async def work(self) -> None:
         """Wait for the feed's first list, then run the engine and the sweep."""

@@ -164,9 +164,8 @@ def _ready(operator: Operator, elector: LeaseElector | None) -> HealthChecks:
 
     def synced() -> Verdict:
         standby = elector is not None and not elector.is_leader
-        return Verdict(
-            ok=standby or operator.feed.synced.is_set(), detail="standby" if standby else "first list"
-        )
+        reached = operator.warm if standby else operator.feed.synced
+        return Verdict(ok=reached.is_set(), detail="standby" if standby else "first list")
 
     checks = HealthChecks()
     checks.add("synced", synced)

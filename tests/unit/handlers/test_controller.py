@@ -246,7 +246,7 @@ async def test_it_stops_while_it_waits_for_the_cluster(kube: ClusterThread) -> N
 async def test_a_standby_is_warm_and_stops_without_having_led(stage: Stage) -> None:
     elector = FakeElector()
     stage.start(elector)
-    await stage.until(lambda: all(watch.synced.is_set() for watch in stage.operator._watches))
+    await stage.until(stage.operator.warm.is_set)
     await stage.end()
     assert not stage.operator.feed.synced.is_set()
 
