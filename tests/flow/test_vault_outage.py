@@ -65,6 +65,24 @@ async def test_an_outage_is_written_once_on_the_keyvault(world: World) -> None:
     assert [line for line in writes if "secrets" in line] == []
 
 
+async def test_a_keyvault_that_breaks_stalls_itself_and_not_its_bindings(world: World) -> None:
+    await begin(world)
+    broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"caBundle": broken}})
+    await world.until(lambda: world.has(CLUSTER_KEY_VAULTS, world.vault_name, "Ready", "InvalidSpec"))
+    await world.settled()
+    assert await ready(world, "one") == "True Synced"
+    for _ in range(11):
+        await world.advance(400)
+    conditions = await world.conditions("one")
+    assert (conditions["Ready"], conditions["Synced"]) == ("False KeyVaultNotReady", "False KeyVaultNotReady")
+    assert "Stalled" not in conditions
+    assert await world.secret("one") == {"a": b"1"}
+    good = {"spec": {"caBundle": world.emulator.ca_pem}}
+    await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, good)
+    await world.ready(*NAMES)
+
+
 async def test_a_change_during_an_outage_arrives_after_it(world: World) -> None:
     await begin(world)
     world.emulator.faults.add(DOWN)

@@ -29,7 +29,7 @@ from vaultbind.rendering.digest import digest_input, matches, parse_digest, sour
 from vaultbind.rendering.problems import RenderProblem
 from vaultbind.rendering.render import Rendered, render
 from vaultbind.rendering.values import VaultValue
-from vaultbind.vaults.causes import Trouble, decide_trouble
+from vaultbind.vaults.causes import Trouble, decide_trouble, trouble_for_readers
 from vaultbind.vaults.look import Sighting, sighting_of
 from vaultbind.vaults.reads import Reading
 from vaultbind.vaults.session import VaultPausedError, VaultSession
@@ -241,7 +241,7 @@ def _with_trouble(facts: Facts, session: VaultSession, obj: RawObject) -> Facts:
     """While the vault fails, what was in sync stays told until it is too old, and nothing else becomes so."""
     if session.trouble is None or (_is_synced(obj, Reason.SYNCED) and not facts.stale):
         return facts
-    return replace(facts, trouble=session.trouble)
+    return replace(facts, trouble=trouble_for_readers(session.trouble))
 
 
 def _stamp(metadata: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Pure: what an error of the vault means for conditions and for whoever asks the vault next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import VaultObjectRef
@@ -103,6 +103,13 @@ def decide_trouble(error: KeyVaultError, ref: VaultObjectRef | None = None) -> T
         retry_after=error.retry_after,
         vault_wide=error.kind in _AT_ONCE or error.kind in _AFTER_SOME,
     )
+
+
+def trouble_for_readers(trouble: Trouble) -> Trouble:
+    """What a binding tells of its vault's trouble: a spec that is wrong is the KeyVault's, not its own."""
+    if trouble.reason is not Reason.INVALID_SPEC:
+        return trouble
+    return replace(trouble, reason=Reason.KEYVAULT_NOT_READY)
 
 
 def decide_pause(error: KeyVaultError, failures: int, draw: float) -> float:

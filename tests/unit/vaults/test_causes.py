@@ -13,6 +13,7 @@ from vaultbind.vaults.causes import (
     decide_trouble,
     is_not_found,
     is_of_object,
+    trouble_for_readers,
 )
 
 K, R = KeyVaultErrorKind, Reason
@@ -68,6 +69,14 @@ def test_reasons_and_pauses(kind: KeyVaultErrorKind) -> None:
     assert paused == ([] if first is None else list(range(first, 9)))
     assert is_not_found(error) is (of_binding is R.OBJECT_NOT_FOUND)
     assert not (is_of_object(error) and told.vault_wide)
+
+
+def test_a_spec_that_is_wrong_is_the_keyvaults_own() -> None:
+    wrong = decide_trouble(KeyVaultError(K.CONFIGURATION, code="BadCaBundle", retry_after=3))
+    told = trouble_for_readers(wrong)
+    assert (told.reason, told.message, told.retry_after) == (R.KEYVAULT_NOT_READY, wrong.message, 3)
+    other = decide_trouble(KeyVaultError(K.THROTTLED))
+    assert trouble_for_readers(other) is other
 
 
 def test_a_message_without_status_and_detail() -> None:
