@@ -28,6 +28,8 @@ class Case:
     mend: Callable[[World], Any] = lambda world: world.vault.set_secret("a", "1")
     spec: dict[str, Any] = field(default_factory=lambda: PLAIN)
     words: tuple[str, ...] = ("secret a",)
+    read_timeout: float = 10.0
+    """Seconds."""
     of_vault: str = ""
     """What the KeyVault tells, where it is in trouble as a whole."""
 
@@ -116,7 +118,11 @@ CASES = {
         of_vault="Throttled",
     ),
     "timeout": Case(
-        reason="Timeout", damage=fault(path=GET, delay=0.5), mend=heal, words=("secret a", "ReadTimeout")
+        reason="Timeout",
+        damage=fault(path=GET, delay=1.0),
+        mend=heal,
+        words=("secret a", "ReadTimeout"),
+        read_timeout=0.5,
     ),
     "refused": Case(
         reason="Unreachable",
@@ -173,7 +179,7 @@ FIRST = {"/x": '{"x": "1"}', "Base64": "MQ=="}
 
 async def begin(world: World, case: Case) -> None:
     """A binding with a good Secret, at rest."""
-    world.life.operator.clients.open_transport = partial(SharedTransport, read_timeout=0.1)
+    world.life.operator.clients.open_transport = partial(SharedTransport, read_timeout=case.read_timeout)
     source = next(iter(case.spec["data"]))["secret"]
     good = FIRST.get(str(source.get("property") or source.get("decode")), "1")
     world.seed.set_secret("a", good)

@@ -104,7 +104,7 @@ def _port(port: int | None) -> int:
 def _has_suffix(labels: list[str], port: int | None, suffix: str) -> bool:
     host, wanted_port = _endpoint(suffix.lstrip("."))
     wanted = host.split(".")
-    return len(labels) == len(wanted) + 1 and labels[1:] == wanted and _port(port) == wanted_port
+    return labels[1:] == wanted and _port(port) == wanted_port
 
 
 def _is_ambient(spec: KeyVaultSpec) -> bool:

@@ -48,6 +48,11 @@ NAMESPACES = {
         {"team": "a", "env": "t"},
         False,
     ),
+    "an expression without values, absent": (
+        NamespaceRule(match_expressions=({"key": "team", "operator": "In"},)),
+        {},
+        False,
+    ),
     "an expression without values": (
         NamespaceRule(match_expressions=({"key": "team", "operator": "In"},)),
         {"team": "a"},

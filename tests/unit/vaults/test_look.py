@@ -130,6 +130,12 @@ def test_vanishing_and_coming_back_are_changes() -> None:
     assert known.note(ref("a"), seen())
 
 
+def test_a_disabled_object_that_vanishes_is_a_change() -> None:
+    known = Known()
+    known.note(ref("a"), seen(enabled=False))
+    assert known.note(ref("a"), None)
+
+
 def test_a_first_absence_is_no_change() -> None:
     known = Known()
     assert not known.note(ref("a"), None)
