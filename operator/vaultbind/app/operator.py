@@ -5,7 +5,6 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -212,11 +211,15 @@ class Operator:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self.settings.sweep_interval.total_seconds())
-            with suppress(KubeError):
+            try:
                 result = await self.feed.sweep()
                 if result.behind:
                     await asyncio.sleep(30.0)
                     await self.feed.sweep()
+            except KubeError as error:
+                logger.warning("the sweep failed and comes again: %s", error.message)
+            except Exception as error:  # noqa: BLE001 - a sweep that ended would end in silence
+                logger.error("the sweep failed and comes again: unexpected %s", type(error).__name__)
 
     def _start(self, coroutine: Any, name: str) -> None:
         task = asyncio.create_task(coroutine, name=name)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import ObjectKey
 from vaultbind.bindings.reconcile import BindingRoom
 from vaultbind.engine.cache import RawObject
@@ -32,7 +33,8 @@ class BindingAndExpiry:
         if not (report.fields.get("revision") or status.get("revision")):
             return report
         expires = parse_time(report.fields.get("expires", status.get("expires")))
-        condition = judge_expiry(expires, self.now(), self._thresholds(key))
+        early = any(item.reason is Reason.OBJECT_NOT_YET_VALID for item in report.conditions)
+        condition = judge_expiry(expires, self.now(), self._thresholds(key), not_yet_valid=early)
         return merge_reports(report, Report(conditions=(condition,)))
 
     def _thresholds(self, key: ObjectKey) -> tuple[timedelta, ...]:

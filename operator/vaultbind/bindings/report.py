@@ -85,7 +85,6 @@ def _report_trouble(facts: Facts, trouble: Trouble, stale_after: timedelta) -> R
     )
     return Report(
         conditions=(ready, _synced(trouble)),
-        fields=_handled(facts),
         retry=True,
         retry_after=trouble.retry_after,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vaultbind.api.refs import ObjectKey
-from vaultbind.engine.backoff import Backoff
+from vaultbind.engine.backoff import Backoff, BackoffPolicy
 from vaultbind.engine.cache import Change, ObjectCache, RawObject
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.due import DueHeap
@@ -21,8 +21,8 @@ from vaultbind.engine.status import decide_notes, render_status_patch
 
 logger = logging.getLogger(__name__)
 
-STALE_STATE_DELAY = 0.25
-"""Seconds until another try where a write was refused because our state of the object was old."""
+STALE_STATE = BackoffPolicy(first=0.5, limit=30.0)
+"""Until another try where a write was refused because our state of the object was old."""
 
 
 class StaleStateError(Exception):
@@ -69,6 +69,7 @@ class Engine:
     observer: EngineObserver
     lane_of: Callable[[ObjectKey], str]
     backoff: Backoff[ObjectKey] = field(default_factory=Backoff)
+    stale: Backoff[ObjectKey] = field(default_factory=lambda: Backoff(policy=STALE_STATE))
     most_active: int = 512
     queue: WorkQueue[ObjectKey] = field(init=False)
     due: DueHeap[ObjectKey] = field(default_factory=DueHeap)
@@ -167,7 +168,7 @@ class Engine:
             outcome = await self._attempt(key, priority)
         except StaleStateError:
             outcome = "stale"
-            self.schedule(key, STALE_STATE_DELAY)
+            self.schedule(key, self.stale.fail(key))
         except GoneError:
             outcome = "stale"
             self._forget(key)
@@ -189,9 +190,11 @@ class Engine:
         report = await self.rooms[key.kind](key, obj, priority)
         if report is None:
             self.backoff.succeed(key)
+            self.stale.succeed(key)
             return "done"
         if obj is not None:
             await self._write(key, obj, report)
+        self.stale.succeed(key)
         return self._reschedule(key, report)
 
     def _forget(self, key: ObjectKey) -> None:

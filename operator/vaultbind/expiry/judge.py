@@ -14,11 +14,20 @@ def parse_time(text: str | None) -> datetime | None:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
-def judge_expiry(expires: datetime | None, now: datetime, warn_before: Sequence[timedelta]) -> Condition:
+def judge_expiry(
+    expires: datetime | None,
+    now: datetime,
+    warn_before: Sequence[timedelta],
+    *,
+    not_yet_valid: bool = False,
+) -> Condition:
     """Judge the earliest expiry of a binding's objects against the thresholds.
 
-    The message moves only when a threshold is crossed.
+    `not_yet_valid` tells that an object cannot be used yet, which comes first. The message moves only when a
+    threshold is crossed.
     """
+    if not_yet_valid:
+        return _condition(Status.TRUE, Reason.NOT_YET_VALID, "an object is not valid yet; Synced names it")
     if expires is None:
         return _condition(Status.FALSE, Reason.VALID, "no bound object has an expiry date")
     stamp = expires.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,5 +1,6 @@
 """Expiry beside a binding's own report."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import pytest
 from tests.unit.app.objects import NOW, binding, keyvault
 from tests.unit.app.test_operator import operator_on
 from tests.unit.engine.objects import FINE
+from vaultbind.api.conditions import Reason, Status
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.rooms import BindingAndExpiry, LookMetrics
 from vaultbind.bindings.reconcile import BindingRoom
@@ -51,6 +53,7 @@ def at(**ahead: float) -> str:
 
 WRITTEN = Report(conditions=(FINE,), fields={"revision": 1, "expires": at(days=10)})
 KEPT = Report(conditions=(FINE,))
+EARLY = Report(conditions=(replace(FINE, status=Status.FALSE, reason=Reason.OBJECT_NOT_YET_VALID),))
 
 CASES = [
     pytest.param(WRITTEN, {}, "True ExpiresSoon", id="just written"),
@@ -63,6 +66,7 @@ CASES = [
         "False Valid",
         id="the object that expired is no longer bound",
     ),
+    pytest.param(EARLY, {"revision": 1, "expires": at(days=10)}, "True NotYetValid", id="valid later"),
     pytest.param(KEPT, {}, None, id="never written"),
     pytest.param(Report(next_in=5.0), {"revision": 1}, None, id="nothing is reported"),
 ]

@@ -257,8 +257,8 @@ FIELDS = [
         facts_of(trouble=TROUBLE, request="now"),
         Keep(),
         Applied(),
-        {"lastHandledRequest": "now"},
-        id="request and trouble",
+        {},
+        id="a request is not handled while there is trouble",
     ),
     pytest.param(
         facts_of(request="now"), FOREIGN, Applied(), {"lastHandledRequest": "now"}, id="request refused"

@@ -14,7 +14,7 @@ from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import ObjectKey
 from vaultbind.engine.backoff import Backoff
 from vaultbind.engine.cache import Change, ObjectCache, RawObject
-from vaultbind.engine.engine import STALE_STATE_DELAY, Engine, GoneError, SinkError, StaleStateError
+from vaultbind.engine.engine import STALE_STATE, Engine, GoneError, SinkError, StaleStateError
 from vaultbind.engine.queue import Priority
 from vaultbind.engine.report import Note, NoteType, Report
 
@@ -45,6 +45,7 @@ class Harness:
             observer=self.work,
             lane_of=lambda key: key.name[0],
             backoff=Backoff(draw=lambda: 1.0),
+            stale=Backoff(policy=STALE_STATE, draw=lambda: 1.0),
         )
 
     async def room(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
@@ -177,7 +178,7 @@ NEXT = [
     pytest.param(Report(retry=True), DELAY, "retry", id="back-off"),
     pytest.param(Report(retry=True, retry_after=1.0), DELAY, "retry", id="back-off is longer"),
     pytest.param(Report(retry=True, retry_after=30.0), 30.0, "retry", id="the vault asked for more"),
-    pytest.param(StaleStateError(), STALE_STATE_DELAY, "stale", id="our state was old"),
+    pytest.param(StaleStateError(), STALE_STATE.first, "stale", id="our state was old"),
     pytest.param(SinkError("status: no"), DELAY, "error", id="sink"),
     pytest.param(RuntimeError(SECRET_TEXT), DELAY, "error", id="a bug"),
 ]
@@ -319,6 +320,21 @@ async def test_a_report_on_an_object_that_is_gone_is_not_written() -> None:
         assert (harness.sink.log, harness.due_in()) == ([], 9.0)
 
 
+async def test_a_state_that_stays_old_is_not_tried_for_ever_at_the_same_pace() -> None:
+    async with running(Harness()) as harness:
+        harness.will("a", *[StaleStateError()] * 3, None, StaleStateError())
+        harness.put("a")
+        await harness.settle()
+        delays = []
+        for _ in range(3):
+            delays.append(harness.due_in())
+            await harness.advance(delays[-1] or 0.0)
+        assert delays == [0.5, 1.0, 2.0]
+        harness.put("a", version=2, generation=2)
+        await harness.settle()
+        assert harness.due_in() == 0.5
+
+
 async def test_what_was_done_is_told_before_the_status_and_what_it_means_after() -> None:
     async with running(Harness()) as harness:
         updated = Note(type=NoteType.NORMAL, reason=Reason.UPDATED, message="m")
@@ -329,7 +345,7 @@ async def test_what_was_done_is_told_before_the_status_and_what_it_means_after()
 
 
 @pytest.mark.parametrize(
-    ("error", "seconds"), [(StaleStateError(), STALE_STATE_DELAY), (SinkError("status: no"), DELAY)]
+    ("error", "seconds"), [(StaleStateError(), STALE_STATE.first), (SinkError("status: no"), DELAY)]
 )
 async def test_a_status_that_was_refused_is_not_told_and_is_written_later(
     error: Exception, seconds: float

@@ -38,6 +38,13 @@ def test_judgement(left: timedelta | None, limits: tuple[timedelta, ...], reason
     assert words in condition.message
 
 
+@pytest.mark.parametrize("left", [None, DAY, -DAY])
+def test_what_is_not_valid_yet_comes_first(left: timedelta | None) -> None:
+    expires = None if left is None else NOW + left
+    condition = judge_expiry(expires, NOW, LIMITS, not_yet_valid=True)
+    assert (condition.status, condition.reason) == (Status.TRUE, Reason.NOT_YET_VALID)
+
+
 @given(left=st.integers(1, 40 * 86_400))
 def test_the_message_moves_only_at_a_threshold(left: int) -> None:
     expires = NOW + left * SECOND
