@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(IS_SUITABLE)' >/dev/null 
 
 INSTALL := $(BIN)/python -m pip install --quiet
 LOCKING := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --custom-compile-command "make lock" --extra operator pyproject.toml
+	--no-emit-find-links --no-strip-extras --custom-compile-command "make lock" --extra operator pyproject.toml
 
 .PHONY: help
 help: ## this list

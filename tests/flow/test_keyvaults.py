@@ -44,7 +44,7 @@ async def told(world: World, reason: str, resource: Resource = CLUSTER_KEY_VAULT
 async def vault_events(world: World) -> list[str]:
     """Reasons of all Events about the world's ClusterKeyVault, in their order."""
     events = await world.cluster.objects(EVENTS, "default")
-    ours = [event for event in events if event["involvedObject"]["name"] == world.vault_name]
+    ours = [event for event in events if event["involvedObject"].get("name") == world.vault_name]
     return [
         event["reason"] for event in sorted(ours, key=lambda event: int(event["metadata"]["resourceVersion"]))
     ]

@@ -85,6 +85,7 @@ def _report_trouble(facts: Facts, trouble: Trouble, stale_after: timedelta) -> R
     )
     return Report(
         conditions=(ready, _synced(trouble)),
+        fields=_handled(facts),  # the vault was asked; what it said is in the conditions
         retry=True,
         retry_after=trouble.retry_after,
     )

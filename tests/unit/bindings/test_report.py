@@ -257,8 +257,8 @@ FIELDS = [
         facts_of(trouble=TROUBLE, request="now"),
         Keep(),
         Applied(),
-        {},
-        id="a request is not handled while there is trouble",
+        {"lastHandledRequest": "now"},
+        id="a request is handled by a look that fails, too",
     ),
     pytest.param(
         facts_of(request="now"), FOREIGN, Applied(), {"lastHandledRequest": "now"}, id="request refused"
