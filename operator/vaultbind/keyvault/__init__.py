@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.resilience.breaker import BreakerConfig, BreakerState
     from vaultbind.keyvault.resilience.ratelimit import Priority, TokenBucket
     from vaultbind.keyvault.resilience.retry import RetryConfig
-    from vaultbind.keyvault.services.base import CertificatesService, KeysService, SecretsService
+    from vaultbind.keyvault.services.certificates import CertificatesService
+    from vaultbind.keyvault.services.keys import KeysService
     from vaultbind.keyvault.services.listing import Listing
+    from vaultbind.keyvault.services.secrets import SecretsService
     from vaultbind.keyvault.transport.auth import (
         ClientSecretIdentity,
         CredentialConfig,
@@ -29,7 +31,27 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.transport.tokens import SharedCredential
     from vaultbind.keyvault.types.certificate import Certificate, CertificatePolicy, CertificateProperties
     from vaultbind.keyvault.types.common import ObjectKind, ObjectProperties, SecretString
-    from vaultbind.keyvault.types.key import JsonWebKey, Key, KeyProperties
+    from vaultbind.keyvault.types.crypto import (
+        DecryptResult,
+        EncryptionAlgorithm,
+        EncryptResult,
+        KeyWrapAlgorithm,
+        SignatureAlgorithm,
+        SignResult,
+        UnwrapResult,
+        VerifyResult,
+        WrapResult,
+    )
+    from vaultbind.keyvault.types.key import (
+        CreateKeyOptions,
+        JsonWebKey,
+        Key,
+        KeyCurve,
+        KeyOperation,
+        KeyProperties,
+        KeyReleasePolicy,
+        KeyType,
+    )
     from vaultbind.keyvault.types.secret import Secret, SecretProperties
     from vaultbind.keyvault.validation import VaultUrl, has_allowed_suffix, parse_vault_url
 
@@ -39,20 +61,29 @@ _HOMES = {
     "Certificate": "types.certificate",
     "CertificatePolicy": "types.certificate",
     "CertificateProperties": "types.certificate",
-    "CertificatesService": "services.base",
+    "CertificatesService": "services.certificates",
     "ClientSecretIdentity": "transport.auth",
+    "CreateKeyOptions": "types.key",
     "CredentialConfig": "transport.auth",
+    "DecryptResult": "types.crypto",
     "DefaultIdentity": "transport.auth",
+    "EncryptResult": "types.crypto",
+    "EncryptionAlgorithm": "types.crypto",
     "JsonWebKey": "types.key",
     "Key": "types.key",
+    "KeyCurve": "types.key",
+    "KeyOperation": "types.key",
     "KeyProperties": "types.key",
+    "KeyReleasePolicy": "types.key",
+    "KeyType": "types.key",
     "KeyVaultClient": "client",
     "KeyVaultClientBuilder": "client",
     "KeyVaultConfig": "config",
     "KeyVaultConfigBuilder": "config",
     "KeyVaultError": "errors",
     "KeyVaultErrorKind": "errors",
-    "KeysService": "services.base",
+    "KeyWrapAlgorithm": "types.crypto",
+    "KeysService": "services.keys",
     "Listing": "services.listing",
     "ManagedIdentity": "transport.auth",
     "NullObserver": "observer",
@@ -64,12 +95,17 @@ _HOMES = {
     "Secret": "types.secret",
     "SecretProperties": "types.secret",
     "SecretString": "types.common",
-    "SecretsService": "services.base",
+    "SecretsService": "services.secrets",
     "SharedCredential": "transport.tokens",
     "SharedTransport": "transport.session",
+    "SignResult": "types.crypto",
+    "SignatureAlgorithm": "types.crypto",
     "TokenBucket": "resilience.ratelimit",
+    "UnwrapResult": "types.crypto",
     "VaultUrl": "validation",
+    "VerifyResult": "types.crypto",
     "WorkloadIdentity": "transport.auth",
+    "WrapResult": "types.crypto",
     "build_credential": "transport.auth",
     "has_allowed_suffix": "validation",
     "parse_vault_url": "validation",
@@ -83,17 +119,26 @@ __all__ = [
     "CertificateProperties",
     "CertificatesService",
     "ClientSecretIdentity",
+    "CreateKeyOptions",
     "CredentialConfig",
+    "DecryptResult",
     "DefaultIdentity",
+    "EncryptResult",
+    "EncryptionAlgorithm",
     "JsonWebKey",
     "Key",
+    "KeyCurve",
+    "KeyOperation",
     "KeyProperties",
+    "KeyReleasePolicy",
+    "KeyType",
     "KeyVaultClient",
     "KeyVaultClientBuilder",
     "KeyVaultConfig",
     "KeyVaultConfigBuilder",
     "KeyVaultError",
     "KeyVaultErrorKind",
+    "KeyWrapAlgorithm",
     "KeysService",
     "Listing",
     "ManagedIdentity",
@@ -109,9 +154,14 @@ __all__ = [
     "SecretsService",
     "SharedCredential",
     "SharedTransport",
+    "SignResult",
+    "SignatureAlgorithm",
     "TokenBucket",
+    "UnwrapResult",
     "VaultUrl",
+    "VerifyResult",
     "WorkloadIdentity",
+    "WrapResult",
     "build_credential",
     "has_allowed_suffix",
     "parse_vault_url",

@@ -12,10 +12,9 @@ from vaultbind.keyvault.observer import NullObserver, Observer
 from vaultbind.keyvault.resilience.breaker import BreakerState
 from vaultbind.keyvault.resilience.clock import Clock, SystemClock
 from vaultbind.keyvault.resilience.ratelimit import TokenBucket
-from vaultbind.keyvault.services.base import CertificatesService, KeysService, SecretsService
-from vaultbind.keyvault.services.certificates import RemoteCertificates
-from vaultbind.keyvault.services.keys import RemoteKeys
-from vaultbind.keyvault.services.secrets import RemoteSecrets
+from vaultbind.keyvault.services.certificates import CertificatesService
+from vaultbind.keyvault.services.keys import KeysService
+from vaultbind.keyvault.services.secrets import SecretsService
 from vaultbind.keyvault.transport.auth import (
     ClientSecretIdentity,
     DefaultIdentity,
@@ -69,9 +68,9 @@ class KeyVaultClient:
             clock=clock,
             jitter=jitter,
         )
-        self._secrets = RemoteSecrets(self._pipeline)
-        self._certificates = RemoteCertificates(self._pipeline)
-        self._keys = RemoteKeys(self._pipeline)
+        self._secrets = SecretsService(self._pipeline)
+        self._certificates = CertificatesService(self._pipeline)
+        self._keys = KeysService(self._pipeline)
 
     @classmethod
     def new(cls, config: KeyVaultConfig) -> Self:

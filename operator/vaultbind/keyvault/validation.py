@@ -3,13 +3,17 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.types.key import CreateKeyOptions, KeyCurve, KeyOperation, KeyType
 
 MAX_VALUE_BYTES = 25_600
 MAX_CONTENT_TYPE = 255
 MAX_TAGS = 15
 MAX_SECRET_TAG = 512
+MAX_TAG = 256
+KEY_SIZES = {"RSA": (2048, 3072, 4096), "oct": (128, 192, 256)}
 MAX_PORT = 65_535
 HTTPS_PORT = 443
 
@@ -85,6 +89,31 @@ def check_tags(tags: Mapping[str, str], longest: int) -> None:
         raise _invalid(f"an object has at most {MAX_TAGS} tags")
     if any(len(name) > longest or len(value) > longest for name, value in tags.items()):
         raise _invalid(f"a tag's name and value have at most {longest} characters each")
+
+
+def check_new_key(options: CreateKeyOptions) -> None:
+    """Raise KeyVaultError (VALIDATION) when the service would refuse to make such a key."""
+    _check_members(KeyType, [options.key_type], "a key's type")
+    family = options.key_type.removesuffix("-HSM")
+    if options.curve is not None:
+        _check_members(KeyCurve, [options.curve], "a key's curve")
+        if family != "EC":
+            raise _invalid("only EC keys have a curve")
+    sizes = KEY_SIZES.get(family, ())
+    if options.size is not None and options.size not in sizes:
+        known = ", ".join(map(str, sizes)) or "none: their curve tells it"
+        raise _invalid(f"sizes of {options.key_type} keys are {known}")
+    if options.public_exponent is not None and family != "RSA":
+        raise _invalid("only RSA keys have a public exponent")
+    _check_members(KeyOperation, options.operations or (), "a key's operations")
+    if options.exportable and options.release_policy is None:
+        raise _invalid("an exportable key needs a release policy")
+    check_tags(options.tags or {}, MAX_TAG)
+
+
+def _check_members(known: type[StrEnum], given: Iterable[str], what: str) -> None:
+    if not set(given) <= set(known):
+        raise _invalid(f"{what}: one of {', '.join(known)}")
 
 
 def _ends_in(labels: list[str], port: int | None, suffix: str) -> bool:

@@ -8,7 +8,7 @@ READ_METHODS = frozenset({"GET", "HEAD"})
 REFUSED = frozenset({429, 503})
 """The service did not start the work, so any method can be repeated."""
 FAILED = frozenset({500, 502, 504})
-"""The service may have done the work: only reads are repeated."""
+"""The service may have done the work: only reads and operations that change nothing are repeated."""
 LONGEST_WAIT = 3600.0
 
 
@@ -29,6 +29,7 @@ class Attempt:
 
     number: int
     method: str
+    repeatable: bool = False
     elapsed: float
     status: int | None = None
     sent: bool = True
@@ -78,8 +79,9 @@ def _seconds_until(date: str, now: float) -> float:
 def _is_repeatable(attempt: Attempt) -> bool:
     if attempt.timed_out:
         return False
+    harmless = attempt.repeatable or attempt.method in READ_METHODS
     if attempt.status is None:
-        return not attempt.sent or attempt.method in READ_METHODS
+        return not attempt.sent or harmless
     if attempt.status in REFUSED:
         return True
-    return attempt.status in FAILED and attempt.method in READ_METHODS
+    return attempt.status in FAILED and harmless

@@ -1,7 +1,7 @@
-"""The three service interfaces, and what their implementations share."""
+"""What the three services share: get, list, and how a call becomes a request."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
@@ -9,85 +9,12 @@ from vaultbind.keyvault.resilience.ratelimit import Priority
 from vaultbind.keyvault.services.listing import Listing
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
 from vaultbind.keyvault.transport.policies import Call
-from vaultbind.keyvault.types.certificate import Certificate, CertificateProperties
 from vaultbind.keyvault.types.common import ObjectKind, ObjectProperties
-from vaultbind.keyvault.types.key import Key, KeyProperties
-from vaultbind.keyvault.types.secret import Secret, SecretProperties
 from vaultbind.keyvault.validation import parse_name, parse_version
-from vaultbind.keyvault.wire import Json, parse_document, parse_page
+from vaultbind.keyvault.wire.documents import Json, parse_document, parse_page
 
 PAGE_SIZE = 25
 """The service's largest page."""
-
-
-class SecretsService(Protocol):
-    """Secrets of one vault; every method raises KeyVaultError."""
-
-    async def get_secret(
-        self, name: str, version: str = "", *, priority: Priority = Priority.FRESH
-    ) -> Secret:
-        """Read a secret; needs `secrets/get`."""
-        ...
-
-    def list_secrets(self, *, priority: Priority = Priority.FRESH) -> Listing[SecretProperties]:
-        """List the latest version of every secret, without values; needs `secrets/list` on the vault."""
-        ...
-
-    def list_secret_versions(
-        self, name: str, *, priority: Priority = Priority.FRESH
-    ) -> Listing[SecretProperties]:
-        """List all versions of a secret, in no order; needs `secrets/list`."""
-        ...
-
-    async def set_secret(
-        self,
-        name: str,
-        value: str,
-        *,
-        content_type: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        enabled: bool | None = None,
-        not_before: datetime | None = None,
-        expires_on: datetime | None = None,
-    ) -> Secret:
-        """Make a new version of a secret; needs `secrets/set`."""
-        ...
-
-
-class CertificatesService(Protocol):
-    """Certificates of one vault; every method raises KeyVaultError."""
-
-    async def get_certificate(
-        self, name: str, version: str = "", *, priority: Priority = Priority.FRESH
-    ) -> Certificate:
-        """Read a certificate; needs `certificates/get`."""
-        ...
-
-    def list_certificates(self, *, priority: Priority = Priority.FRESH) -> Listing[CertificateProperties]:
-        """List the latest version of every certificate; needs `certificates/list` on the vault."""
-        ...
-
-    def list_certificate_versions(
-        self, name: str, *, priority: Priority = Priority.FRESH
-    ) -> Listing[CertificateProperties]:
-        """List all versions of a certificate, in no order; needs `certificates/list`."""
-        ...
-
-
-class KeysService(Protocol):
-    """Keys of one vault; every method raises KeyVaultError."""
-
-    async def get_key(self, name: str, version: str = "", *, priority: Priority = Priority.FRESH) -> Key:
-        """Read a key's public part; needs `keys/get`."""
-        ...
-
-    def list_keys(self, *, priority: Priority = Priority.FRESH) -> Listing[KeyProperties]:
-        """List the latest version of every key; needs `keys/list` on the vault."""
-        ...
-
-    def list_key_versions(self, name: str, *, priority: Priority = Priority.FRESH) -> Listing[KeyProperties]:
-        """List all versions of a key, in no order; needs `keys/list`."""
-        ...
 
 
 class HasProperties(Protocol):
@@ -101,6 +28,22 @@ class HasProperties(Protocol):
 
 Full = TypeVar("Full", bound=HasProperties)
 Item = TypeVar("Item", bound=ObjectProperties)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One request that is neither a get nor a list: `path` and its template `route`, from the vault's root.
+
+    `repeatable`: sending it twice does no more than sending it once.
+    """
+
+    method: str
+    path: str
+    route: str
+    name: str | None
+    content: bytes | None = None
+    repeatable: bool = False
 
 
 class ObjectService(Generic[Full, Item]):
@@ -130,14 +73,29 @@ class ObjectService(Generic[Full, Item]):
         body = await self._pipeline.request(call, f"{self._base}/{name}/{version}{self._query}")
         return self._parse(body, name)
 
+    async def _send(self, operation: Operation) -> bytes:
+        """Carry out an operation and return the answer's body; raises KeyVaultError with its name."""
+        call = Call(
+            kind=self.kind.value,
+            method=operation.method,
+            route=operation.route,
+            name=operation.name,
+            repeatable=operation.repeatable,
+        )
+        url = f"{self._pipeline.url}{operation.path}{self._query}"
+        return await self._pipeline.request(call, url, operation.content)
+
     def _parse(self, body: bytes, name: str) -> Full:
-        try:
-            found = parse_document(body, self._parse_full)
-        except KeyVaultError as error:
-            raise error.named(name) from None
+        found = self._parse_as(body, name, self._parse_full)
         if found.properties.name.lower() != name.lower():
             raise KeyVaultError(KeyVaultErrorKind.PROTOCOL, code="OtherObject", object_name=name)
         return found
+
+    def _parse_as(self, body: bytes, name: str | None, parse: Callable[[Json], T]) -> T:
+        try:
+            return parse_document(body, parse)
+        except KeyVaultError as error:
+            raise error.named(name) from None
 
     def _list(self, priority: Priority) -> Listing[Item]:
         call = self._call("GET", self._collection, None, priority)

@@ -1,4 +1,4 @@
-"""Certificates over the wire."""
+"""The certificates of a vault."""
 
 from typing import ClassVar
 
@@ -8,11 +8,11 @@ from vaultbind.keyvault.services.listing import Listing
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
 from vaultbind.keyvault.types.certificate import Certificate, CertificateProperties
 from vaultbind.keyvault.types.common import ObjectKind
-from vaultbind.keyvault.wire import parse_certificate, parse_certificate_properties
+from vaultbind.keyvault.wire.certificates import parse_certificate, parse_certificate_properties
 
 
-class RemoteCertificates(ObjectService[Certificate, CertificateProperties]):
-    """The CertificatesService of a vault."""
+class CertificatesService(ObjectService[Certificate, CertificateProperties]):
+    """Certificates of one vault; every method raises KeyVaultError."""
 
     kind: ClassVar[ObjectKind] = ObjectKind.CERTIFICATE
 

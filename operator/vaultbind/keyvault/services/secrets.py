@@ -1,4 +1,4 @@
-"""Secrets over the wire."""
+"""The secrets of a vault."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,11 +11,11 @@ from vaultbind.keyvault.transport.pipeline import VaultPipeline
 from vaultbind.keyvault.types.common import ObjectKind
 from vaultbind.keyvault.types.secret import Secret, SecretProperties
 from vaultbind.keyvault.validation import check_secret, parse_name
-from vaultbind.keyvault.wire import parse_secret, parse_secret_properties, render_secret
+from vaultbind.keyvault.wire.secrets import parse_secret, parse_secret_properties, render_secret
 
 
-class RemoteSecrets(ObjectService[Secret, SecretProperties]):
-    """The SecretsService of a vault."""
+class SecretsService(ObjectService[Secret, SecretProperties]):
+    """Secrets of one vault; every method raises KeyVaultError."""
 
     kind: ClassVar[ObjectKind] = ObjectKind.SECRET
 

@@ -28,7 +28,7 @@ from vaultbind.keyvault.transport.failures import map_exception, map_response
 from vaultbind.keyvault.transport.policies import CALL, AttemptPolicy, Call, FirstCallPolicy, RetryPolicy
 from vaultbind.keyvault.validation import HTTPS_PORT, parse_vault_url
 
-_OK = 200
+_OK = range(200, 300)
 _VAULT_FAILED = frozenset(
     {KeyVaultErrorKind.TIMEOUT, KeyVaultErrorKind.UNREACHABLE, KeyVaultErrorKind.SERVER_ERROR}
 )
@@ -111,7 +111,7 @@ class VaultPipeline:
         options: dict[str, Any] = {CALL: call}
         async with asyncio.timeout(self._timeout):
             response = await self._client.send_request(request, **options)
-        if response.status_code == _OK:
+        if response.status_code in _OK:
             return response.content
         raise self._explain(call, response)
 

@@ -2,7 +2,10 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
@@ -15,15 +18,79 @@ _RFC_CURVE = {"P-256": "P-256", "P-384": "P-384", "P-521": "P-521", "P-256K": "s
 _COORDINATE_BYTES = {"P-256": 32, "P-256K": 32, "P-384": 48, "P-521": 66}
 
 
+class KeyType(StrEnum):
+    """Kinds of keys; the HSM ones never leave the hardware. A standard vault has no symmetric keys."""
+
+    RSA = "RSA"
+    RSA_HSM = "RSA-HSM"
+    EC = "EC"
+    EC_HSM = "EC-HSM"
+    OCT = "oct"
+    OCT_HSM = "oct-HSM"
+
+
+class KeyCurve(StrEnum):
+    """Curves of EC keys."""
+
+    P_256 = "P-256"
+    P_256K = "P-256K"
+    P_384 = "P-384"
+    P_521 = "P-521"
+
+
+class KeyOperation(StrEnum):
+    """What a key may be used for."""
+
+    ENCRYPT = "encrypt"
+    DECRYPT = "decrypt"
+    SIGN = "sign"
+    VERIFY = "verify"
+    WRAP_KEY = "wrapKey"
+    UNWRAP_KEY = "unwrapKey"
+    IMPORT = "import"
+    EXPORT = "export"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyReleasePolicy:
+    """Under which attestation an exportable key is released: `data` is the policy's JSON."""
+
+    data: bytes
+    content_type: str = "application/json; charset=utf-8"
+    immutable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateKeyOptions:
+    """How a new key is to be; what is None the service decides (RSA: 2048 bits, EC: P-256).
+
+    `size` is in bits: 2048, 3072, 4096 for RSA, 128, 192, 256 for symmetric keys. `exportable` needs a
+    `release_policy`, and both an HSM key of a premium vault.
+    """
+
+    key_type: KeyType
+    size: int | None = None
+    curve: KeyCurve | None = None
+    operations: tuple[KeyOperation, ...] | None = None
+    public_exponent: int | None = None
+    enabled: bool | None = None
+    not_before: datetime | None = None
+    expires_on: datetime | None = None
+    tags: Mapping[str, str] | None = None
+    exportable: bool | None = None
+    release_policy: KeyReleasePolicy | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyProperties(ObjectProperties):
-    """Properties of a key; `key_type` and `operations` are unknown in lists."""
+    """Properties of a key; `key_type` is unknown in lists."""
 
     kind: ClassVar[ObjectKind] = ObjectKind.KEY
 
     managed: bool = False
     key_type: str | None = None
     exportable: bool | None = None
+    release_policy: KeyReleasePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +104,11 @@ class JsonWebKey:
     e: bytes = b""
     x: bytes = b""
     y: bytes = b""
+
+    @property
+    def size(self) -> int | None:
+        """Bits of an RSA modulus; None for other keys: a curve has its name, symmetric keys tell nothing."""
+        return int.from_bytes(self.n).bit_length() if self._is_rsa() else None
 
     def to_json(self) -> str:
         """RFC 7517 JSON with the public members and `kid`; HSM types are told by their plain name.

@@ -1,0 +1,1 @@
+"""The service's JSON, parsed into values and rendered from them: pure."""

@@ -1,0 +1,110 @@
+"""What all kinds of objects share on the wire. What does not fit is a PROTOCOL error without its content."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import orjson
+
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+
+Json = dict[str, Any]
+_FAR_FUTURE = datetime(9999, 12, 31, tzinfo=UTC)
+_FAR_PAST = datetime(1, 1, 1, tzinfo=UTC)
+T = TypeVar("T")
+
+
+def parse_document(body: bytes, parse: Callable[[Json], T]) -> T:
+    """Parse one JSON object; raises KeyVaultError (PROTOCOL)."""
+    try:
+        return parse(orjson.loads(body))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, binascii.Error):
+        pass
+    raise KeyVaultError(KeyVaultErrorKind.PROTOCOL, code="UnexpectedBody")
+
+
+def parse_page(body: bytes, parse: Callable[[Json], T]) -> tuple[list[T], str | None]:
+    """Parse one page of a list: its items and the link to the next page; raises KeyVaultError (PROTOCOL)."""
+    return parse_document(body, lambda page: ([parse(item) for item in page["value"]], _link(page)))
+
+
+def parse_common(data: Json, identifier: str) -> Json:
+    """Fields of ObjectProperties, from a bundle or item and its id."""
+    attributes = data.get("attributes") or {}
+    _, _, _, _, name, *version = identifier.split("/")
+    if not name:
+        raise ValueError("id")
+    return {
+        "id": identifier,
+        "name": name,
+        "version": version[0] if version else "",
+        "enabled": attributes.get("enabled", True) is True,
+        "not_before": parse_moment(attributes.get("nbf")),
+        "expires_on": parse_moment(attributes.get("exp")),
+        "created_on": parse_moment(attributes.get("created")),
+        "updated_on": parse_moment(attributes.get("updated")),
+        "tags": data.get("tags") or {},
+        "recovery_level": attributes.get("recoveryLevel"),
+        "recoverable_days": attributes.get("recoverableDays"),
+    }
+
+
+def parse_moment(seconds: float | None) -> datetime | None:
+    """Time of epoch seconds; one that no calendar knows becomes the calendar's end."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return _FAR_FUTURE if seconds > 0 else _FAR_PAST
+
+
+def parse_bytes(text: str) -> bytes:
+    """Bytes of base64url text without padding; raises ValueError for any other character."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def parse_text(value: Any) -> str:
+    """Return text that is text; raises TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError("text")
+    return value
+
+
+def render_document(members: Mapping[str, Any]) -> bytes:
+    """Render a request's body; members that are None are left to the service."""
+    return orjson.dumps(drop_absent(members))
+
+
+def render_attributes(
+    *,
+    enabled: bool | None = None,
+    not_before: datetime | None = None,
+    expires_on: datetime | None = None,
+    exportable: bool | None = None,
+) -> Json | None:
+    """Attributes of a request's body, None when there are none; times in whole seconds."""
+    attributes = {
+        "enabled": enabled,
+        "nbf": int(not_before.timestamp()) if not_before else None,
+        "exp": int(expires_on.timestamp()) if expires_on else None,
+        "exportable": exportable,
+    }
+    return drop_absent(attributes) or None
+
+
+def render_bytes(data: bytes | None) -> str | None:
+    """Base64url text without padding."""
+    return None if data is None else base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def drop_absent(members: Mapping[str, Any]) -> Json:
+    """Keep the members that are not None."""
+    return {name: item for name, item in members.items() if item is not None}
+
+
+def _link(page: Json) -> str | None:
+    link = page.get("nextLink")
+    return parse_text(link) if link else None
