@@ -128,6 +128,7 @@ class Emulator:
         if identity is not None:
             reply = self._answer_identity(wire, identity, now)
             return await _send(request, reply, reply.delay)
+        await self.estate.prepare(wire)
         reply = self.estate.handle(wire, now)
         return await _send(request, reply, self._config.latency + reply.delay)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from vaultbind.keyvault.simulation.limits import check_window
 from vaultbind.keyvault.simulation.records import Attributes
@@ -9,7 +10,7 @@ from vaultbind.keyvault.simulation.records import Attributes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """Attributes, tags, content type and operations as a request names them."""
+    """Attributes, tags, content type, operations and release policy as a request names them."""
 
     enabled: bool | None = None
     not_before: int | None = None
@@ -17,6 +18,8 @@ class Changes:
     tags: Mapping[str, str] | None = None
     content_type: str | None = None
     operations: tuple[str, ...] | None = None
+    exportable: bool | None = None
+    release_policy: Mapping[str, Any] | None = None
 
 
 NO_CHANGES = Changes()

@@ -9,6 +9,7 @@ from vaultbind.keyvault.simulation.access import AccessRules
 from vaultbind.keyvault.simulation.access_log import AccessLog, Entry
 from vaultbind.keyvault.simulation.api.calls import Call
 from vaultbind.keyvault.simulation.api.dispatch import answer
+from vaultbind.keyvault.simulation.api.foresight import foresee_rsa
 from vaultbind.keyvault.simulation.api.messages import (
     Address,
     Answer,
@@ -23,6 +24,7 @@ from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.keyvault.simulation.faults import Ending, Fault, FaultBook, Target
 from vaultbind.keyvault.simulation.problems import VaultProblem, unauthorized
 from vaultbind.keyvault.simulation.records import VaultSettings
+from vaultbind.keyvault.simulation.rsapool import RsaPool
 from vaultbind.keyvault.simulation.tokens import MISSING, TENANT, TokenCheck, accept_any
 from vaultbind.keyvault.simulation.vault import SimulatedVault
 
@@ -67,6 +69,7 @@ class Estate:
         self.faults = FaultBook()
         self.access = AccessRules()
         self.log = AccessLog()
+        self.rsa_pool = RsaPool()
         self._vaults: dict[str, SimulatedVault] = {}
 
     @property
@@ -82,12 +85,18 @@ class Estate:
         """State machine of one vault."""
         vault = self._vaults.get(name)
         if vault is None:
-            vault = self._vaults[name] = SimulatedVault(name, self.config.settings)
+            vault = self._vaults[name] = SimulatedVault(name, self.config.settings, self.rsa_pool.take)
         return vault
 
     def driver(self, name: str) -> VaultDriver:
         """One vault with the estate's clock built in, for seeds and tests."""
         return VaultDriver(self.vault(name), self.config.clock)
+
+    async def prepare(self, request: ApiRequest) -> None:
+        """Make the RSA key that a request will need, in a thread; call `handle` before the next await."""
+        bits = foresee_rsa(request, self._vaults.get(parse_host(request.host).vault))
+        if bits:
+            await self.rsa_pool.prepare(bits)
 
     def handle(self, request: ApiRequest, now: datetime) -> Reply:
         """Answer one request; no refusal is raised, all are answers."""
@@ -138,9 +147,11 @@ class Estate:
         try:
             check_api_version(request.query.get("api-version"))
             self.access.check(principal, address.vault, route.kind, route.action, route.name)
+            vault = self.vault(address.vault)
+            vault.advance(now=now)
             return answer(
                 Call(
-                    vault=self.vault(address.vault),
+                    vault=vault,
                     route=route,
                     address=address,
                     query=request.query,

@@ -3,12 +3,13 @@
 import base64
 import binascii
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from vaultbind.keyvault.simulation.problems import bad_parameter
+from vaultbind.keyvault.simulation.rsapool import STANDARD_EXPONENT, make_rsa
 
 KeyMaterial = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | bytes
 
@@ -20,10 +21,12 @@ CURVES: Final[Mapping[str, type[ec.EllipticCurve]]] = {
 }
 RSA_SIZES: Final = (2048, 3072, 4096)
 OCT_SIZES: Final = (128, 192, 256)
-KEY_TYPES: Final = ("RSA", "RSA-HSM", "EC", "EC-HSM", "oct-HSM")
+RSA_EXPONENTS: Final = (3, 17, STANDARD_EXPONENT)
 RSA_OPERATIONS: Final = ("encrypt", "decrypt", "sign", "verify", "wrapKey", "unwrapKey")
 EC_OPERATIONS: Final = ("sign", "verify")
 OCT_OPERATIONS: Final = ("encrypt", "decrypt", "wrapKey", "unwrapKey")
+RsaSource = Callable[[int], rsa.RSAPrivateKey]
+"""Gives an RSA key of so many bits, exponent 65537."""
 
 
 def encode(data: bytes) -> str:
@@ -34,18 +37,25 @@ def encode(data: bytes) -> str:
 def decode(text: str) -> bytes:
     """Bytes of base64url text, padded or not; raises VaultProblem (BadParameter)."""
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
         raise bad_parameter("Property has invalid value\r\n") from None
 
 
-def generate(key_type: str, size: int | None, curve: str | None, exponent: int | None = None) -> KeyMaterial:
+def generate(
+    key_type: str,
+    size: int | None,
+    curve: str | None,
+    exponent: int | None = None,
+    *,
+    rsa_keys: RsaSource = make_rsa,
+) -> KeyMaterial:
     """Make a key; raises VaultProblem (BadParameter) for a type, size or curve that the service refuses."""
     if key_type in {"RSA", "RSA-HSM"}:
-        return _generate_rsa(size or 2048, exponent or 65537)
+        return _generate_rsa(size or 2048, exponent or STANDARD_EXPONENT, rsa_keys)
     if key_type in {"EC", "EC-HSM"}:
         return ec.generate_private_key(_curve(curve or "P-256")())
-    if key_type == "oct-HSM":
+    if key_type in {"oct", "oct-HSM"}:
         bits = size or 256
         if bits not in OCT_SIZES:
             raise bad_parameter(f"Invalid key size: {bits}")
@@ -53,12 +63,40 @@ def generate(key_type: str, size: int | None, curve: str | None, exponent: int |
     raise bad_parameter(f"Invalid kty value: {str(key_type)[:20]}")
 
 
-def _generate_rsa(bits: int, exponent: int) -> rsa.RSAPrivateKey:
+def _generate_rsa(bits: int, exponent: int, rsa_keys: RsaSource) -> rsa.RSAPrivateKey:
     if bits not in RSA_SIZES:
         raise bad_parameter(f"Invalid key size: {bits}")
-    if exponent not in {3, 65537}:
+    if exponent not in RSA_EXPONENTS:
         raise bad_parameter(f"Invalid public exponent: {exponent}")
-    return rsa.generate_private_key(public_exponent=exponent, key_size=bits)
+    key = rsa_keys(bits)
+    while exponent != STANDARD_EXPONENT:
+        primes = key.private_numbers()
+        totient = (primes.p - 1) * (primes.q - 1)
+        if totient % exponent:  # prime exponents: no common factor
+            return _rsa_of(primes.p, primes.q, pow(exponent, -1, totient), exponent)
+        key = rsa_keys(bits)
+    return key
+
+
+def _rsa_of(p: int, q: int, d: int, exponent: int) -> rsa.RSAPrivateKey:
+    return rsa.RSAPrivateNumbers(
+        p=p,
+        q=q,
+        d=d,
+        dmp1=rsa.rsa_crt_dmp1(d, p),
+        dmq1=rsa.rsa_crt_dmq1(d, q),
+        iqmp=rsa.rsa_crt_iqmp(p, q),
+        public_numbers=rsa.RSAPublicNumbers(e=exponent, n=p * q),
+    ).private_key()
+
+
+def generate_alike(material: KeyMaterial, rsa_keys: RsaSource = make_rsa) -> KeyMaterial:
+    """Make another key of the same size, curve and exponent."""
+    if isinstance(material, bytes):
+        return secrets.token_bytes(len(material))
+    if isinstance(material, rsa.RSAPrivateKey):
+        return _generate_rsa(material.key_size, material.public_key().public_numbers().e, rsa_keys)
+    return ec.generate_private_key(material.curve)
 
 
 def _curve(name: str) -> type[ec.EllipticCurve]:
@@ -77,7 +115,7 @@ def parse_jwk(jwk: Mapping[str, Any]) -> KeyMaterial:
         if key_type in {"EC", "EC-HSM"}:
             return _parse_ec(jwk)
         if key_type in {"oct", "oct-HSM"}:
-            return decode(jwk["k"])
+            return _parse_oct(jwk)
     except (KeyError, TypeError, ValueError):
         raise bad_parameter("The key to be imported is not valid.") from None
     raise bad_parameter("Invalid kty value.")
@@ -85,16 +123,18 @@ def parse_jwk(jwk: Mapping[str, Any]) -> KeyMaterial:
 
 def _parse_rsa(jwk: Mapping[str, Any]) -> rsa.RSAPrivateKey:
     n, e, d, p, q = (_number(jwk[member]) for member in ("n", "e", "d", "p", "q"))
-    numbers = rsa.RSAPrivateNumbers(
-        p=p,
-        q=q,
-        d=d,
-        dmp1=rsa.rsa_crt_dmp1(d, p),
-        dmq1=rsa.rsa_crt_dmq1(d, q),
-        iqmp=rsa.rsa_crt_iqmp(p, q),
-        public_numbers=rsa.RSAPublicNumbers(e=e, n=n),
-    )
-    return numbers.private_key()
+    if n.bit_length() not in RSA_SIZES:
+        raise bad_parameter(f"Invalid key size: {n.bit_length()}")
+    if n != p * q:
+        raise ValueError("n")
+    return _rsa_of(p, q, d, e)
+
+
+def _parse_oct(jwk: Mapping[str, Any]) -> bytes:
+    key = decode(jwk["k"])
+    if len(key) * 8 not in OCT_SIZES:
+        raise bad_parameter(f"Invalid key size: {len(key) * 8}")
+    return key
 
 
 def _parse_ec(jwk: Mapping[str, Any]) -> ec.EllipticCurvePrivateKey:
@@ -146,3 +186,11 @@ def default_operations(key_type: str) -> tuple[str, ...]:
     if key_type.startswith("RSA"):
         return RSA_OPERATIONS
     return EC_OPERATIONS if key_type.startswith("EC") else OCT_OPERATIONS
+
+
+def check_operations(key_type: str, operations: Iterable[str]) -> None:
+    """Raise VaultProblem (BadParameter) for operations that keys of this type do not have."""
+    known = EC_OPERATIONS if key_type.startswith("EC") else RSA_OPERATIONS
+    for operation in operations:
+        if operation not in known and not (operation == "import" and key_type == "RSA-HSM"):
+            raise bad_parameter(f"Invalid key_ops value for a key of type {key_type}: {operation[:20]}")

@@ -1,31 +1,47 @@
-"""Keys of a simulated vault (their operations are in a later module)."""
+"""Keys of a simulated vault: making, changing, rotating and using them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from vaultbind.keyvault.simulation import crypto
+from vaultbind.keyvault.simulation.algorithms import Operation
 from vaultbind.keyvault.simulation.changes import NO_CHANGES, Changes, changed_attributes, new_attributes
+from vaultbind.keyvault.simulation.exchange import CryptoInput, CryptoOutput
 from vaultbind.keyvault.simulation.keymaterial import (
     KeyMaterial,
+    RsaSource,
+    check_operations,
     default_operations,
     generate,
+    generate_alike,
     parse_jwk,
     render_public,
     type_of,
 )
+from vaultbind.keyvault.simulation.keyrules import check_exportable, check_use
 from vaultbind.keyvault.simulation.limits import VersionIds, check_name, check_tags
-from vaultbind.keyvault.simulation.problems import managed
-from vaultbind.keyvault.simulation.records import KeyVersion, Kind
+from vaultbind.keyvault.simulation.problems import bad_parameter, managed
+from vaultbind.keyvault.simulation.records import Attributes, KeyVersion, Kind
+from vaultbind.keyvault.simulation.rotation import RotationPolicy, parse_policy
+from vaultbind.keyvault.simulation.rsapool import make_rsa
 from vaultbind.keyvault.simulation.store import Deletion, ObjectStore
 
 
 class SimulatedKeys:
     """What the service does with keys; `now` is in epoch seconds; every method raises VaultProblem."""
 
-    def __init__(self, store: ObjectStore[KeyVersion], ids: VersionIds) -> None:
-        """Work on `store`."""
+    def __init__(
+        self, store: ObjectStore[KeyVersion], ids: VersionIds, rsa_keys: RsaSource = make_rsa
+    ) -> None:
+        """Work on `store`; RSA keys come from `rsa_keys`."""
         self.store = store
         self._ids = ids
+        self._rsa_keys = rsa_keys
+        self._rotation: dict[str, RotationPolicy] = {}
+        self._next_rotation = 0.0
+        """Before this time no key is due; 0: not known."""
 
     def create(
         self,
@@ -40,7 +56,8 @@ class SimulatedKeys:
     ) -> KeyVersion:
         """Make a key, or a new version of it."""
         self._claim(name, now, changes)
-        return self._write(name, key_type, generate(key_type, size, curve, exponent), now, changes)
+        material = generate(key_type, size, curve, exponent, rsa_keys=self._rsa_keys)
+        return self._write(name, key_type, material, now, changes)
 
     def import_key(
         self, name: str, jwk: Mapping[str, Any], *, now: int, hsm: bool = False, changes: Changes = NO_CHANGES
@@ -48,29 +65,36 @@ class SimulatedKeys:
         """Take a private key as JWK."""
         self._claim(name, now, changes)
         material = parse_jwk(jwk)
-        key_type = type_of(material)
-        return self._write(
-            name, f"{key_type}-HSM" if hsm and key_type != "oct-HSM" else key_type, material, now, changes
-        )
+        return self._write(name, f"{type_of(material)}{'-HSM' if hsm else ''}", material, now, changes)
 
     def get(self, name: str, version: str = "") -> KeyVersion:
         """Read the public half of a version, disabled or not."""
         return self.store.get(name, version)
 
     def update(self, name: str, version: str = "", *, now: int, changes: Changes) -> KeyVersion:
-        """Change attributes, tags and operations of a version."""
+        """Change attributes, tags, operations and release policy of a version."""
         record = self.store.get(name, version)
         if record.managed:
             raise managed(Kind.KEYS, name)
         check_tags(Kind.KEYS, changes.tags)
+        check_operations(record.key_type, changes.operations or ())
         changed = replace(
             record,
             attributes=changed_attributes(record.attributes, changes, now),
             tags=record.tags if changes.tags is None else dict(changes.tags),
             operations=record.operations if changes.operations is None else changes.operations,
+            release_policy=_changed_release_policy(record, changes),
         )
         self.store.replace(changed)
+        self._next_rotation = 0
         return changed
+
+    def recover(self, name: str, *, now: int) -> KeyVersion:
+        """Bring a deleted key back, with all versions and its rotation policy."""
+        if self.store.get_deleted(name, now).history.latest.managed:
+            raise managed(Kind.KEYS, name)
+        self._next_rotation = 0
+        return self.store.recover(name, now)
 
     def delete(self, name: str, *, now: int) -> Deletion[KeyVersion]:
         """Delete softly, with all versions."""
@@ -78,25 +102,115 @@ class SimulatedKeys:
             raise managed(Kind.KEYS, name)
         return self.store.delete(name, now)
 
+    def transform(
+        self, name: str, version: str, operation: Operation, asked: CryptoInput, *, now: int
+    ) -> tuple[KeyVersion, CryptoOutput]:
+        """Encrypt, decrypt, wrap or unwrap; tells the version that did it."""
+        record = self._usable(name, version, operation, now)
+        return record, crypto.transform(record.material, operation, asked)
+
+    def sign(
+        self, name: str, version: str, algorithm: str, digest: bytes, *, now: int
+    ) -> tuple[KeyVersion, bytes]:
+        """Sign a digest; tells the version that did it."""
+        record = self._usable(name, version, Operation.SIGN, now)
+        return record, crypto.sign(record.material, algorithm, digest)
+
+    def verify(self, name: str, version: str, asked: CryptoInput, signature: bytes, *, now: int) -> bool:
+        """Tell whether a signature is of this key over the digest (`value`)."""
+        record = self._usable(name, version, Operation.VERIFY, now)
+        return crypto.verify(record.material, asked.algorithm, asked.value, signature)
+
+    def rotate(self, name: str, *, now: int) -> KeyVersion:
+        """Make a new version like the latest; it expires as the rotation policy says."""
+        latest = self.store.get(name)
+        if latest.managed:
+            raise managed(Kind.KEYS, name)
+        material = generate_alike(latest.material, self._rsa_keys)
+        rotated = replace(
+            latest,
+            version=self._ids.take(),
+            material=material,
+            public=render_public(material),
+            attributes=Attributes(expires=self.get_rotation(name).expires(now), created=now, updated=now),
+        )
+        self.store.add(rotated)
+        self._next_rotation = 0
+        return rotated
+
+    def get_rotation(self, name: str) -> RotationPolicy:
+        """Read the rotation policy, the service's default where none was set."""
+        self.store.get(name)
+        return self._rotation.get(name.lower(), RotationPolicy())
+
+    def set_rotation(self, name: str, content: Mapping[str, Any], *, now: int) -> RotationPolicy:
+        """Replace the rotation policy."""
+        if self.store.get(name).managed:
+            raise managed(Kind.KEYS, name)
+        policy = parse_policy(content, self._rotation.get(name.lower()), now)
+        self._rotation[name.lower()] = policy
+        self._next_rotation = 0
+        return policy
+
+    def rotate_due(self, *, now: int) -> None:
+        """Rotate every key whose policy says so, as often as it would have happened until now."""
+        if now < self._next_rotation:
+            return
+        self._next_rotation = math.inf
+        for name, policy in self._rotation.items():
+            due = self._due(name, policy)
+            while due <= now:
+                self.rotate(name, now=int(due))
+                due = self._due(name, policy)
+            self._next_rotation = min(self._next_rotation, due)
+
+    def _due(self, name: str, policy: RotationPolicy) -> float:
+        due = policy.due(self.store.get(name).attributes) if name in self.store else None
+        return math.inf if due is None else due
+
+    def _usable(self, name: str, version: str, operation: Operation, now: int) -> KeyVersion:
+        record = self.store.get(name, version)
+        check_use(record, operation, now)
+        return record
+
     def _claim(self, name: str, now: int, changes: Changes) -> None:
         check_name(name)
         check_tags(Kind.KEYS, changes.tags)
         self.store.claim(name, now)
-        if name in self.store and self.store.get(name).managed:
+        if name not in self.store:
+            self._rotation.pop(name.lower(), None)  # a purged key's
+        elif self.store.get(name).managed:
             raise managed(Kind.KEYS, name)
 
     def _write(
         self, name: str, key_type: str, material: KeyMaterial, now: int, changes: Changes
     ) -> KeyVersion:
+        check_operations(key_type, changes.operations or ())
+        exportable = changes.exportable is True
+        check_exportable(exportable=exportable, release_policy=changes.release_policy)
         record = KeyVersion(
             name=name,
             version=self._ids.take(),
             key_type=key_type,
             material=material,
             public=render_public(material),
-            operations=changes.operations or default_operations(key_type),
+            operations=default_operations(key_type) if changes.operations is None else changes.operations,
             attributes=new_attributes(changes, now),
             tags=None if changes.tags is None else dict(changes.tags),
+            exportable=exportable,
+            release_policy=changes.release_policy,
         )
         self.store.add(record)
+        self._next_rotation = 0
         return record
+
+
+def _changed_release_policy(record: KeyVersion, changes: Changes) -> Mapping[str, Any] | None:
+    wanted = changes.release_policy
+    if wanted is None:
+        return record.release_policy
+    if not record.exportable:
+        raise bad_parameter("A release policy is for exportable keys only.")
+    if record.release_policy is not None and record.release_policy["immutable"]:
+        raise bad_parameter("The release policy of this key is immutable.")
+    return wanted

@@ -167,7 +167,9 @@ class SimulatedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         """Answer a request; raises ServiceRequestError (refused), ServiceResponseTimeoutError (slow)."""
         self.requests += 1
         await asyncio.sleep(0)
-        reply = self.estate.handle(parse_wire_request(request), self.estate.now())
+        wire = parse_wire_request(request)
+        await self.estate.prepare(wire)
+        reply = self.estate.handle(wire, self.estate.now())
         limit = kwargs.get("read_timeout")
         if limit is not None and reply.delay > limit:
             message = "Read timed out."

@@ -1,6 +1,7 @@
 """One simulated vault: a pure state machine. Time is passed in, as epoch seconds."""
 
 from vaultbind.keyvault.simulation.certificates import SimulatedCertificates
+from vaultbind.keyvault.simulation.keymaterial import RsaSource
 from vaultbind.keyvault.simulation.keys import SimulatedKeys
 from vaultbind.keyvault.simulation.limits import VersionIds
 from vaultbind.keyvault.simulation.problems import managed
@@ -11,6 +12,7 @@ from vaultbind.keyvault.simulation.records import (
     SecretVersion,
     VaultSettings,
 )
+from vaultbind.keyvault.simulation.rsapool import make_rsa
 from vaultbind.keyvault.simulation.secrets import SimulatedSecrets
 from vaultbind.keyvault.simulation.store import Deletion, ObjectStore
 
@@ -20,7 +22,9 @@ AnyVersion = SecretVersion | KeyVersion | CertificateVersion
 class SimulatedVault:
     """Secrets, keys and certificates under one name."""
 
-    def __init__(self, name: str, settings: VaultSettings | None = None) -> None:
+    def __init__(
+        self, name: str, settings: VaultSettings | None = None, rsa_keys: RsaSource = make_rsa
+    ) -> None:
         """Begin empty; version ids derive from the settings' seed and the vault's name."""
         self.name = name
         self.settings = settings or VaultSettings()
@@ -29,13 +33,19 @@ class SimulatedVault:
         key_store = ObjectStore[KeyVersion](Kind.KEYS, self.settings)
         certificate_store = ObjectStore[CertificateVersion](Kind.CERTIFICATES, self.settings)
         self.secrets = SimulatedSecrets(secret_store, ids)
-        self.keys = SimulatedKeys(key_store, ids)
+        self.keys = SimulatedKeys(key_store, ids, rsa_keys)
         self.certificates = SimulatedCertificates(certificate_store, key_store, secret_store, ids)
+
+    def advance(self, *, now: int) -> None:
+        """Do what the vault does by itself when time moves on."""
+        self.keys.rotate_due(now=now)
 
     def recover(self, kind: Kind, name: str, *, now: int) -> AnyVersion:
         """Bring a deleted object back; raises VaultProblem (404; 403 for a certificate's key or secret)."""
         if kind is Kind.CERTIFICATES:
             return self.certificates.recover(name, now=now)
+        if kind is Kind.KEYS:
+            return self.keys.recover(name, now=now)
         self._refuse_managed(kind, name, now)
         return self._store(kind).recover(name, now)
 

@@ -1,70 +1,23 @@
 """The REST surface without sockets: routes, refusals, pages, challenge, faults, access and the log."""
 
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.keyvault.simulation.desk import HOST, NOW, SECONDS, Desk, token
 from vaultbind.keyvault.simulation import (
     ApiRequest,
     Denial,
     Ending,
-    Estate,
-    EstateConfig,
     Fault,
     VaultProblem,
 )
 from vaultbind.keyvault.simulation.api.messages import parse_host
 from vaultbind.keyvault.simulation.api.routing import API_VERSIONS, parse_route
-from vaultbind.keyvault.simulation.estate import Reply
 from vaultbind.keyvault.simulation.fault_forms import FaultError, parse_faults
-from vaultbind.keyvault.simulation.tokens import Claims, check_strictly, issue_token
-
-NOW = datetime(2027, 1, 15, 8, 0, 0, tzinfo=UTC)
-SECONDS = int(NOW.timestamp())
-HOST = "shop.vault.azure.net"
-
-
-def token(
-    principal: str = "op", audience: str = "https://vault.azure.net", expires: int = SECONDS + 60
-) -> str:
-    return issue_token(Claims(audience=audience, principal=principal, expires=expires), issued=SECONDS)
-
-
-class Desk:
-    """Sends requests to an estate."""
-
-    def __init__(self, **config: Any) -> None:
-        self.estate = Estate(EstateConfig(clock=lambda: NOW, check_token=check_strictly, **config))
-
-    def reply(
-        self, method: str, url: str, body: Any = None, *, bearer: str | None = None, host: str = HOST
-    ) -> Reply:
-        parts = urlsplit(url)
-        query = {"api-version": "7.4", **dict(parse_qsl(parts.query, keep_blank_values=True))}
-        headers = {"authorization": f"Bearer {token() if bearer is None else bearer}"}
-        request = ApiRequest(
-            method=method,
-            host=host,
-            path=parts.path,
-            query={name: value for name, value in query.items() if value},
-            headers=headers if bearer != "" else {},
-            body=b"" if body is None else orjson.dumps(body),
-        )
-        return self.estate.handle(request, NOW)
-
-    def ask(self, method: str, url: str, body: Any = None, **options: Any) -> tuple[int, Any]:
-        response = self.reply(method, url, body, **options).response
-        return response.status, orjson.loads(response.body) if response.body else None
-
-    def refusal(self, method: str, url: str, body: Any = None, **options: Any) -> tuple[int, str]:
-        status, content = self.ask(method, url, body, **options)
-        error = content["error"]
-        return status, error.get("innererror", {}).get("code") or error["code"]
 
 
 @pytest.mark.parametrize(

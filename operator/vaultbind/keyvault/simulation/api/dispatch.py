@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from vaultbind.keyvault.simulation.api import certificates, keys, secrets
+from vaultbind.keyvault.simulation.api import certificates, keys, keyuse, secrets
 from vaultbind.keyvault.simulation.api.calls import Call, render_deletion
 from vaultbind.keyvault.simulation.api.messages import Answer
 from vaultbind.keyvault.simulation.api.paging import render_page
@@ -115,6 +115,16 @@ OWN: Final[Mapping[tuple[Kind, Action], Handler]] = {
     (Kind.KEYS, Action.IMPORT): keys.import_key,
     (Kind.KEYS, Action.GET): keys.get_key,
     (Kind.KEYS, Action.UPDATE): keys.update_key,
+    (Kind.KEYS, Action.ROTATE): keys.rotate_key,
+    (Kind.KEYS, Action.GET_ROTATION_POLICY): keys.get_rotation_policy,
+    (Kind.KEYS, Action.SET_ROTATION_POLICY): keys.set_rotation_policy,
+    (Kind.KEYS, Action.ENCRYPT): keyuse.encrypt,
+    (Kind.KEYS, Action.DECRYPT): keyuse.decrypt,
+    (Kind.KEYS, Action.WRAP): keyuse.wrap,
+    (Kind.KEYS, Action.UNWRAP): keyuse.unwrap,
+    (Kind.KEYS, Action.SIGN): keyuse.sign,
+    (Kind.KEYS, Action.VERIFY): keyuse.verify,
+    (Kind.KEYS, Action.RANDOM): keyuse.random_bytes,
     (Kind.CERTIFICATES, Action.CREATE): certificates.create_certificate,
     (Kind.CERTIFICATES, Action.IMPORT): certificates.import_certificate,
     (Kind.CERTIFICATES, Action.GET): certificates.get_certificate,

@@ -31,6 +31,16 @@ class Action(StrEnum):
     UPDATE_POLICY = "updatePolicy"
     GET_PENDING = "getPending"
     DELETE_PENDING = "deletePending"
+    ENCRYPT = "encrypt"
+    DECRYPT = "decrypt"
+    SIGN = "sign"
+    VERIFY = "verify"
+    WRAP = "wrap"
+    UNWRAP = "unwrap"
+    ROTATE = "rotate"
+    GET_ROTATION_POLICY = "getRotationPolicy"
+    SET_ROTATION_POLICY = "setRotationPolicy"
+    RANDOM = "random"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +63,9 @@ OBJECT_ACTIONS: Final = {
 }
 SUB_ACTIONS: Final = {
     ("POST", Kind.KEYS, "create"): Action.CREATE,
+    ("POST", Kind.KEYS, "rotate"): Action.ROTATE,
+    ("GET", Kind.KEYS, "rotationpolicy"): Action.GET_ROTATION_POLICY,
+    ("PUT", Kind.KEYS, "rotationpolicy"): Action.SET_ROTATION_POLICY,
     ("POST", Kind.CERTIFICATES, "create"): Action.CREATE,
     ("POST", Kind.CERTIFICATES, "import"): Action.IMPORT,
     ("GET", Kind.CERTIFICATES, "policy"): Action.GET_POLICY,
@@ -61,6 +74,15 @@ SUB_ACTIONS: Final = {
     ("DELETE", Kind.CERTIFICATES, "pending"): Action.DELETE_PENDING,
     **{("GET", kind, "versions"): Action.LIST_VERSIONS for kind in Kind},
 }
+KEY_USES: Final = {
+    "encrypt": Action.ENCRYPT,
+    "decrypt": Action.DECRYPT,
+    "sign": Action.SIGN,
+    "verify": Action.VERIFY,
+    "wrapkey": Action.WRAP,
+    "unwrapkey": Action.UNWRAP,
+}
+"""POST /keys/{name}/{version}/..., the version may be empty or left out."""
 DELETED_ACTIONS: Final = {"GET": Action.GET_DELETED, "DELETE": Action.PURGE}
 
 
@@ -73,6 +95,8 @@ def parse_route(method: str, path: str) -> Route:
     kind = DELETED.get(segments[0].lower())
     if kind is not None:
         return _parse_deleted(method, kind, segments[1:])
+    if segments[0].lower() == "rng":
+        return _only(method, "POST", Route(kind=Kind.KEYS, action=Action.RANDOM, template="/rng"))
     raise _unknown()
 
 
@@ -83,6 +107,9 @@ def _parse_live(method: str, kind: Kind, rest: list[str]) -> Route:
     if len(rest) == 1:
         action = OBJECT_ACTIONS.get(method) or _put_action(method, kind)
         return Route(kind=kind, action=action, template=f"/{kind}/{{name}}", name=name)
+    use = _parse_use(method, kind, rest)
+    if use is not None:
+        return use
     if len(rest) > 2:
         raise _unknown()
     word = rest[1]
@@ -93,6 +120,21 @@ def _parse_live(method: str, kind: Kind, rest: list[str]) -> Route:
         raise _wrong_method()
     action = OBJECT_ACTIONS[method]
     return Route(kind=kind, action=action, template=f"/{kind}/{{name}}/{{version}}", name=name, version=word)
+
+
+def _parse_use(method: str, kind: Kind, rest: list[str]) -> Route | None:
+    word = rest[-1].lower()
+    if (
+        kind is not Kind.KEYS
+        or word not in KEY_USES
+        or len(rest) > 3
+        or (len(rest) == 2 and method != "POST")
+    ):
+        return None
+    version = rest[1] if len(rest) == 3 else ""
+    template = f"/keys/{{name}}/{{version}}/{word}" if version else f"/keys/{{name}}/{word}"
+    route = Route(kind=kind, action=KEY_USES[word], template=template, name=rest[0], version=version)
+    return _only(method, "POST", route)
 
 
 def _put_action(method: str, kind: Kind) -> Action:
