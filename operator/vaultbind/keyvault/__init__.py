@@ -8,6 +8,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vaultbind.keyvault.cache.manager import CacheStats
+    from vaultbind.keyvault.cache.policy import CacheConfig
     from vaultbind.keyvault.client import KeyVaultClient, KeyVaultClientBuilder
     from vaultbind.keyvault.config import KeyVaultConfig, KeyVaultConfigBuilder
     from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "BreakerConfig": "resilience.breaker",
     "BreakerState": "resilience.breaker",
+    "CacheConfig": "cache.policy",
+    "CacheStats": "cache.manager",
     "Certificate": "types.certificate",
     "CertificatePolicy": "types.certificate",
     "CertificateProperties": "types.certificate",
@@ -114,6 +118,8 @@ _HOMES = {
 __all__ = [
     "BreakerConfig",
     "BreakerState",
+    "CacheConfig",
+    "CacheStats",
     "Certificate",
     "CertificatePolicy",
     "CertificateProperties",

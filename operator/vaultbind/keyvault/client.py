@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from azure.core.pipeline.transport import AsyncHttpTransport
 
+from vaultbind.keyvault.cache.manager import CacheStats, ReadCache
 from vaultbind.keyvault.config import KeyVaultConfig, KeyVaultConfigBuilder
 from vaultbind.keyvault.observer import NullObserver, Observer
 from vaultbind.keyvault.resilience.breaker import BreakerState
@@ -67,6 +68,7 @@ class KeyVaultClient:
             observer=observer,
             clock=clock,
             jitter=jitter,
+            cache=self._open_cache(config, clock, observer),
         )
         self._secrets = SecretsService(self._pipeline)
         self._certificates = CertificatesService(self._pipeline)
@@ -112,6 +114,11 @@ class KeyVaultClient:
         """Whether the vault is being left alone after failures in a row."""
         return self._pipeline.breaker_state
 
+    @property
+    def cache_stats(self) -> CacheStats | None:
+        """What the cache did so far; None without one."""
+        return self._pipeline.cache.stats if self._pipeline.cache is not None else None
+
     async def aclose(self) -> None:
         """End what the client made itself."""
         while self._owned:
@@ -146,6 +153,13 @@ class KeyVaultClient:
         )
         self._owned.append(transport.aclose)
         return transport
+
+    def _open_cache(self, config: KeyVaultConfig, clock: Clock, observer: Observer) -> ReadCache | None:
+        if config.cache is None:
+            return None
+        cache = ReadCache(config.cache, clock.monotonic, observer)
+        self._owned.append(cache.aclose)
+        return cache
 
     def _open_credential(
         self, config: KeyVaultConfig, transport: Transport, clock: Clock, observer: Observer

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from azure.core.credentials_async import AsyncTokenProvider
 
+from vaultbind.keyvault.cache.policy import CacheConfig, find_cache_problems
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.breaker import BreakerConfig
 from vaultbind.keyvault.resilience.retry import RetryConfig
@@ -49,6 +50,8 @@ class KeyVaultConfig:
     burst: int = 1000
     max_wait: float = 5.0
     """Longest time that a request waits for the limiter before it is refused."""
+    cache: CacheConfig | None = None
+    """None: every read asks the vault."""
     ca_pem: str | None = None
     proxy: str | None = None
     user_agent: str = USER_AGENT
@@ -109,6 +112,10 @@ class KeyVaultConfigBuilder:
         """Set how many requests this vault gets."""
         return self.set(requests_per_second=requests_per_second, burst=burst)
 
+    def cache(self, cache: CacheConfig | None) -> Self:
+        """Keep what was read for a while; None asks the vault every time."""
+        return self.set(cache=cache)
+
     def ca_pem(self, pem: str) -> Self:
         """Trust these certificates, too."""
         return self.set(ca_pem=pem)
@@ -133,6 +140,7 @@ _VARIABLES: dict[str, Any] = {
     "requests_per_second": float,
     "burst": int,
     "max_wait": float,
+    "cache_ttl": float,
     "retry_attempts": int,
     "proxy": str,
     "user_agent": str,
@@ -149,6 +157,8 @@ def _parse_into(values: dict[str, Any], problems: list[str], name: str, parse: A
         return
     if name == "retry_attempts":
         values["retry"] = RetryConfig(attempts=value)
+    elif name == "cache_ttl":
+        values["cache"] = CacheConfig(ttl=value)
     else:
         values[name] = value
 
@@ -179,6 +189,8 @@ def _find_number_problems(config: KeyVaultConfig) -> list[str]:
     problems = [f"{name}: must be positive" for name in _POSITIVE if not 0 < getattr(config, name) < _HUGE]
     if config.retry.attempts < 1:
         problems.append("retry.attempts: must be at least 1")
+    if config.cache is not None:
+        problems += find_cache_problems(config.cache)
     return problems
 
 

@@ -26,6 +26,10 @@ class Observer(Protocol):
         """The vault's circuit breaker moved to `closed`, `open` or `half-open`."""
         ...
 
+    def cache(self, kind: str, outcome: str) -> None:
+        """A read met the cache: `hit`, `negative-hit`, `join`, `miss`, or `refresh` beside a hit."""
+        ...
+
 
 class NullObserver:
     """Listens to nothing."""
@@ -40,4 +44,7 @@ class NullObserver:
         """Do nothing."""
 
     def breaker(self, state: str) -> None:
+        """Do nothing."""
+
+    def cache(self, kind: str, outcome: str) -> None:
         """Do nothing."""

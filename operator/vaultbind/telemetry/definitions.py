@@ -78,6 +78,13 @@ VAULT_TOKENS: Final = _counter("vault_tokens", "Tokens asked of Microsoft Entra 
 VAULT_BREAKER_OPEN: Final = _gauge(
     "vault_breaker_open", "1 while the vault's circuit breaker is open.", "vault"
 )
+VAULT_CACHE: Final = _counter(
+    "vault_cache_reads",
+    "Reads that met the client's cache: hit, negative-hit, join, miss, or refresh beside a hit.",
+    "vault",
+    "kind",
+    "outcome",
+)
 VAULT_LOOKS: Final = _counter("vault_looks", "Looks at a whole vault.", "vault", "detection", "outcome")
 
 KUBE_REQUESTS: Final = _counter(

@@ -101,6 +101,7 @@ class VaultMetrics:
         self.throttled = counter(registry, d.VAULT_THROTTLED)
         self.tokens = counter(registry, d.VAULT_TOKENS)
         self.breaker_open = gauge(registry, d.VAULT_BREAKER_OPEN)
+        self.cache = counter(registry, d.VAULT_CACHE)
         self.looks = counter(registry, d.VAULT_LOOKS)
 
     def of(self, vault: str) -> "VaultObserver":
@@ -133,6 +134,10 @@ class VaultObserver:
     def breaker(self, state: str) -> None:
         """The circuit breaker moved to closed, open or half-open."""
         self._metrics.breaker_open.labels(self._vault).set(1 if state == "open" else 0)
+
+    def cache(self, kind: str, outcome: str) -> None:
+        """A read met the cache."""
+        self._metrics.cache.labels(self._vault, kind, outcome).inc()
 
     def looked(self, detection: str, outcome: str) -> None:
         """The watcher has looked at the vault; `outcome` is ok or the kind of error."""

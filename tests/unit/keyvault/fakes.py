@@ -241,6 +241,7 @@ class Recorder(NullObserver):
         self.retries: list[tuple[str, float]] = []
         self.tokens: list[str] = []
         self.breakers: list[str] = []
+        self.reads: list[tuple[str, str]] = []
 
     def request(self, kind: str, method: str, route: str, status: int, seconds: float) -> None:
         self.requests.append((kind, method, route, status))
@@ -253,6 +254,9 @@ class Recorder(NullObserver):
 
     def breaker(self, state: str) -> None:
         self.breakers.append(state)
+
+    def cache(self, kind: str, outcome: str) -> None:
+        self.reads.append((kind, outcome))
 
 
 def make_client(transport: CannedTransport, **settings: Any) -> KeyVaultClient:

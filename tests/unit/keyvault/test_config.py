@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.keyvault.fakes import VAULT, CannedTransport, FakeCredential, canned
+from vaultbind.keyvault.cache.policy import CacheConfig
 from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.config import KeyVaultConfig, KeyVaultConfigBuilder
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
@@ -18,9 +19,16 @@ MISTAKES: list[tuple[str, Callable[[], object], list[str]]] = [
     (
         "fields",
         lambda: KeyVaultConfig(
-            vault_url="http://x", connect_timeout=0, burst=-1, retry=RetryConfig(attempts=0)
+            vault_url="http://x",
+            connect_timeout=0,
+            burst=-1,
+            retry=RetryConfig(attempts=0),
+            cache=CacheConfig(ttl=0, negative_ttl=-1, refresh_after=0, max_entries=0, max_bytes=0),
         ),
-        ["vault_url", "connect_timeout", "burst", "retry.attempts"],
+        [
+            *("vault_url", "connect_timeout", "burst", "retry.attempts", "cache.ttl", "cache.negative_ttl"),
+            *("cache.refresh_after", "cache.max_entries", "cache.max_bytes"),
+        ],
     ),
     (
         "not a number",
@@ -77,6 +85,7 @@ def test_from_env() -> None:
             ENV + "CONNECT_TIMEOUT": "1.5",
             ENV + "BURST": "7",
             ENV + "RETRY_ATTEMPTS": "2",
+            ENV + "CACHE_TTL": "60",
             ENV + "VERIFY_CHALLENGE_RESOURCE": "False",
             ENV + "PROXY": "",
         }
@@ -84,6 +93,7 @@ def test_from_env() -> None:
 
     assert (config.vault_url, config.connect_timeout, config.burst) == (VAULT, 1.5, 7)
     assert config.retry == RetryConfig(attempts=2)
+    assert config.cache == CacheConfig(ttl=60)
     assert config.proxy is None
     assert not config.verify_challenge_resource
     assert isinstance(config.credential, DefaultIdentity)
@@ -93,6 +103,7 @@ def test_defaults_are_strict() -> None:
     config = KeyVaultConfig(vault_url=VAULT)
 
     assert config.verify_challenge_resource
+    assert config.cache is None
     assert (config.requests_per_second, config.burst) == (200, 1000)
 
 
@@ -105,6 +116,7 @@ def test_the_builder_sets_what_it_says() -> None:
         .timeouts(connect=1, total=3)
         .retry(RetryConfig(attempts=1))
         .rate_limit(5, 6)
+        .cache(CacheConfig(ttl=9))
         .ca_pem("pem")
         .build()
     )
@@ -117,6 +129,7 @@ def test_the_builder_sets_what_it_says() -> None:
         retry=RetryConfig(attempts=1),
         requests_per_second=5,
         burst=6,
+        cache=CacheConfig(ttl=9),
         ca_pem="pem",
     )
     assert "s3cr3t" not in repr(config)

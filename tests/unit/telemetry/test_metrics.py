@@ -54,6 +54,7 @@ def test_vaults(metrics: Metrics) -> None:
     observer.retry("secret", "GET", "/secrets/{name}", "Throttled", 1.0)
     observer.token("ok", 0.1)
     observer.breaker("open")
+    observer.cache("secret", "hit")
     shop.looked("List", "ok")
     route = name | {"route": "/secrets/{name}"}
 
@@ -64,6 +65,7 @@ def test_vaults(metrics: Metrics) -> None:
     assert value(metrics, "vaultbind_vault_retries_total", reason="Throttled", **name) == 1
     assert value(metrics, "vaultbind_vault_tokens_total", outcome="ok", **name) == 1
     assert value(metrics, "vaultbind_vault_looks_total", detection="List", outcome="ok", **name) == 1
+    assert value(metrics, "vaultbind_vault_cache_reads_total", kind="secret", outcome="hit", **name) == 1
     assert value(metrics, "vaultbind_vault_breaker_open", **name) == 1
     observer.breaker("half-open")
     assert value(metrics, "vaultbind_vault_breaker_open", **name) == 0

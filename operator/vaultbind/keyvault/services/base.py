@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from vaultbind.keyvault.cache.entry import CacheKey
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.ratelimit import Priority
 from vaultbind.keyvault.services.listing import Listing
@@ -68,6 +70,13 @@ class ObjectService(Generic[Full, Item]):
     async def _get(self, name: str, version: str, priority: Priority) -> Full:
         parse_name(name)
         parse_version(version)
+        cache = self._pipeline.cache
+        if cache is None:
+            return await self._fetch(name, version, priority)
+        key = CacheKey(self.kind, name.lower(), version)
+        return await cache.read(key, partial(self._fetch, name, version), priority)
+
+    async def _fetch(self, name: str, version: str, priority: Priority) -> Full:
         route = f"{self._collection}/{{name}}/{{version}}" if version else f"{self._collection}/{{name}}"
         call = self._call("GET", route, name, priority)
         body = await self._pipeline.request(call, f"{self._base}/{name}/{version}{self._query}")

@@ -18,6 +18,7 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.keyvault.secrets._shared import AsyncChallengeAuthPolicy
 
+from vaultbind.keyvault.cache.manager import ReadCache
 from vaultbind.keyvault.config import KeyVaultConfig
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.observer import Observer
@@ -48,8 +49,10 @@ class VaultPipeline:
         observer: Observer,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
+        cache: ReadCache | None = None,
     ) -> None:
-        """`limiter` is this vault's own; `jitter` gives numbers from 0 to 1."""
+        """`limiter` is this vault's own; `jitter` gives numbers from 0 to 1; `cache` is told of changes."""
+        self.cache = cache
         self.url = str(parse_vault_url(config.vault_url))
         self.api_version = config.api_version
         self._limiter = limiter
@@ -76,6 +79,14 @@ class VaultPipeline:
 
     async def request(self, call: Call, url: str, content: bytes | None = None) -> bytes:
         """Send one call to `url` (absolute, of this vault); raises KeyVaultError with the call's name."""
+        if self.cache is None or not call.changes:
+            return await self._request(call, url, content)
+        try:
+            return await self._request(call, url, content)
+        finally:  # one that failed may have been done nevertheless
+            self.cache.forget(call.kind, call.name)
+
+    async def _request(self, call: Call, url: str, content: bytes | None) -> bytes:
         wait = self._breaker.admit(self._clock.monotonic())
         if wait > 0:
             raise KeyVaultError(KeyVaultErrorKind.BREAKER_OPEN, object_name=call.name, retry_after=wait)

@@ -17,7 +17,13 @@ from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.observer import Observer
 from vaultbind.keyvault.resilience.clock import Clock
 from vaultbind.keyvault.resilience.ratelimit import Priority, TokenBucket
-from vaultbind.keyvault.resilience.retry import Attempt, RetryConfig, decide_delay, parse_retry_after
+from vaultbind.keyvault.resilience.retry import (
+    READ_METHODS,
+    Attempt,
+    RetryConfig,
+    decide_delay,
+    parse_retry_after,
+)
 from vaultbind.keyvault.transport.failures import is_sent, map_exception
 
 Request = PipelineRequest[HttpRequest]
@@ -29,6 +35,13 @@ CALL = "vaultbind_call"
 _THROTTLED = 429
 _UNAUTHORIZED = 401
 _OK = range(200, 300)
+_ASKING = frozenset(
+    {
+        *("encrypt", "decrypt", "sign", "verify", "wrapkey", "unwrapkey"),
+        *("attestation", "backup", "release", "rng"),
+    }
+)
+"""Last segments of the routes whose POST changes nothing in the vault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +57,13 @@ class Call:
     name: str | None = None
     priority: Priority = Priority.FRESH
     repeatable: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether the call may change something in the vault, so that what was read before is stale."""
+        if self.method in READ_METHODS:
+            return False
+        return self.method != "POST" or self.route.rpartition("/")[2] not in _ASKING
 
 
 class RetryPolicy(Policy):

@@ -1,0 +1,1 @@
+"""Answers of the vault that are kept for a while."""
