@@ -39,6 +39,8 @@ class CreationPolicy(StrEnum):
 
     OWNER = "Owner"
     MERGE = "Merge"
+    NONE = "None"
+    """No Secret at all: the binding is for pods, which get its values from the broker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
