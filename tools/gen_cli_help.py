@@ -34,7 +34,16 @@ def commands() -> dict[str, click.Command]:
                 raise
             continue
         if command is not None:
-            found[name] = command
+            found |= _with_subcommands(name, command)
+    return found
+
+
+def _with_subcommands(name: str, command: click.Command) -> dict[str, click.Command]:
+    """A command and, if it is a group, everything below it, by the words that call it."""
+    found = {name: command}
+    if isinstance(command, click.Group):
+        for word, subcommand in sorted(command.commands.items()):
+            found |= _with_subcommands(f"{name} {word}", subcommand)
     return found
 
 
@@ -55,7 +64,8 @@ def _variable(option: click.Option, prefix: str) -> str:
 def _section(name: str, command: click.Command) -> str:
     text = " ".join((command.help or "").replace("\b", "").split())
     rows = "".join(_row(option, variable) for option, variable in options(command))
-    return f"## vaultbind {name}\n\n{text}\n\n{TABLE}{rows}"
+    table = f"\n{TABLE}{rows}" if rows else ""
+    return f"{'###' if ' ' in name else '##'} vaultbind {name}\n\n{text}\n{table}"
 
 
 def _row(option: click.Option, variable: str) -> str:

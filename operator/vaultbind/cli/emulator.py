@@ -4,10 +4,11 @@ import asyncio
 import re
 import signal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
+from vaultbind.cli.emulator_ctl import TOKEN_VARIABLE, ctl, read_token
 from vaultbind.emulator import Emulator, EmulatorConfig, EmulatorConfigError, SeedError
 
 LATENCY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)")
@@ -21,7 +22,11 @@ def parse_latency(_context: click.Context, _parameter: click.Parameter, text: st
     return float(match[1]) * (0.001 if match[2] == "ms" else 1.0)
 
 
-@click.command(name="emulator", context_settings={"auto_envvar_prefix": "VAULTBIND_EMULATOR"})
+@click.group(
+    name="emulator",
+    invoke_without_command=True,
+    context_settings={"auto_envvar_prefix": "VAULTBIND_EMULATOR"},
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8443, show_default=True, help="0 picks a free one."
@@ -32,9 +37,18 @@ def parse_latency(_context: click.Context, _parameter: click.Parameter, text: st
     help="Write the CA's certificate here (its key beside it); an existing one is kept.",
 )
 @click.option(
+    "--name", "names", multiple=True, help="Another host name or address for the server's certificate."
+)
+@click.option(
     "--seed",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="YAML file of what the vaults hold at the start.",
+)
+@click.option("--vault", "vaults", multiple=True, help="A vault that exists from the start.")
+@click.option(
+    "--only-configured",
+    is_flag=True,
+    help="Serve the vaults of --vault and --seed alone; otherwise a vault is made when it is first asked.",
 )
 @click.option(
     "--latency",
@@ -45,31 +59,43 @@ def parse_latency(_context: click.Context, _parameter: click.Parameter, text: st
     help="Added to each vault request.",
 )
 @click.option(
-    "--allow-non-loopback", is_flag=True, help="Permit a --host that others can reach. It is open to all."
+    "--allow-non-loopback",
+    is_flag=True,
+    help="Permit a --host that others can reach; needs a token.",
 )
-def emulator(  # noqa: PLR0917 - one parameter per flag
-    host: str,
-    port: int,
-    ca_file: Path | None,
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"File of the token that control and token requests must show; or variable {TOKEN_VARIABLE}.",
+)
+@click.pass_context
+def emulator(
+    context: click.Context,
+    /,
+    *,
     seed: Path | None,
-    latency: float,
-    allow_non_loopback: bool,  # noqa: FBT001 - click passes by name
+    only_configured: bool,
+    token_file: Path | None,
+    **flags: Any,
 ) -> None:
     """Serve simulated Key Vaults over HTTPS: any https://NAME.vault.localhost:PORT is one."""
+    if context.invoked_subcommand is not None:
+        return
     try:
         config = EmulatorConfig(
-            host=host,
-            port=port,
-            allow_non_loopback=allow_non_loopback,
-            ca_file=ca_file,
             seed=seed.read_text(encoding="utf-8") if seed else "",
-            latency=latency,
+            on_first_use=not only_configured,
+            token=read_token(token_file),
+            **flags,
         )
         asyncio.run(_serve(config))
     except (EmulatorConfigError, SeedError) as error:
         raise click.ClickException("\n".join(error.problems)) from None
     except OSError as error:
         raise click.ClickException(f"cannot start: {error.strerror or error}") from None
+
+
+emulator.add_command(ctl)
 
 
 async def _serve(config: EmulatorConfig) -> None:

@@ -1,13 +1,19 @@
 """How an emulator is started."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
+from vaultbind.emulator.tls import general_name
 from vaultbind.keyvault.simulation import VaultSettings
 from vaultbind.keyvault.simulation.estate import Clock, wall_clock
 from vaultbind.keyvault.simulation.tokens import TENANT
+
+SHORTEST_TOKEN: Final = 16
+VAULT_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,59}")
 
 
 class EmulatorConfigError(ValueError):
@@ -30,6 +36,14 @@ class EmulatorConfig:
     """Where the CA's certificate goes; its key goes beside it (`.key`), so that a restart keeps the CA."""
     seed: str = ""
     """Text of a seed file."""
+    vaults: tuple[str, ...] = ()
+    """Vaults that exist from the start, beside those of the seed."""
+    on_first_use: bool = True
+    """Whether any other vault comes to be by being asked."""
+    names: tuple[str, ...] = ()
+    """Host names and addresses that the server certificate has beside the usual ones."""
+    token: str = field(default="", repr=False)
+    """What control requests and token requests must show; needed to listen where others can reach it."""
     latency: float = 0.0
     """Seconds added to every vault request."""
     clients: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -57,8 +71,28 @@ def check_config(config: EmulatorConfig) -> None:
         problems.append(
             f"host {config.host} is not a loopback address; only --allow-non-loopback permits that"
         )
+    elif not is_loopback(config.host) and len(config.token) < SHORTEST_TOKEN:
+        problems.append(
+            f"--allow-non-loopback needs a token of at least {SHORTEST_TOKEN} characters: "
+            "--token-file or VAULTBIND_EMULATOR_TOKEN"
+        )
+    problems.extend(
+        f"vault name {name} must have 1 to 60 letters, digits and hyphens"
+        for name in config.vaults
+        if not is_vault_name(name)
+    )
+    for name in config.names:
+        try:
+            general_name(name)
+        except ValueError as error:
+            problems.append(f"--name: {error}")
     if problems:
         raise EmulatorConfigError(tuple(problems))
+
+
+def is_vault_name(name: str) -> bool:
+    """Tell whether a name can be the first label of a vault's host name."""
+    return VAULT_NAME.fullmatch(name) is not None
 
 
 def is_loopback(host: str) -> bool:

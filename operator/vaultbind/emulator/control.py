@@ -1,10 +1,13 @@
-"""The control paths `/_vaultbind/...`: statistics, faults, access rules."""
+"""The control paths `/_vaultbind/...`: who answers which; statistics, faults, access rules."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
 
+from vaultbind.emulator import control_state
+from vaultbind.emulator.control_state import ControlError
+from vaultbind.emulator.gate import refuse_control
 from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Denial, Estate
 from vaultbind.keyvault.simulation.access import FORBIDDEN_CODES
 from vaultbind.keyvault.simulation.api.messages import JSON_TYPE
@@ -15,16 +18,19 @@ DENIAL_FIELDS: Final = ("principal", "vault", "kind", "action", "name", "code")
 Result = tuple[int, Any]
 
 
-def handle_control(request: ApiRequest, estate: Estate) -> ApiResponse:
-    """Answer a request below `/_vaultbind/`."""
+def handle_control(request: ApiRequest, estate: Estate, token: str = "") -> ApiResponse:
+    """Answer a request below `/_vaultbind/`; with a `token` only one that shows it."""
+    refusal = refuse_control(request, token)
+    if refusal is not None:
+        return _render(refusal[0], {"errors": [refusal[1]]})
     operation = OPERATIONS.get((request.path.removeprefix(PREFIX).rstrip("/"), request.method))
     if operation is None:
-        return _render(404, {"error": "no such control path or method", "paths": _paths()})
+        return _render(404, {"errors": ["no such control path or method"], "paths": _paths()})
     try:
         status, content = operation(request, estate)
     except orjson.JSONDecodeError:
         return _render(400, {"errors": ["the body is not JSON"]})
-    except FaultError as error:
+    except (FaultError, ControlError) as error:
         return _render(400, {"errors": list(error.problems)})
     return _render(status, content)
 
@@ -121,4 +127,12 @@ OPERATIONS: Final[Mapping[tuple[str, str], Callable[[ApiRequest, Estate], Result
     ("access", "GET"): _get_access,
     ("access", "POST"): _set_access,
     ("access", "DELETE"): _clear_access,
+    ("time", "GET"): control_state.get_time,
+    ("time", "POST"): control_state.move_time,
+    ("time", "DELETE"): control_state.reset_time,
+    ("snapshot", "GET"): control_state.get_snapshot,
+    ("snapshot", "PUT"): control_state.put_snapshot,
+    ("log", "GET"): control_state.get_log,
+    ("vaults", "GET"): control_state.get_vaults,
+    ("vaults", "POST"): control_state.add_vault,
 }

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from vaultbind.emulator.config import EmulatorConfig, check_config
 from vaultbind.emulator.control import PREFIX, handle_control
+from vaultbind.emulator.gate import may_have_token, refuse_token
 from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
 from vaultbind.emulator.seed import parse_seed
 from vaultbind.emulator.seeding import apply_seed
@@ -23,6 +24,10 @@ from vaultbind.keyvault.simulation.tokens import check_strictly
 
 KEEP_ALIVE_SECONDS: Final = 300.0
 SHUTDOWN_SECONDS: Final = 0.5
+VAULT_BODY_BYTES: Final = 16 * 2**20
+"""A backup of 500 versions is the largest that the service takes."""
+CONTROL_BODY_BYTES: Final = 1024 * 2**20
+"""A snapshot."""
 
 
 class Emulator:
@@ -42,8 +47,11 @@ class Emulator:
                 page_sizes=config.page_sizes,
                 check_token=check_strictly,
                 clock=config.clock,
+                on_first_use=config.on_first_use,
             )
         )
+        for name in config.vaults:
+            self.estate.vault(name.lower())
         if config.seed:
             seed = parse_seed(config.seed, config.clock())
             self._identity.clients.update(seed.clients)
@@ -57,7 +65,7 @@ class Emulator:
         check_config(config)
         now = datetime.now().astimezone()
         emulator = cls(config, load_authority(config.ca_file, now))
-        context = server_context(emulator._authority, now)
+        context = server_context(emulator._authority, now, config.names)
         server = web.Server(emulator._serve, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS)
         runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
@@ -112,7 +120,10 @@ class Emulator:
         return self.estate.driver(name)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await request.read() if request.can_read_body else b""
+        is_control = request.path.startswith(PREFIX)
+        body = await _read(request, CONTROL_BODY_BYTES if is_control else VAULT_BODY_BYTES)
+        if body is None:
+            return web.Response(status=413, text="the body is too large")
         wire = ApiRequest(
             method=request.method,
             host=request.headers.get("Host", self._config.host),
@@ -121,11 +132,13 @@ class Emulator:
             headers=request.headers,
             body=body,
         )
-        if wire.path.startswith(PREFIX):
-            return _respond(handle_control(wire, self.estate))
+        if is_control:
+            return _respond(handle_control(wire, self.estate, self._config.token))
         now = self._config.clock()
         identity = self._identity.handle(wire, int(now.timestamp()))
         if identity is not None:
+            if not may_have_token(wire, self._config.token, self._identity.clients):
+                identity = refuse_token(identity)
             reply = self._answer_identity(wire, identity, now)
             return await _send(request, reply, reply.delay)
         await self.estate.prepare(wire)
@@ -162,6 +175,17 @@ class Emulator:
             )
         )
         return Reply(response=response, delay=fault.delay if fault else 0.0, ending=ending)
+
+
+async def _read(request: web.BaseRequest, limit: int) -> bytes | None:
+    """Body of a request, None when it is larger than `limit` bytes."""
+    blocks, size = [], 0
+    async for block in request.content.iter_any():
+        size += len(block)
+        if size > limit:
+            return None
+        blocks.append(block)
+    return b"".join(blocks)
 
 
 async def _send(request: web.BaseRequest, reply: Reply, delay: float) -> web.StreamResponse:

@@ -2,8 +2,10 @@
 
 import ipaddress
 import os
+import re
 import ssl
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NAMES: Final = ("localhost", "*.localhost", "*.vault.localhost", "*.vault.azure.net")
 ADDRESSES: Final = ("127.0.0.1", "::1")
+DNS_NAME: Final = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 CA_LIFETIME: Final = timedelta(days=3650)
 SERVER_LIFETIME: Final = timedelta(days=365)
 SKEW: Final = timedelta(hours=1)
@@ -80,16 +83,15 @@ def _ca_usage() -> x509.KeyUsage:
     )
 
 
-def server_context(authority: Authority, now: datetime) -> ssl.SSLContext:
-    """Context with a server certificate for all names; its key touches the disk for a moment."""
+def server_context(authority: Authority, now: datetime, more: Sequence[str] = ()) -> ssl.SSLContext:
+    """Context with a server certificate for all names and `more`; its key touches the disk for a moment."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vaultbind emulator")])
-    names = [x509.DNSName(name) for name in NAMES]
-    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ADDRESSES]
+    names = [general_name(name) for name in dict.fromkeys((*NAMES, *ADDRESSES, *more))]
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
     builder = _builder(name, authority.certificate.subject, key, now, SERVER_LIFETIME)
-    builder = builder.add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
+    builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(usage, critical=False).add_extension(identifier, critical=False)
     certificate = builder.sign(authority.key, hashes.SHA256())
@@ -102,6 +104,16 @@ def server_context(authority: Authority, now: datetime) -> ssl.SSLContext:
     return context
 
 
+def general_name(name: str) -> x509.GeneralName:
+    """Name or address as a certificate has it; raises ValueError for what is neither."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        if not DNS_NAME.fullmatch(name.lower()):
+            raise ValueError(f"{name} is neither a host name nor an address") from None
+        return x509.DNSName(name.lower())
+
+
 def load_authority(ca_file: Path | None, now: datetime) -> Authority:
     """Read the CA from `ca_file` and `ca_file.key`, or make one and write it there; raises OSError."""
     if ca_file is None:
@@ -111,7 +123,7 @@ def load_authority(ca_file: Path | None, now: datetime) -> Authority:
     if existing is not None:
         return existing
     authority = new_authority(now)
-    _write_private(key_file, _private_pem(authority.key))
+    write_private(key_file, _private_pem(authority.key))
     ca_file.write_text(authority.pem(), encoding="ascii")
     return authority
 
@@ -132,7 +144,8 @@ def _read_authority(ca_file: Path, key_file: Path, now: datetime) -> Authority |
     )
 
 
-def _write_private(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read, from the first byte on; raises OSError."""
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:

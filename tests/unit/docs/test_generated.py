@@ -1,5 +1,6 @@
 """Generated pages are fresh, and the generators say what there is to say."""
 
+import re
 from typing import Any
 
 import click
@@ -48,7 +49,7 @@ def test_every_metric_is_on_its_page() -> None:
 def test_every_flag_is_on_the_page_of_its_command_with_its_variable() -> None:
     page = gen_cli_help.render()
     for name, command in gen_cli_help.commands().items():
-        section = page.partition(f"## vaultbind {name}\n")[2].partition("\n## ")[0]
+        section = re.split(r"\n###? ", page.partition(f"## vaultbind {name}\n")[2], maxsplit=1)[0]
         for option, variable in gen_cli_help.options(command):
             row = next(line for line in section.splitlines() if line.startswith(f"| `{option.opts[0]}`"))
             assert variable in row

@@ -120,12 +120,18 @@ def test_make_targets_exist(page: Page) -> None:
 def test_our_commands_and_their_flags_exist(page: Page) -> None:
     known = commands()
     named = [
-        (match[1], flag)
+        (longest(match[1].split(), known), flag)
         for line in page.commands()
-        if (match := re.search(r"(?:^|/)vaultbind ([a-z]+)\b(.*)", line)) and match[1] in known
+        if (match := re.search(r"(?:^|/)vaultbind ((?:[a-z]+ ?)+)(.*)", line))
+        and match[1].split()[0] in known
         for flag in re.findall(r"(?<![\w-])--[a-z-]+", match[2])
     ]
     assert [(name, flag) for name, flag in named if flag not in flags(known[name])] == []
+
+
+def longest(words: list[str], known: dict[str, click.Command]) -> str:
+    """The command that words begin with, as far down as there are subcommands."""
+    return next(name for count in range(len(words), 0, -1) if (name := " ".join(words[:count])) in known)
 
 
 def flags(command: click.Command) -> set[str]:

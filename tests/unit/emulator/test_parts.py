@@ -30,16 +30,27 @@ def test_loopback_hosts_are_fine(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.test", "localhost.example.test"])
-def test_other_hosts_need_the_flag(host: str) -> None:
+def test_other_hosts_need_the_flag_and_a_token(host: str) -> None:
     with pytest.raises(EmulatorConfigError, match="loopback"):
-        check_config(EmulatorConfig(host=host))
-    check_config(EmulatorConfig(host=host, allow_non_loopback=True))
+        check_config(EmulatorConfig(host=host, token="t" * 16))
+    with pytest.raises(EmulatorConfigError, match="token of at least 16 characters"):
+        check_config(EmulatorConfig(host=host, allow_non_loopback=True, token="t" * 15))
+    check_config(EmulatorConfig(host=host, allow_non_loopback=True, token="t" * 16))
 
 
 def test_all_mistakes_of_the_settings_are_told_at_once() -> None:
     with pytest.raises(EmulatorConfigError) as caught:
-        check_config(EmulatorConfig(host="0.0.0.0", port=70_000, latency=-1, page_sizes=(3, 0)))
-    assert len(caught.value.problems) == 4
+        check_config(
+            EmulatorConfig(
+                host="0.0.0.0",
+                port=70_000,
+                latency=-1,
+                page_sizes=(3, 0),
+                vaults=("ok", "not.ok"),
+                names=("a.test", "*.a.test", "10.0.0.1", "not ok"),
+            )
+        )
+    assert len(caught.value.problems) == 6
 
 
 def test_the_authority_is_kept_over_restarts_and_its_key_is_private(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from vaultbind.keyvault.simulation.records import (
     SecretVersion,
 )
 from vaultbind.keyvault.simulation.store import Deletion, ObjectStore
+from vaultbind.keyvault.simulation.tables import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +60,8 @@ class SimulatedCertificates:
         self._keys = keys
         self._secrets = secrets
         self._ids = ids
-        self._policies: dict[str, Policy] = {}
-        self._pending: dict[str, PendingOperation] = {}
+        self.policies = Table[Policy](Policy)
+        self.pending = Table[PendingOperation](PendingOperation)
 
     def create(
         self, name: str, policy: Mapping[str, Any], *, now: int, changes: Changes = NO_CHANGES
@@ -76,7 +77,7 @@ class SimulatedCertificates:
         record = self._write(name, bundle, complete, now, changes)
         csr = signing_request(complete, key)
         pending = PendingOperation(issuer=issuer, csr=csr, request_id=record.version, status="completed")
-        self._pending[name.lower()] = pending
+        self.pending[name.lower()] = pending
         return pending
 
     def import_certificate(
@@ -95,22 +96,22 @@ class SimulatedCertificates:
     def get_policy(self, name: str) -> Policy:
         """Policy of a live certificate."""
         self.store.get(name)
-        return self._policies[name.lower()]
+        return self.policies[name.lower()]
 
     def policy_of(self, name: str) -> Policy:
         """Policy of a live or deleted certificate."""
-        return self._policies[name.lower()]
+        return self.policies[name.lower()]
 
     def update_policy(self, name: str, changes: Mapping[str, Any], *, now: int) -> Policy:
         """Change the policy of a certificate; versions that exist stay as they are."""
         policy = merge_policy(self.get_policy(name), changes, now)
-        self._policies[name.lower()] = policy
+        self.policies[name.lower()] = policy
         return policy
 
     def get_pending(self, name: str) -> PendingOperation:
         """Read the last creation."""
         self.store.get(name)
-        pending = self._pending.get(name.lower())
+        pending = self.pending.get(name.lower())
         if pending is None:
             raise not_found(Kind.CERTIFICATES, name)
         return pending
@@ -118,7 +119,7 @@ class SimulatedCertificates:
     def delete_pending(self, name: str) -> PendingOperation:
         """Forget the last creation."""
         pending = self.get_pending(name)
-        del self._pending[name.lower()]
+        del self.pending[name.lower()]
         return pending
 
     def update(self, name: str, version: str = "", *, now: int, changes: Changes) -> CertificateVersion:
@@ -195,7 +196,7 @@ class SimulatedCertificates:
         self.store.add(record)
         self._keys.add(_key(record, bundle, policy))
         self._secrets.add(_secret(record, bundle, policy))
-        self._policies[name.lower()] = policy
+        self.policies[name.lower()] = policy
         return record
 
 

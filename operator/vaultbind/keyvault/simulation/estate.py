@@ -20,9 +20,10 @@ from vaultbind.keyvault.simulation.api.messages import (
     render_problem,
 )
 from vaultbind.keyvault.simulation.api.routing import Route, check_api_version, parse_route
+from vaultbind.keyvault.simulation.clock import VaultTime
 from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.keyvault.simulation.faults import Ending, Fault, FaultBook, Target
-from vaultbind.keyvault.simulation.problems import VaultProblem, unauthorized
+from vaultbind.keyvault.simulation.problems import VaultProblem, misdirected, unauthorized
 from vaultbind.keyvault.simulation.records import VaultSettings
 from vaultbind.keyvault.simulation.rsapool import RsaPool
 from vaultbind.keyvault.simulation.tokens import MISSING, TENANT, TokenCheck, accept_any
@@ -57,10 +58,12 @@ class EstateConfig:
     authority: str = f"https://login.windows.net/{TENANT}"
     """What a challenge names as authorization server."""
     clock: Clock = wall_clock
+    on_first_use: bool = True
+    """Whether a vault comes to be by being asked; if not, only those that `Estate.vault` made exist."""
 
 
 class Estate:
-    """Vaults by name, made on first use."""
+    """Vaults by name."""
 
     def __init__(self, config: EstateConfig | None = None) -> None:
         """Begin without vaults."""
@@ -70,27 +73,38 @@ class Estate:
         self.access = AccessRules()
         self.log = AccessLog()
         self.rsa_pool = RsaPool()
+        self.time = VaultTime()
+        self.newcomers: list[Callable[[SimulatedVault], None]] = []
+        """Called with each vault that comes to be."""
         self._vaults: dict[str, SimulatedVault] = {}
 
     @property
     def vaults(self) -> Mapping[str, SimulatedVault]:
-        """The vaults that were used so far."""
+        """The vaults that exist."""
         return self._vaults
 
-    def now(self) -> datetime:
-        """Time of the configured clock."""
-        return self.config.clock()
+    def now(self, vault: str = "") -> datetime:
+        """Time of the configured clock, or of a vault whose time may have been moved."""
+        now = self.config.clock()
+        return self.time.at(vault, now) if vault else now
 
     def vault(self, name: str) -> SimulatedVault:
-        """State machine of one vault."""
+        """State machine of one vault, made when there is none."""
         vault = self._vaults.get(name)
         if vault is None:
             vault = self._vaults[name] = SimulatedVault(name, self.config.settings, self.rsa_pool.take)
+            for listener in self.newcomers:
+                listener(vault)
         return vault
 
     def driver(self, name: str) -> VaultDriver:
-        """One vault with the estate's clock built in, for seeds and tests."""
-        return VaultDriver(self.vault(name), self.config.clock)
+        """One vault with its time built in, for seeds and tests."""
+        return VaultDriver(self.vault(name), lambda: self.now(name))
+
+    def settle(self) -> None:
+        """Let every vault do what is due at its time; called now and then, and when time was moved."""
+        for name, vault in tuple(self._vaults.items()):
+            vault.advance(now=int(self.now(name).timestamp()))
 
     async def prepare(self, request: ApiRequest) -> None:
         """Make the RSA key that a request will need, in a thread; call `handle` before the next await."""
@@ -99,7 +113,7 @@ class Estate:
             await self.rsa_pool.prepare(bits)
 
     def handle(self, request: ApiRequest, now: datetime) -> Reply:
-        """Answer one request; no refusal is raised, all are answers."""
+        """Answer one request at a time of the clock; no refusal is raised, all are answers."""
         address = parse_host(request.host)
         moment = now.timestamp()
         route, routing_problem = _route(request)
@@ -119,7 +133,8 @@ class Estate:
         elif route is None:
             content = render_problem(routing_problem)
         else:
-            content = self._carry_out(request, address, route, principal, int(moment))
+            at = int(self.time.at(address.vault, now).timestamp())
+            content = self._carry_out(request, address, route, principal, at)
         ending = fault.ending if fault else Ending.WHOLE
         outcome = str(content.status) if ending is Ending.WHOLE else ending.value
         self._note(target, route, outcome, moment)
@@ -146,6 +161,8 @@ class Estate:
     ) -> Answer:
         try:
             check_api_version(request.query.get("api-version"))
+            if not self.config.on_first_use and address.vault not in self._vaults:
+                raise misdirected(address.vault)
             self.access.check(principal, address.vault, route.kind, route.action, route.name)
             vault = self.vault(address.vault)
             vault.advance(now=now)

@@ -27,6 +27,7 @@ from vaultbind.keyvault.simulation.records import Attributes, KeyVersion, Kind
 from vaultbind.keyvault.simulation.rotation import RotationPolicy, parse_policy
 from vaultbind.keyvault.simulation.rsapool import make_rsa
 from vaultbind.keyvault.simulation.store import Deletion, ObjectStore
+from vaultbind.keyvault.simulation.tables import Table
 
 
 class SimulatedKeys:
@@ -39,9 +40,11 @@ class SimulatedKeys:
         self.store = store
         self._ids = ids
         self._rsa_keys = rsa_keys
-        self._rotation: dict[str, RotationPolicy] = {}
+        self.rotation = Table[RotationPolicy](RotationPolicy)
         self._next_rotation = 0.0
         """Before this time no key is due; 0: not known."""
+        self.store.listeners.append(self._forget_next)
+        self.rotation.listeners.append(self._forget_next)
 
     def create(
         self,
@@ -86,14 +89,12 @@ class SimulatedKeys:
             release_policy=_changed_release_policy(record, changes),
         )
         self.store.replace(changed)
-        self._next_rotation = 0
         return changed
 
     def recover(self, name: str, *, now: int) -> KeyVersion:
         """Bring a deleted key back, with all versions and its rotation policy."""
         if self.store.get_deleted(name, now).history.latest.managed:
             raise managed(Kind.KEYS, name)
-        self._next_rotation = 0
         return self.store.recover(name, now)
 
     def delete(self, name: str, *, now: int) -> Deletion[KeyVersion]:
@@ -135,21 +136,19 @@ class SimulatedKeys:
             attributes=Attributes(expires=self.get_rotation(name).expires(now), created=now, updated=now),
         )
         self.store.add(rotated)
-        self._next_rotation = 0
         return rotated
 
     def get_rotation(self, name: str) -> RotationPolicy:
         """Read the rotation policy, the service's default where none was set."""
         self.store.get(name)
-        return self._rotation.get(name.lower(), RotationPolicy())
+        return self.rotation.get(name.lower(), RotationPolicy())
 
     def set_rotation(self, name: str, content: Mapping[str, Any], *, now: int) -> RotationPolicy:
         """Replace the rotation policy."""
         if self.store.get(name).managed:
             raise managed(Kind.KEYS, name)
-        policy = parse_policy(content, self._rotation.get(name.lower()), now)
-        self._rotation[name.lower()] = policy
-        self._next_rotation = 0
+        policy = parse_policy(content, self.rotation.get(name.lower()), now)
+        self.rotation[name.lower()] = policy
         return policy
 
     def rotate_due(self, *, now: int) -> None:
@@ -157,12 +156,15 @@ class SimulatedKeys:
         if now < self._next_rotation:
             return
         self._next_rotation = math.inf
-        for name, policy in self._rotation.items():
+        for name, policy in self.rotation.items():
             due = self._due(name, policy)
             while due <= now:
                 self.rotate(name, now=int(due))
                 due = self._due(name, policy)
             self._next_rotation = min(self._next_rotation, due)
+
+    def _forget_next(self, _key: str, _added: object) -> None:
+        self._next_rotation = 0
 
     def _due(self, name: str, policy: RotationPolicy) -> float:
         due = policy.due(self.store.get(name).attributes) if name in self.store else None
@@ -178,7 +180,7 @@ class SimulatedKeys:
         check_tags(Kind.KEYS, changes.tags)
         self.store.claim(name, now)
         if name not in self.store:
-            self._rotation.pop(name.lower(), None)  # a purged key's
+            self.rotation.pop(name.lower(), None)  # a purged key's
         elif self.store.get(name).managed:
             raise managed(Kind.KEYS, name)
 
@@ -201,7 +203,6 @@ class SimulatedKeys:
             release_policy=changes.release_policy,
         )
         self.store.add(record)
-        self._next_rotation = 0
         return record
 
 

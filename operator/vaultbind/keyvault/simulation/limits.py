@@ -21,12 +21,12 @@ class VersionIds:
     def __init__(self, seed: str) -> None:
         """Begin counting."""
         self._seed = seed
-        self._count = 0
+        self.count = 0
 
     def take(self) -> str:
         """Return the next id."""
-        self._count += 1
-        return hashlib.sha256(f"{self._seed}/{self._count}".encode()).hexdigest()[:32]
+        self.count += 1
+        return hashlib.sha256(f"{self._seed}/{self.count}".encode()).hexdigest()[:32]
 
 
 def check_name(name: str) -> None:

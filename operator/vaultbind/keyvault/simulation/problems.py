@@ -94,3 +94,9 @@ def forbidden(inner: str, action: str) -> VaultProblem:
 def unauthorized(message: str) -> VaultProblem:
     """401 Unauthorized; the front adds the challenge."""
     return VaultProblem(401, "Unauthorized", message)
+
+
+def misdirected(vault: str) -> VaultProblem:
+    """421 for a vault that does not exist (the real one would not resolve): 404 would mean an object."""
+    message = f"There is no vault {vault[:60]}, and vaults are not made on first use here."
+    return VaultProblem(421, "VaultNotFound", message)

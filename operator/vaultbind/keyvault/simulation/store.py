@@ -1,7 +1,8 @@
 """Objects of one kind by name, live or deleted, each with its versions. Names compare without case."""
 
+import math
 from bisect import bisect_right, insort
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -12,6 +13,7 @@ from vaultbind.keyvault.simulation.problems import (
     not_found,
 )
 from vaultbind.keyvault.simulation.records import Kind, VaultSettings, Version
+from vaultbind.keyvault.simulation.tables import Listener
 
 V = TypeVar("V", bound=Version)
 SECONDS_PER_DAY = 86_400
@@ -60,6 +62,9 @@ class ObjectStore(Generic[V]):
         self._live: dict[str, History[V]] = {}
         self._live_order: list[str] = []
         self._deleted: dict[str, Deletion[V]] = {}
+        self._next_purge = math.inf
+        """Before this time nothing is due to be purged."""
+        self.listeners: list[Listener] = []
 
     def __len__(self) -> int:
         """Count the live objects."""
@@ -116,10 +121,13 @@ class ObjectStore(Generic[V]):
             insort(self._live_order, key)
         else:
             history.add(record)
+        self._tell(key, record)
 
     def replace(self, record: V) -> None:
         """Put a changed version in its place."""
-        self._live[record.name.lower()].replace(record)
+        key = record.name.lower()
+        self._live[key].replace(record)
+        self._tell(key)
 
     def delete(self, name: str, now: int) -> Deletion[V]:
         """Move an object with all versions to the deleted ones; raises VaultProblem (404)."""
@@ -133,7 +141,7 @@ class ObjectStore(Generic[V]):
         deletion = Deletion(
             history=history, deleted=now, purge=purge, visible=now + settings.deletion_seconds
         )
-        self._deleted[key] = deletion
+        self._hold_deleted(key, deletion)
         return deletion
 
     def deleted(self, now: int) -> Mapping[str, Deletion[V]]:
@@ -155,16 +163,65 @@ class ObjectStore(Generic[V]):
         del self._deleted[key]
         self._live[key] = deletion.history
         insort(self._live_order, key)
+        self._tell(key)
         return deletion.history.latest
 
     def purge(self, name: str, now: int) -> None:
         """Forget a deleted object; raises VaultProblem (404)."""
         self.get_deleted(name, now)
         del self._deleted[name.lower()]
+        self._tell(name.lower())
+
+    def settle(self, now: int) -> None:
+        """Forget what is due to be purged."""
+        if now < self._next_purge:
+            return
+        for key in tuple(self._deleted):
+            self._expire(key, now)
+        self._next_purge = min((deletion.purge for deletion in self._deleted.values()), default=math.inf)
+
+    def held(self) -> Iterable[str]:
+        """Lower-case names of all objects, live and deleted; a deleted one comes first."""
+        return (*self._deleted, *self._live)
+
+    def find(self, key: str) -> tuple[History[V], Deletion[V] | None] | None:
+        """All versions under a lower-case name, and the deletion if it is deleted."""
+        deletion = self._deleted.get(key)
+        if deletion is not None:
+            return deletion.history, deletion
+        history = self._live.get(key)
+        return (history, None) if history is not None else None
+
+    def put(self, key: str, history: History[V], deletion: Deletion[V] | None = None) -> None:
+        """Hold an object that was kept elsewhere, as it was."""
+        self.drop(key)
+        if deletion is None:
+            self._live[key] = history
+            insort(self._live_order, key)
+            self._tell(key)
+        else:
+            self._hold_deleted(key, deletion)
+
+    def drop(self, key: str) -> None:
+        """Forget an object without a trace."""
+        if self._live.pop(key, None) is not None:
+            self._live_order.remove(key)
+        self._deleted.pop(key, None)
+        self._tell(key)
+
+    def _hold_deleted(self, key: str, deletion: Deletion[V]) -> None:
+        self._deleted[key] = deletion
+        self._next_purge = min(self._next_purge, deletion.purge)
+        self._tell(key)
+
+    def _tell(self, key: str, added: V | None = None) -> None:
+        for listener in self.listeners:
+            listener(key, added)
 
     def _expire(self, key: str, now: int) -> Deletion[V] | None:
         deletion = self._deleted.get(key)
         if deletion is not None and now >= deletion.purge:
             del self._deleted[key]
+            self._tell(key)
             return None
         return deletion

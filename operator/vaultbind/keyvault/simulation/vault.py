@@ -1,5 +1,8 @@
 """One simulated vault: a pure state machine. Time is passed in, as epoch seconds."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from vaultbind.keyvault.simulation.certificates import SimulatedCertificates
 from vaultbind.keyvault.simulation.keymaterial import RsaSource
 from vaultbind.keyvault.simulation.keys import SimulatedKeys
@@ -15,6 +18,7 @@ from vaultbind.keyvault.simulation.records import (
 from vaultbind.keyvault.simulation.rsapool import make_rsa
 from vaultbind.keyvault.simulation.secrets import SimulatedSecrets
 from vaultbind.keyvault.simulation.store import Deletion, ObjectStore
+from vaultbind.keyvault.simulation.tables import Table
 
 AnyVersion = SecretVersion | KeyVersion | CertificateVersion
 
@@ -28,16 +32,23 @@ class SimulatedVault:
         """Begin empty; version ids derive from the settings' seed and the vault's name."""
         self.name = name
         self.settings = settings or VaultSettings()
-        ids = VersionIds(f"{self.settings.seed}/{name}")
+        self.ids = ids = VersionIds(f"{self.settings.seed}/{name}")
         secret_store = ObjectStore[SecretVersion](Kind.SECRETS, self.settings)
         key_store = ObjectStore[KeyVersion](Kind.KEYS, self.settings)
         certificate_store = ObjectStore[CertificateVersion](Kind.CERTIFICATES, self.settings)
         self.secrets = SimulatedSecrets(secret_store, ids)
         self.keys = SimulatedKeys(key_store, ids, rsa_keys)
         self.certificates = SimulatedCertificates(certificate_store, key_store, secret_store, ids)
+        self.tables: Mapping[str, Table[Any]] = {
+            "policies": self.certificates.policies,
+            "pending": self.certificates.pending,
+            "rotation": self.keys.rotation,
+        }
 
     def advance(self, *, now: int) -> None:
-        """Do what the vault does by itself when time moves on."""
+        """Do what is due by itself at this time; called before each request, and when time was moved."""
+        for kind in Kind:
+            self.store(kind).settle(now)
         self.keys.rotate_due(now=now)
 
     def recover(self, kind: Kind, name: str, *, now: int) -> AnyVersion:
@@ -47,7 +58,7 @@ class SimulatedVault:
         if kind is Kind.KEYS:
             return self.keys.recover(name, now=now)
         self._refuse_managed(kind, name, now)
-        return self._store(kind).recover(name, now)
+        return self.store(kind).recover(name, now)
 
     def purge(self, kind: Kind, name: str, *, now: int) -> None:
         """Forget a deleted object for good; raises VaultProblem (404; 403 for a certificate's)."""
@@ -55,34 +66,35 @@ class SimulatedVault:
             self.certificates.purge(name, now=now)
             return
         self._refuse_managed(kind, name, now)
-        self._store(kind).purge(name, now)
+        self.store(kind).purge(name, now)
 
     def get_deleted(self, kind: Kind, name: str, *, now: int) -> Deletion[AnyVersion]:
         """Read a deleted object; raises VaultProblem (404)."""
-        return self._store(kind).get_deleted(name, now)
+        return self.store(kind).get_deleted(name, now)
 
     def page(self, kind: Kind, after: str, limit: int) -> tuple[list[AnyVersion], bool]:
         """Latest versions in name order from behind `after` (lower case), and whether more follow."""
-        return self._store(kind).page(after, limit)
+        return self.store(kind).page(after, limit)
 
     def versions(self, kind: Kind, name: str) -> list[AnyVersion]:
         """All versions of an object, in order of their ids; raises VaultProblem (404)."""
-        return self._store(kind).versions(name)
+        return self.store(kind).versions(name)
 
     def deleted_page(
         self, kind: Kind, after: str, limit: int, *, now: int
     ) -> tuple[list[Deletion[AnyVersion]], bool]:
         """Deleted objects in name order from behind `after` (lower case), and whether more follow."""
-        keys = [(key, deletion) for key, deletion in self._store(kind).deleted(now).items() if key > after]
+        keys = [(key, deletion) for key, deletion in self.store(kind).deleted(now).items() if key > after]
         return [deletion for _, deletion in keys[:limit]], len(keys) > limit
 
     def _refuse_managed(self, kind: Kind, name: str, now: int) -> None:
-        deletion = self._store(kind).get_deleted(name, now)
+        deletion = self.store(kind).get_deleted(name, now)
         latest = deletion.history.latest
         if latest.managed:
             raise managed(kind, latest.name)
 
-    def _store(self, kind: Kind) -> "ObjectStore[AnyVersion]":
+    def store(self, kind: Kind) -> "ObjectStore[AnyVersion]":
+        """Objects of one kind."""
         stores: dict[Kind, ObjectStore[AnyVersion]] = {
             Kind.SECRETS: self.secrets.store,  # type: ignore[dict-item]
             Kind.KEYS: self.keys.store,  # type: ignore[dict-item]

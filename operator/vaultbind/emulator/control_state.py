@@ -1,0 +1,129 @@
+"""Control paths that look at the vaults' state or change it: time, snapshots, log, which vaults there are."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from vaultbind.api.durations import parse_duration
+from vaultbind.emulator.config import is_vault_name
+from vaultbind.keyvault.simulation import ApiRequest, Estate
+from vaultbind.keyvault.simulation.codec import CodecError
+from vaultbind.keyvault.simulation.snapshots import parse_snapshot, render_snapshot, render_time, restore
+
+TIME_FIELDS: Final = frozenset({"advance", "set", "vault"})
+VAULT_FIELDS: Final = frozenset({"name"})
+LOG_FILTERS: Final = ("vault", "kind", "action", "name", "principal", "outcome")
+LOG_LIMIT: Final = 100
+
+
+class ControlError(ValueError):
+    """A control request that cannot be carried out; `problems` names every mistake."""
+
+    def __init__(self, *problems: str) -> None:
+        """Keep all problems."""
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def read_object(request: ApiRequest, known: frozenset[str]) -> Mapping[str, Any]:
+    """JSON object of a request; raises ControlError, orjson.JSONDecodeError."""
+    content = orjson.loads(request.body)
+    if not isinstance(content, Mapping):
+        raise ControlError("the body must be an object")
+    unknown = [
+        f"{name} is unknown; there are: {', '.join(sorted(known))}" for name in content if name not in known
+    ]
+    wrong = [f"{name} must be a text" for name, value in content.items() if not isinstance(value, str)]
+    if unknown or wrong:
+        raise ControlError(*unknown, *wrong)
+    return content
+
+
+def get_time(_: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """GET time: of the clock and of every vault."""
+    vaults = {name: estate.now(name).isoformat() for name in sorted({*estate.vaults, *estate.time.own})}
+    return 200, {"clock": estate.now().isoformat(), "ahead": render_time(estate), "vaults": vaults}
+
+
+def move_time(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """POST time: `advance` by a duration or `set` to a moment, of one `vault` or of all."""
+    content = read_object(request, TIME_FIELDS)
+    vault = content.get("vault", "").lower()
+    if ("advance" in content) == ("set" in content):
+        raise ControlError("say either advance (such as 30d or -1h) or set (such as 2030-01-31T12:00:00Z)")
+    try:
+        if "advance" in content:
+            text = content["advance"].removeprefix("+")
+            distance = parse_duration(text.removeprefix("-"))
+            estate.time.advance(-distance if text.startswith("-") else distance, vault)
+        else:
+            moment = datetime.fromisoformat(content["set"])
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            estate.time.move_to(moment, estate.now(), vault)
+    except (ValueError, OverflowError) as error:
+        raise ControlError(f"{'advance' if 'advance' in content else 'set'}: {error}") from None
+    estate.settle()
+    return get_time(request, estate)
+
+
+def reset_time(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """DELETE time: back to the clock, one vault (`?vault=`) or all."""
+    estate.time.reset(request.query.get("vault", "").lower())
+    estate.settle()
+    return get_time(request, estate)
+
+
+def get_snapshot(_: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """GET snapshot: all vaults with all values."""
+    return 200, render_snapshot(estate)
+
+
+def put_snapshot(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """PUT snapshot: the vaults are as they were then."""
+    try:
+        snapshot = parse_snapshot(orjson.loads(request.body))
+    except CodecError as error:
+        raise ControlError(str(error)) from None
+    restore(estate, snapshot)
+    return 200, {"restored": sorted(snapshot.vaults)}
+
+
+def get_log(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """GET log: the last requests, oldest first, filtered by the fields of an entry; `limit` of them."""
+    unknown = [
+        f"{name} is unknown; there are: limit, {', '.join(LOG_FILTERS)}"
+        for name in request.query
+        if name not in {*LOG_FILTERS, "limit"}
+    ]
+    limit = request.query.get("limit", str(LOG_LIMIT))
+    if not limit.isdigit() or not 1 <= int(limit) <= 100_000:
+        unknown.append("limit must be a number of at least 1")
+    if unknown:
+        raise ControlError(*unknown)
+    wanted = {name: request.query[name] for name in LOG_FILTERS if name in request.query}
+    found = [
+        entry
+        for entry in estate.log.recent()
+        if all(getattr(entry, name) == value for name, value in wanted.items())
+    ]
+    return 200, [
+        {**asdict(entry), "time": datetime.fromtimestamp(entry.time, UTC).isoformat()}
+        for entry in found[-int(limit) :]
+    ]
+
+
+def get_vaults(_: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """GET vaults: their names, and whether asking for another one makes it."""
+    return 200, {"vaults": sorted(estate.vaults), "onFirstUse": estate.config.on_first_use}
+
+
+def add_vault(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """POST vaults: make one."""
+    name = read_object(request, VAULT_FIELDS).get("name", "").lower()
+    if not is_vault_name(name):
+        raise ControlError("name must have 1 to 60 letters, digits and hyphens")
+    estate.vault(name)
+    return 201, {"vaults": sorted(estate.vaults)}
