@@ -32,6 +32,8 @@ class Case:
     """Seconds."""
     of_vault: str = ""
     """What the KeyVault tells, where it is in trouble as a whole."""
+    expiring: tuple[str, ...] = ()
+    """What condition Expiring tells besides: when it is damaged, and when it is mended."""
 
 
 def fault(**members: Any) -> Callable[[World], Any]:
@@ -74,6 +76,7 @@ CASES = {
         damage=lambda world: world.vault.set_secret(
             "a", "hunter2", not_before=world.clock.now() + timedelta(days=365)
         ),
+        expiring=("NotYetValid", "Valid"),
     ),
     "forbidden": Case(
         reason="Forbidden",
@@ -201,7 +204,7 @@ async def test_each_error_has_its_reason_and_the_secret_stays(world: World, case
     assert (await world.conditions("app"))["Ready"] == "True SecretKept"
     for word in case.words:
         assert word in message
-    assert await world.events() == [f"{case.reason} app"]
+    assert await world.events() == sorted(f"{reason} app" for reason in (case.reason, *case.expiring[:1]))
     await world.advance(61)
     for word in ("hunter2", "oid", "tid=", "11111111-2222", "subscriptions"):
         assert word not in str(await world.status("app"))
@@ -214,8 +217,24 @@ async def test_each_error_has_its_reason_and_the_secret_stays(world: World, case
     await world.ready("app")
     assert await world.secret("app") == good
     assert (await world.there(SECRETS, "app"))["metadata"]["uid"] == uid
-    assert await world.events() == ["Synced app"]
+    assert await world.events() == sorted(f"{reason} app" for reason in ("Synced", *case.expiring[1:]))
     assert await world.has(CLUSTER_KEY_VAULTS, world.vault_name, "Ready", "Connected")
+
+
+async def test_a_requested_look_that_failed_is_owed(world: World) -> None:
+    """An older look shows no change, but it is not what was asked for: no pass takes it for the answer."""
+    await begin(world, CASES["an unknown refusal"])
+    fault(path=GET, status=418)(world)
+    await world.request_look("app", "now")
+    for longest_wait in (5, 10):
+        await world.advance(longest_wait + 1)
+        await world.told("app", "VaultError")
+    assert await world.events() == ["VaultError app"]
+    assert (await world.spent()).vault.count("secrets.get a") >= 3
+    heal(world)
+    await world.advance(400)
+    await world.ready("app")
+    assert await world.events() == ["Synced app"]
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

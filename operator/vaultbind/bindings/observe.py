@@ -48,6 +48,8 @@ class BindingObserver:
     stale_after: timedelta
     verified: dict[ObjectKey, tuple[str, str]] = field(default_factory=dict)
     """uid and resourceVersion of a Secret whose content was compared although its owners look wrong."""
+    owed: set[ObjectKey] = field(default_factory=set)
+    """Whose requested look failed: until one succeeds, what an older look showed does not count."""
 
     async def observe(
         self,
@@ -67,7 +69,7 @@ class BindingObserver:
             return facts
         if facts.existing is None and _is_written(facts):
             await self.check_alive(key, facts.uid)
-        forced = facts.request != str(facts.status.get("lastHandledRequest") or "")
+        forced = key in self.owed or facts.request != str(facts.status.get("lastHandledRequest") or "")
         if not forced and facts.existing is not None:  # a fresh one has nothing to compare: it need not wait
             await session.looked.wait()
             facts = self._compare(facts, prepared, session)
@@ -75,6 +77,8 @@ class BindingObserver:
                 return _with_trouble(facts, session, obj)
         not_before = self.clock.monotonic() if forced else 0.0
         facts = await self._read(facts, prepared, session, priority, not_before)
+        if forced:
+            (self.owed.add if facts.trouble else self.owed.discard)(key)
         return await self._read_existing(facts)
 
     async def begin(
@@ -200,6 +204,11 @@ class BindingObserver:
                 data=decode_data(secret),
             ),
         )
+
+    def drop(self, key: ObjectKey) -> None:
+        """Forget what is remembered of a binding."""
+        self.verified.pop(key, None)
+        self.owed.discard(key)
 
     def note_verified(self, facts: Facts) -> None:
         """Remember that this state of the Secret holds the right content, whoever owns its keys."""

@@ -118,7 +118,7 @@ class BindingRoom:
     def _drop(self, key: ObjectKey) -> None:
         self.intake.drop(key)
         self.pace.drop(key)
-        self.observer.verified.pop(key, None)
+        self.observer.drop(key)
 
 
 def is_done(facts: Facts, decision: Decision, applied: Applied) -> bool:
