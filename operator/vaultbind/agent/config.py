@@ -1,0 +1,79 @@
+"""The agent's environment, as the webhook writes it (`vaultbind.injection.containers`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vaultbind.agent.errors import AgentError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A key of a binding that goes into the env file; an optional one may be missing."""
+
+    binding: str
+    key: str
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What one agent has to do. Paths are None where that kind is not wanted; times are seconds."""
+
+    bindings: tuple[str, ...]
+    host: str
+    port: int
+    ca: str
+    """PEM text; empty: the system's authorities."""
+    token_file: Path
+    deadline: float = 120.0
+    files: Path | None = None
+    file_mode: int = 0o444
+    env_file: Path | None = None
+    variables: tuple[Variable, ...] = ()
+    refresh: float = 60.0
+    signal: str = ""
+    process: str = ""
+    """Name of the process to signal; empty: the main process of every other container."""
+
+
+def parse_config(environ: Mapping[str, str]) -> Config:
+    """Read the environment, which the webhook wrote. Raises AgentError for what is missing or wrong."""
+    try:
+        broker = urlsplit(environ["VAULTBIND_BROKER"])
+        if broker.scheme != "https" or not broker.hostname:
+            raise AgentError("VAULTBIND_BROKER must be https://HOST:PORT")
+        signal, _, process = environ.get("VAULTBIND_ON_CHANGE", "none").partition(":")
+        return Config(
+            bindings=_split(environ["VAULTBIND_BINDINGS"]),
+            host=broker.hostname,
+            port=broker.port or 443,
+            ca=environ.get("VAULTBIND_BROKER_CA", ""),
+            token_file=Path(environ["VAULTBIND_TOKEN_FILE"]),
+            deadline=float(environ.get("VAULTBIND_DEADLINE", "120")),
+            files=_path(environ.get("VAULTBIND_FILES")),
+            file_mode=int(environ.get("VAULTBIND_FILE_MODE", "0444"), 8),
+            env_file=_path(environ.get("VAULTBIND_ENV_FILE")),
+            variables=tuple(map(_parse_variable, _split(environ.get("VAULTBIND_VARIABLES", "")))),
+            refresh=float(environ.get("VAULTBIND_REFRESH", "60")),
+            signal="" if signal == "none" else signal,
+            process=process,
+        )
+    except KeyError as error:
+        raise AgentError(f"{error.args[0]} is not set") from None
+    except ValueError as error:
+        raise AgentError(f"the environment cannot be read: {error}") from None
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part)
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _parse_variable(text: str) -> Variable:
+    binding, _, key = text.removesuffix("?").partition("/")
+    return Variable(binding=binding, key=key, optional=text.endswith("?"))
