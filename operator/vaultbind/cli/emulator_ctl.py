@@ -243,3 +243,29 @@ def deny(**form: Any) -> None:
 def clear_denials() -> None:
     """Allow everything again."""
     show(ask("DELETE", "access"))
+
+
+@ctl.group()
+def throttle() -> None:
+    """Limits of the service: weighted, per vault and per subscription, off at the start."""
+
+
+@throttle.command(name="show")
+def show_throttle() -> None:
+    """Rules, refused requests, and what the last 10 seconds have spent."""
+    show(ask("GET", "throttle"))
+
+
+@throttle.command(name="on")
+@click.option("--factor", type=float, help="Scales all limits; 0.01 allows 40 reads in 10 seconds.")
+@click.option("--retry-after", "retryAfter", type=float, help="Seconds to tell; without it, no header.")
+@click.option("--count-refused", "countRefused", is_flag=True, help="Refused requests count, too.")
+def throttle_on(**form: Any) -> None:
+    """Answer what is beyond the limits with 429."""
+    show(ask("POST", "throttle", given(**form)))
+
+
+@throttle.command(name="off")
+def throttle_off() -> None:
+    """Let everything through."""
+    show(ask("DELETE", "throttle"))

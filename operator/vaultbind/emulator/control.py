@@ -133,6 +133,9 @@ OPERATIONS: Final[Mapping[tuple[str, str], Callable[[ApiRequest, Estate], Result
     ("snapshot", "GET"): control_state.get_snapshot,
     ("snapshot", "PUT"): control_state.put_snapshot,
     ("log", "GET"): control_state.get_log,
+    ("throttle", "GET"): control_state.get_throttle,
+    ("throttle", "POST"): control_state.set_throttle,
+    ("throttle", "DELETE"): control_state.clear_throttle,
     ("vaults", "GET"): control_state.get_vaults,
     ("vaults", "POST"): control_state.add_vault,
 }

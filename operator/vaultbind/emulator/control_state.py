@@ -12,11 +12,13 @@ from vaultbind.emulator.config import is_vault_name
 from vaultbind.keyvault.simulation import ApiRequest, Estate
 from vaultbind.keyvault.simulation.codec import CodecError
 from vaultbind.keyvault.simulation.snapshots import parse_snapshot, render_snapshot, render_time, restore
+from vaultbind.keyvault.simulation.throttle import ThrottleRules
 
 TIME_FIELDS: Final = frozenset({"advance", "set", "vault"})
 VAULT_FIELDS: Final = frozenset({"name"})
 LOG_FILTERS: Final = ("vault", "kind", "action", "name", "principal", "outcome")
 LOG_LIMIT: Final = 100
+RULES: Final = {"factor": "factor", "retryAfter": "retry_after", "countRefused": "count_refused"}
 
 
 class ControlError(ValueError):
@@ -127,3 +129,35 @@ def add_vault(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
         raise ControlError("name must have 1 to 60 letters, digits and hyphens")
     estate.vault(name)
     return 201, {"vaults": sorted(estate.vaults)}
+
+
+def get_throttle(_: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """GET throttle: the rules, how many requests were refused, what the last 10 seconds have spent."""
+    rules = estate.throttle.rules
+    shown = None if rules is None else {name: getattr(rules, field) for name, field in RULES.items()}
+    usage = list(estate.throttle.usage(estate.now().timestamp()))
+    return 200, {"rules": shown, "refused": estate.throttle.refused, "usage": usage}
+
+
+def set_throttle(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """POST throttle: switch it on with `factor`, `retryAfter`, `countRefused`."""
+    content = orjson.loads(request.body) if request.body else {}
+    if not isinstance(content, Mapping):
+        raise ControlError("the body must be an object")
+    problems = [f"{name} is unknown; there are: {', '.join(RULES)}" for name in content if name not in RULES]
+    for name, high in (("factor", 1000), ("retryAfter", 86_400)):
+        value = content.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= high:
+            problems.append(f"{name} must be a number above 0, at most {high}")
+    if not isinstance(content.get("countRefused", False), bool):
+        problems.append("countRefused must be true or false")
+    if problems:
+        raise ControlError(*problems)
+    estate.throttle.set(ThrottleRules(**{RULES[name]: value for name, value in content.items()}))
+    return get_throttle(request, estate)
+
+
+def clear_throttle(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
+    """DELETE throttle: switch it off."""
+    estate.throttle.set(None)
+    return get_throttle(request, estate)

@@ -95,6 +95,13 @@ async def test_log_counters_and_vaults(control: Control) -> None:
     assert await control.run("log --vault shop --kind secrets --limit 5") == []
 
 
+async def test_throttle(control: Control) -> None:
+    switched = await control.run("throttle on --factor 0.01 --retry-after 3 --count-refused")
+    assert switched["rules"] == {"factor": 0.01, "retryAfter": 3.0, "countRefused": True}
+    assert (await control.run("throttle show"))["usage"] == []
+    assert (await control.run("throttle off"))["rules"] is None
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -26,6 +26,7 @@ from vaultbind.keyvault.simulation.faults import Ending, Fault, FaultBook, Targe
 from vaultbind.keyvault.simulation.problems import VaultProblem, misdirected, unauthorized
 from vaultbind.keyvault.simulation.records import VaultSettings
 from vaultbind.keyvault.simulation.rsapool import RsaPool
+from vaultbind.keyvault.simulation.throttle import Throttle, judge_cost
 from vaultbind.keyvault.simulation.tokens import MISSING, TENANT, TokenCheck, accept_any
 from vaultbind.keyvault.simulation.vault import SimulatedVault
 
@@ -74,6 +75,7 @@ class Estate:
         self.log = AccessLog()
         self.rsa_pool = RsaPool()
         self.time = VaultTime()
+        self.throttle = Throttle()
         self.newcomers: list[Callable[[SimulatedVault], None]] = []
         """Called with each vault that comes to be."""
         self._vaults: dict[str, SimulatedVault] = {}
@@ -126,12 +128,14 @@ class Estate:
             principal=principal,
         )
         fault = self.faults.strike(target, authenticated=bool(principal)) if self.faults else None
-        if fault is not None and (fault.status is not None or fault.ending is not Ending.WHOLE):
+        if fault is not None and fault.is_answer:
             content = _fault_answer(fault)
         elif auth_problem is not None:
             content = self._challenge(auth_problem, address)
         elif route is None:
             content = render_problem(routing_problem)
+        elif self.throttle.rules is not None and not self._admits(request, address.vault, route, moment):
+            content = _fault_answer(Fault(status=429, retry_after=self.throttle.rules.retry_after))
         else:
             at = int(self.time.at(address.vault, now).timestamp())
             content = self._carry_out(request, address, route, principal, at)
@@ -150,6 +154,10 @@ class Estate:
             return self.config.check_token(token, address.resource, now), None
         except VaultProblem as problem:
             return "", problem
+
+    def _admits(self, request: ApiRequest, vault: str, route: Route, moment: float) -> bool:
+        category, weight = judge_cost(route, request, self._vaults.get(vault))
+        return self.throttle.admits(vault, category, weight, moment)
 
     def _challenge(self, problem: VaultProblem, address: Address) -> Answer:
         challenge = f'Bearer authorization="{self.authority}", resource="{address.resource}"'

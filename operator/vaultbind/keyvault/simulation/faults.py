@@ -36,7 +36,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One kind of trouble. Patterns are globs; without `status` and with a whole ending it only delays."""
+    """One kind of trouble. Patterns are globs; without `status` it delays or cuts the right answer."""
 
     vault: str = "*"
     method: str = "*"
@@ -69,6 +69,11 @@ class Fault:
             and is_match(target.route, self.route)
             and is_match(target.principal, self.principal)
         )
+
+    @property
+    def is_answer(self) -> bool:
+        """Tell whether it stands in for the answer; a cut without status cuts the right answer."""
+        return self.status is not None or self.ending is Ending.REFUSED
 
     def error(self) -> dict[str, Any]:
         """Error of the answer, in the service's shape."""

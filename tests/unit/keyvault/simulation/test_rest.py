@@ -380,3 +380,12 @@ def test_request_ids_are_given_and_echoed() -> None:
     first, second = (desk.estate.handle(request, NOW).response.headers for _ in range(2))
     assert first["x-ms-client-request-id"] == "mine"
     assert first["x-ms-request-id"] != second["x-ms-request-id"]
+
+
+def test_a_cut_answer_is_the_right_one_of_a_request_that_was_carried_out() -> None:
+    desk = Desk()
+    desk.estate.faults.add(Fault(ending=Ending.CUT, count=1), Fault(ending=Ending.REFUSED, count=1))
+    reply = desk.reply("PUT", "/secrets/a", {"value": "x"})
+    assert (reply.ending, reply.response.status) == (Ending.CUT, 200)
+    assert desk.reply("PUT", "/secrets/a", {"value": "y"}).ending is Ending.REFUSED
+    assert desk.ask("GET", "/secrets/a")[1]["value"] == "x"
