@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.resilience.breaker import BreakerConfig, BreakerState
     from vaultbind.keyvault.resilience.ratelimit import Priority, TokenBucket
     from vaultbind.keyvault.resilience.retry import RetryConfig
+    from vaultbind.keyvault.rotation.config import MonitorConfig
+    from vaultbind.keyvault.rotation.handler import RotationHandler
+    from vaultbind.keyvault.rotation.judgement import Telling
+    from vaultbind.keyvault.rotation.monitor import CheckResult, ExpiryMonitor
+    from vaultbind.keyvault.rotation.state import MonitorState
     from vaultbind.keyvault.services.certificates import CertificatesService
     from vaultbind.keyvault.services.keys import KeysService
     from vaultbind.keyvault.services.listing import Listing
@@ -66,6 +71,7 @@ _HOMES = {
     "CertificatePolicy": "types.certificate",
     "CertificateProperties": "types.certificate",
     "CertificatesService": "services.certificates",
+    "CheckResult": "rotation.monitor",
     "ClientSecretIdentity": "transport.auth",
     "CreateKeyOptions": "types.key",
     "CredentialConfig": "transport.auth",
@@ -73,6 +79,7 @@ _HOMES = {
     "DefaultIdentity": "transport.auth",
     "EncryptResult": "types.crypto",
     "EncryptionAlgorithm": "types.crypto",
+    "ExpiryMonitor": "rotation.monitor",
     "JsonWebKey": "types.key",
     "Key": "types.key",
     "KeyCurve": "types.key",
@@ -90,12 +97,15 @@ _HOMES = {
     "KeysService": "services.keys",
     "Listing": "services.listing",
     "ManagedIdentity": "transport.auth",
+    "MonitorConfig": "rotation.config",
+    "MonitorState": "rotation.state",
     "NullObserver": "observer",
     "ObjectKind": "types.common",
     "ObjectProperties": "types.common",
     "Observer": "observer",
     "Priority": "resilience.ratelimit",
     "RetryConfig": "resilience.retry",
+    "RotationHandler": "rotation.handler",
     "Secret": "types.secret",
     "SecretProperties": "types.secret",
     "SecretString": "types.common",
@@ -104,6 +114,7 @@ _HOMES = {
     "SharedTransport": "transport.session",
     "SignResult": "types.crypto",
     "SignatureAlgorithm": "types.crypto",
+    "Telling": "rotation.judgement",
     "TokenBucket": "resilience.ratelimit",
     "UnwrapResult": "types.crypto",
     "VaultUrl": "validation",
@@ -124,6 +135,7 @@ __all__ = [
     "CertificatePolicy",
     "CertificateProperties",
     "CertificatesService",
+    "CheckResult",
     "ClientSecretIdentity",
     "CreateKeyOptions",
     "CredentialConfig",
@@ -131,6 +143,7 @@ __all__ = [
     "DefaultIdentity",
     "EncryptResult",
     "EncryptionAlgorithm",
+    "ExpiryMonitor",
     "JsonWebKey",
     "Key",
     "KeyCurve",
@@ -148,12 +161,15 @@ __all__ = [
     "KeysService",
     "Listing",
     "ManagedIdentity",
+    "MonitorConfig",
+    "MonitorState",
     "NullObserver",
     "ObjectKind",
     "ObjectProperties",
     "Observer",
     "Priority",
     "RetryConfig",
+    "RotationHandler",
     "Secret",
     "SecretProperties",
     "SecretString",
@@ -162,6 +178,7 @@ __all__ = [
     "SharedTransport",
     "SignResult",
     "SignatureAlgorithm",
+    "Telling",
     "TokenBucket",
     "UnwrapResult",
     "VaultUrl",

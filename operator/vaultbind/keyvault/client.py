@@ -13,6 +13,8 @@ from vaultbind.keyvault.observer import NullObserver, Observer
 from vaultbind.keyvault.resilience.breaker import BreakerState
 from vaultbind.keyvault.resilience.clock import Clock, SystemClock
 from vaultbind.keyvault.resilience.ratelimit import TokenBucket
+from vaultbind.keyvault.rotation.monitor import ExpiryMonitor
+from vaultbind.keyvault.rotation.reader import VaultReader
 from vaultbind.keyvault.services.certificates import CertificatesService
 from vaultbind.keyvault.services.keys import KeysService
 from vaultbind.keyvault.services.secrets import SecretsService
@@ -26,6 +28,7 @@ from vaultbind.keyvault.transport.auth import (
 )
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
 from vaultbind.keyvault.transport.tokens import SharedCredential, share_credential
+from vaultbind.keyvault.types.common import ObjectKind
 
 Transport = AsyncHttpTransport[Any, Any]
 _IDENTITIES = (DefaultIdentity, ManagedIdentity, ClientSecretIdentity, WorkloadIdentity)
@@ -57,6 +60,8 @@ class KeyVaultClient:
         clock = clock or SystemClock()
         observer = observer or NullObserver()
         self.config = config
+        self._clock = clock
+        self._monitor: ExpiryMonitor | None = None
         self._owned: list[Callable[[], Any]] = []
         transport = transport or self._open_transport(config)
         self._pipeline = VaultPipeline(
@@ -119,6 +124,22 @@ class KeyVaultClient:
         """What the cache did so far; None without one."""
         return self._pipeline.cache.stats if self._pipeline.cache is not None else None
 
+    @property
+    def expiry_monitor(self) -> ExpiryMonitor:
+        """What watches the vault for expiry and rotation; it asks nothing before it is started."""
+        if self._monitor is None:
+            reader = VaultReader(self._secrets, self._keys, self._certificates, forget=self._forget)
+            self._monitor = ExpiryMonitor(reader, self._clock, self.config.monitor)
+            self._owned.append(self._monitor.stop)
+        return self._monitor
+
+    def register_rotation_handler(self, handler: object) -> None:
+        """Let `expiry_monitor` tell this handler; raises KeyVaultError (CONFIGURATION) if it handles nothing.
+
+        A handler is a RotationHandler, or any object with some of its methods.
+        """
+        self.expiry_monitor.register(handler)
+
     async def aclose(self) -> None:
         """End what the client made itself."""
         while self._owned:
@@ -153,6 +174,10 @@ class KeyVaultClient:
         )
         self._owned.append(transport.aclose)
         return transport
+
+    def _forget(self, kind: ObjectKind, name: str) -> None:
+        if self._pipeline.cache is not None:
+            self._pipeline.cache.forget(kind, name)
 
     def _open_cache(self, config: KeyVaultConfig, clock: Clock, observer: Observer) -> ReadCache | None:
         if config.cache is None:

@@ -11,6 +11,7 @@ from vaultbind.keyvault.cache.policy import CacheConfig, find_cache_problems
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.breaker import BreakerConfig
 from vaultbind.keyvault.resilience.retry import RetryConfig
+from vaultbind.keyvault.rotation.config import MonitorConfig, find_monitor_problems
 from vaultbind.keyvault.transport.auth import CredentialConfig, DefaultIdentity
 from vaultbind.keyvault.validation import parse_vault_url
 
@@ -52,6 +53,8 @@ class KeyVaultConfig:
     """Longest time that a request waits for the limiter before it is refused."""
     cache: CacheConfig | None = None
     """None: every read asks the vault."""
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    """What `expiry_monitor` watches."""
     ca_pem: str | None = None
     proxy: str | None = None
     user_agent: str = USER_AGENT
@@ -191,6 +194,7 @@ def _find_number_problems(config: KeyVaultConfig) -> list[str]:
         problems.append("retry.attempts: must be at least 1")
     if config.cache is not None:
         problems += find_cache_problems(config.cache)
+    problems += find_monitor_problems(config.monitor)
     return problems
 
 

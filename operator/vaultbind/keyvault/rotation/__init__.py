@@ -1,0 +1,1 @@
+"""Telling in time what expires, and at once what was renewed."""
