@@ -65,8 +65,9 @@ test: $(VENV)/dev.stamp ## every test tier that this machine can run (TIERS="uni
 	@$(BIN)/python -m tools.tiers $(TIERS) $(if $(ARGS),-- $(ARGS))
 
 .PHONY: testbin
-testbin: $(VENV)/dev.stamp ## build the real API server for tests into the cache (Go; minutes the first time)
-	@$(BIN)/python tools/testbin/build.py
+testbin: $(VENV)/dev.stamp ## build the real API server and helm for tests into the cache (Go; minutes the first time)
+	@$(BIN)/python -m tools.testbin.build
+	@$(BIN)/python -m tools.helm.build
 
 .PHONY: coverage
 coverage: $(VENV)/dev.stamp ## branch coverage of the tiers unit and flow

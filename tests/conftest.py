@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.chart.release import Helm
+from tools.helm.build import find as find_helm
 from tools.realcluster import RealCluster
 from tools.testbin.build import find
 
@@ -15,7 +17,7 @@ from tools.testbin.build import find
 settings.register_profile("vaultbind", deadline=None)
 settings.load_profile("vaultbind")
 
-TIERS = ("unit", "flow", "apiserver", "sdk", "pods", "azure")
+TIERS = ("unit", "flow", "chart", "apiserver", "sdk", "pods", "azure")
 FOLDERS = {tier: tier for tier in TIERS} | {"architecture": "unit"}
 ROOT = Path(__file__).parent
 
@@ -39,7 +41,7 @@ def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]
     """The real API server with our CRDs and the garbage collector, one per session."""
     binaries = find()
     if binaries is None:
-        reason = "no real kube-apiserver: run `python3 tools/testbin/build.py` (it needs Go)"
+        reason = "no real kube-apiserver: run `make testbin` (it needs Go)"
         if "apiserver" in os.environ.get("VAULTBIND_REQUIRE_TIERS", ""):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -48,6 +50,18 @@ def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]
         binaries, tmp_path_factory.mktemp("cluster") / "0", manifests=manifests
     ) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Helm without a cluster."""
+    path = find_helm()
+    if path is None:
+        reason = "no helm: run `make testbin` (it needs Go)"
+        if "chart" in os.environ.get("VAULTBIND_REQUIRE_TIERS", ""):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return Helm(path=path, home=tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture

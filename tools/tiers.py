@@ -16,7 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.testbin.build import BuildError, ensure
+from tools.gobuild import BuildError
+from tools.helm.build import ensure as ensure_helm
+from tools.testbin.build import ensure
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "build" / "test-results"
@@ -55,10 +57,19 @@ def prepare_nothing() -> str:
     return ""
 
 
+def prepare_helm() -> str:
+    """Build helm where it is missing."""
+    return _why_not(ensure_helm)
+
+
 def prepare_binaries() -> str:
-    """Build the real API server where it is missing."""
+    """Build the real API server and helm where they are missing."""
+    return _why_not(ensure) or _why_not(ensure_helm)
+
+
+def _why_not(make: Callable[[], object]) -> str:
     try:
-        ensure()
+        make()
     except BuildError as error:
         return str(error)
     return ""
@@ -69,6 +80,7 @@ TIERS = {
     for tier in (
         Tier(name="unit", folders=("tests/unit", "tests/architecture"), prepare=prepare_nothing),
         Tier(name="flow", folders=("tests/flow",), prepare=prepare_nothing),
+        Tier(name="chart", folders=("tests/chart",), prepare=prepare_helm),
         Tier(name="apiserver", folders=("tests/apiserver", "tests/flow"), prepare=prepare_binaries),
     )
 }

@@ -1,26 +1,40 @@
-"""The rights that the operator needs, as RBAC rules: tests and benchmarks run it with these and no others."""
+"""The rights that the operator needs, as RBAC rules, from where the chart keeps them (ADR NNNN).
+
+Tests and benchmarks run the operator with these and no others.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-OPERATOR_RULES: Final[Sequence[Mapping[str, Sequence[str]]]] = (
-    {
-        "apiGroups": ["vaultbind.dev"],
-        "resources": ["vaultbindings", "keyvaults", "clusterkeyvaults"],
-        "verbs": ["list", "watch"],
-    },
-    {"apiGroups": ["vaultbind.dev"], "resources": ["vaultbindings"], "verbs": ["get"]},
-    {
-        "apiGroups": ["vaultbind.dev"],
-        "resources": ["vaultbindings/status", "keyvaults/status", "clusterkeyvaults/status"],
-        "verbs": ["patch"],
-    },
-    {
-        "apiGroups": [""],
-        "resources": ["secrets"],
-        "verbs": ["create", "delete", "get", "list", "patch", "watch"],
-    },
-    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]},
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "patch"]},
-)
+import yaml
+
+RIGHTS_FILE: Final = Path(__file__).resolve().parents[2] / "charts" / "vaultbind" / "files" / "rights.yaml"
+Rule = Mapping[str, Sequence[str]]
+
+
+def load_rights() -> list[dict[str, Any]]:
+    """The file's entries: group, resources, verbs, where, why and conditions."""
+    rights: list[dict[str, Any]] = yaml.safe_load(RIGHTS_FILE.read_text(encoding="utf-8"))
+    return rights
+
+
+def rules(*where: str, scope: str = "Cluster", drift: str = "Watch", lease: str = "vaultbind") -> list[Rule]:
+    """Rules for some places, as the chart makes them for these values of `scope` and `driftDetection`."""
+    chosen = [
+        right
+        for right in load_rights()
+        if right["where"] in where
+        and right.get("scope", scope) == scope
+        and right.get("drift", drift) == drift
+    ]
+    return [_render(right, lease) for right in chosen]
+
+
+def _render(right: Mapping[str, Any], lease: str) -> Rule:
+    rule = {"apiGroups": [right["group"]], "resources": right["resources"], "verbs": right["verbs"]}
+    return {**rule, "resourceNames": [lease]} if right.get("named") == "lease" else rule
+
+
+OPERATOR_RULES: Final[Sequence[Rule]] = rules("namespaces", "cluster")
+"""What the operator's ClusterRole holds with the chart's default values."""

@@ -13,7 +13,7 @@ import yaml
 
 from tests.unit.docs.pages import OPERATOR, ROOT, Page, all_pages, load
 from tools.gen_cli_help import commands, options
-from tools.realcluster.rules import OPERATOR_RULES
+from tools.realcluster.rules import rules
 from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.keyvault_parser import parse_keyvault
 from vaultbind.app import startup
@@ -104,7 +104,7 @@ def test_a_place_is_found_exactly_where_it_is(path: str, name: str, defined: boo
 @pytest.mark.parametrize("page", PAGES, ids=by_path)
 def test_named_paths_exist(page: Page) -> None:
     """Paths in backticks that begin with one of our folders."""
-    folders = "bench|crds|docs|examples|operator|tests|tools"
+    folders = "bench|charts|crds|deploy|docs|examples|operator|tests|tools"
     named = [text for text in page.ticked() if re.fullmatch(rf"(?:{folders})/[\w./-]+", text)]
     assert [path for path in named if not (ROOT / path).exists()] == []
 
@@ -164,8 +164,8 @@ def test_every_manifest_is_accepted(text: str) -> None:
 
 def test_the_guide_grants_what_tests_and_benchmarks_run_with() -> None:
     roles = [yaml.safe_load(text) for text in load("docs/guides/real-vault.md").manifests()]
-    rules = next(role["rules"] for role in roles if role["kind"] == "ClusterRole")
-    assert by_resource(OPERATOR_RULES) == by_resource(rules)
+    granted = next(role["rules"] for role in roles if role["kind"] == "ClusterRole")
+    assert by_resource(rules("namespaces", "cluster", "own")) == by_resource(granted)
 
 
 def test_the_operator_checks_at_its_start_for_what_the_guide_grants() -> None:
@@ -173,13 +173,13 @@ def test_the_operator_checks_at_its_start_for_what_the_guide_grants() -> None:
         (right.resource.group, f"{right.resource.plural}/{right.subresource}".rstrip("/"), right.verb)
         for right in (*startup.RIGHTS, *startup.CLUSTER_RIGHTS, *startup.LEASE_RIGHTS)
     }
-    assert by_resource(OPERATOR_RULES) == checked
+    assert by_resource(rules("namespaces", "cluster", "own")) == checked
 
 
-def by_resource(rules: Any) -> set[tuple[str, str, str]]:
+def by_resource(granted: Any) -> set[tuple[str, str, str]]:
     return {
         (group, resource, verb)
-        for rule in rules
+        for rule in granted
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]

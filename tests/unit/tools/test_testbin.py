@@ -1,11 +1,15 @@
 """Where the real binaries are looked for, and what is said when they cannot be had."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tools.testbin import build
-from tools.testbin.build import BuildError, ensure, find
+from tools.gobuild import BuildError, GoModule
+from tools.helm import build as helm
+from tools.testbin import build as testbin
+from tools.testbin.build import ensure, find
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -40,12 +44,38 @@ def test_without_go_the_reason_is_told(tmp_path: Path) -> None:
         ensure({"PATH": str(fill(tmp_path / "path", "kubectl"))})
 
 
-def test_the_cache_depends_on_the_module_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = fill(tmp_path / "module", "go.mod", "go.sum")
-    monkeypatch.setattr(build, "HERE", module)
-    monkeypatch.setattr(build, "_go", lambda *arguments: "go1.26.0")
-    environ = {"XDG_CACHE_HOME": str(tmp_path)}
-    before = build.cache_folder(environ)
-    (module / "go.sum").write_text("changed")
-    assert before.is_relative_to(tmp_path / "vaultbind" / "testbin")
-    assert build.cache_folder(environ) != before
+@pytest.mark.parametrize("module", [testbin.MODULE, helm.MODULE], ids=["testbin", "helm"])
+def test_the_cache_depends_on_the_module_files(
+    module: GoModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fill(tmp_path / module.folder.name, "go.mod", "go.sum")
+    monkeypatch.setattr(GoModule, "go", lambda *arguments: "go1.26.0")
+    moved, environ = replace(module, folder=folder), {"XDG_CACHE_HOME": str(tmp_path)}
+    before = moved.cache_folder(environ)
+    (folder / "go.sum").write_text("changed")
+    assert before.is_relative_to(tmp_path / "vaultbind" / module.folder.name)
+    assert moved.cache_folder(environ) != before
+
+
+@pytest.mark.parametrize("module", [testbin.MODULE, helm.MODULE], ids=["testbin", "helm"])
+def test_each_program_has_its_tool_line(module: GoModule) -> None:
+    text = (module.folder / "go.mod").read_text()
+    assert module.version().startswith("v")
+    tools = set(re.findall(r"^(?:tool |\t)(\S+)$", text, re.MULTILINE))
+    assert set(module.packages.values()) <= tools
+
+
+def test_helm_of_the_cache_wins_over_that_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, cache = fill(tmp_path / "path", "helm"), fill(tmp_path / "cache")
+    environ = {"PATH": str(path)}
+    monkeypatch.setattr(GoModule, "cache_if_known", lambda *arguments: cache)
+    assert helm.find(environ) == path / "helm"
+    (cache / "helm").touch(mode=0o755)
+    assert helm.find(environ) == cache / "helm"
+
+
+def test_without_helm_and_go_the_reason_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="no Go compiler and no helm"):
+        helm.ensure({"PATH": str(tmp_path)})
