@@ -7,18 +7,31 @@ import pytest
 
 from tests.flow.world import World, start_world
 from tests.flow.world_cluster import start_sandbox, use_real
+from tools.realcluster import RealCluster
+from tools.realcluster.rules import OPERATOR_RULES
 
 
 @pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.apiserver)])
-def real(request: pytest.FixtureRequest) -> object:
-    """The real cluster, or None for the embedded one."""
-    return request.getfixturevalue("apiserver") if request.param == "real" else None
+def real(request: pytest.FixtureRequest) -> tuple[RealCluster, Path] | None:
+    """The real cluster and a kubeconfig with the rights of the chart's role, or None for the embedded one."""
+    if request.param != "real":
+        return None
+    return request.getfixturevalue("apiserver"), request.getfixturevalue("operator_kubeconfig")
+
+
+@pytest.fixture(scope="session")
+def operator_kubeconfig(apiserver: RealCluster) -> Path:
+    """A ServiceAccount of the operator's, with the rights of the chart's role and no others."""
+    apiserver.grant("kube-system", "vaultbind", OPERATOR_RULES)
+    return apiserver.service_account_kubeconfig("kube-system", "vaultbind")
 
 
 @pytest.fixture
-async def quiet_world(real: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def quiet_world(
+    real: tuple[RealCluster, Path] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[World]:
     """A world whose operator has not been started."""
-    started = start_sandbox(tmp_path) if real is None else use_real(real)  # type: ignore[arg-type]
+    started = start_sandbox(tmp_path) if real is None else use_real(*real)
     async with started as cluster, start_world(cluster) as world:
         monkeypatch.setenv("IDENTITY_ENDPOINT", f"{world.emulator.url}/msi/token")
         monkeypatch.setenv("IDENTITY_HEADER", "any")

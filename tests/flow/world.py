@@ -313,7 +313,7 @@ class World:
     async def start_operator(self) -> None:
         """Begin a life."""
         life = OperatorThread(
-            settings=self.settings, access=self.cluster.access, clock=self.clock, calls=self.calls
+            settings=self.settings, access=self.cluster.operator, clock=self.clock, calls=self.calls
         )
         self.lives.append(life)
         await life.start()

@@ -34,9 +34,10 @@ class ApiError(AssertionError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """One API server; `sandbox` only where it is the embedded one."""
+    """One API server; `sandbox` only where it is the embedded one. `operator` has its own rights there."""
 
     access: ClusterAccess
+    operator: ClusterAccess
     session: aiohttp.ClientSession
     sandbox: Sandbox | None = None
 
@@ -118,23 +119,28 @@ async def start_sandbox(folder: Path) -> AsyncIterator[Cluster]:
             sandbox.apply(document)
         path = folder / "kubeconfig"
         path.write_text(sandbox.kubeconfig())
-        async with _connect(path, sandbox) as cluster:
+        async with _connect(path, path, sandbox) as cluster:
             yield cluster
 
 
 @asynccontextmanager
-async def use_real(real: RealCluster) -> AsyncIterator[Cluster]:
-    """Use the real API server of the session."""
-    async with _connect(real.kubeconfig, None) as cluster:
+async def use_real(real: RealCluster, operator: Path) -> AsyncIterator[Cluster]:
+    """Use the real API server of the session; `operator` is the operator's kubeconfig."""
+    async with _connect(real.kubeconfig, operator, None) as cluster:
         yield cluster
 
 
 @asynccontextmanager
-async def _connect(kubeconfig: Path, sandbox: Sandbox | None) -> AsyncIterator[Cluster]:
+async def _connect(kubeconfig: Path, operator: Path, sandbox: Sandbox | None) -> AsyncIterator[Cluster]:
     access = fetch_kubeconfig_access(str(kubeconfig))
     connector = aiohttp.TCPConnector(ssl=access.tls or True)
     async with aiohttp.ClientSession(connector=connector) as session:
-        yield Cluster(access=access, session=session, sandbox=sandbox)
+        yield Cluster(
+            access=access,
+            operator=fetch_kubeconfig_access(str(operator)),
+            session=session,
+            sandbox=sandbox,
+        )
 
 
 def decode(secret: Mapping[str, Any]) -> dict[str, bytes]:

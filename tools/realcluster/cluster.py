@@ -170,6 +170,25 @@ class RealCluster:
         }
         for item in (role, binding):
             self.kubectl("apply", "-f", "-", input=json.dumps(item))
+        self.wait_allowed(namespace, name, rules[-1])
+
+    def wait_allowed(
+        self, namespace: str, name: str, rule: Mapping[str, Sequence[str]], *, within: str = ""
+    ) -> None:
+        """Wait until a ServiceAccount has a right: the authorizer reads its rules from a watch."""
+        resource, _, subresource = rule["resources"][0].partition("/")
+        asked = {
+            "group": rule["apiGroups"][0],
+            "resource": resource,
+            "subresource": subresource,
+            "verb": rule["verbs"][0],
+            "namespace": within,
+        }
+        spec = {"user": f"system:serviceaccount:{namespace}:{name}", "resourceAttributes": asked}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        server = self._servers["kube-apiserver"]
+        wait_until(lambda: bool(self.call("POST", path, review).body["status"]["allowed"]), server)
 
     def start_etcd(self) -> None:
         """Start etcd without fsync: nothing here outlives the test."""

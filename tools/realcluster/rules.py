@@ -1,4 +1,4 @@
-"""The rights that the operator needs, as RBAC rules, from where the chart keeps them (ADR NNNN).
+"""The rights that the operator needs, as RBAC rules, from where the chart keeps them (ADR 0011).
 
 Tests and benchmarks run the operator with these and no others.
 """

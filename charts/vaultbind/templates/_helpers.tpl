@@ -14,11 +14,18 @@ app.kubernetes.io/component: controller
 
 {{/* Labels of every object. */}}
 {{- define "vaultbind.labels" -}}
-{{ include "vaultbind.selectorLabels" . }}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 }}
+app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: vaultbind
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{/* Labels of what belongs to the operator's pods. */}}
+{{- define "vaultbind.controllerLabels" -}}
+{{ include "vaultbind.labels" . }}
+app.kubernetes.io/component: controller
 {{- end }}
 
 {{/* The account that the operator runs under. */}}
