@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vaultbind.keyvault.simulation.problems import bad_parameter
+from vaultbind.keyvault.simulation.problems import VaultProblem, bad_parameter
 
 PFX: Final = "application/x-pkcs12"
 PEM: Final = "application/x-pem-file"
+SELF: Final = "Self"
+UNKNOWN: Final = "Unknown"
+AUTO_RENEW: Final = "AutoRenew"
+EMAIL: Final = "EmailContacts"
 KEY_USAGE_OPERATIONS: Final = {
     "digitalSignature": ("sign", "verify"),
     "keyEncipherment": ("wrapKey", "unwrapKey"),
@@ -17,22 +21,33 @@ DEFAULT_USAGE: Final = ("digitalSignature", "keyEncipherment")
 Policy = Mapping[str, Any]
 
 
+def refuse(member: str) -> VaultProblem:
+    """400 that names a member of the policy."""
+    return bad_parameter(f"Property policy.{member} has invalid value\r\n")
+
+
 def complete_policy(asked: Mapping[str, Any], now: int) -> dict[str, Any]:
     """Policy with the service's defaults for what was not asked; raises VaultProblem (BadParameter)."""
-    x509 = _section(asked, "x509_props")
     key = _section(asked, "key_props")
-    content_type = _section(asked, "secret_props").get("contentType") or PFX
-    if content_type not in {PFX, PEM}:
-        raise bad_parameter("Property policy.secret_props.contentType has invalid value\r\n")
-    return {
+    secret = _section(asked, "secret_props")
+    issuer = {"name": UNKNOWN, **_section(asked, "issuer")}
+    policy = {
         "key_props": _complete_key(key),
-        "secret_props": {"contentType": content_type},
-        "x509_props": _complete_x509(x509),
-        "lifetime_actions": asked.get("lifetime_actions")
-        or [{"trigger": {"lifetime_percentage": 80}, "action": {"action_type": "AutoRenew"}}],
-        "issuer": {"name": "Self", **_section(asked, "issuer")},
+        "secret_props": {"contentType": secret.get("contentType") or PFX},
+        "x509_props": _complete_x509(_section(asked, "x509_props")),
+        "lifetime_actions": _actions(asked.get("lifetime_actions")) or default_actions(issuer["name"]),
+        "issuer": issuer,
         "attributes": {"enabled": True, "created": now, "updated": now},
     }
+    if asked.get("platformManaged") is not None:
+        policy["platformManaged"] = asked["platformManaged"]
+    return policy
+
+
+def default_actions(issuer: str) -> list[dict[str, Any]]:
+    """Renew at 80 % of the lifetime, or tell the contacts when nobody could renew."""
+    action = EMAIL if issuer == UNKNOWN else AUTO_RENEW
+    return [{"trigger": {"lifetime_percentage": 80}, "action": {"action_type": action}}]
 
 
 def _section(policy: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -40,14 +55,25 @@ def _section(policy: Mapping[str, Any], name: str) -> dict[str, Any]:
     if section is None:
         return {}
     if not isinstance(section, Mapping):
-        raise bad_parameter(f"Property policy.{name} has invalid value\r\n")
+        raise refuse(name)
     return {key: value for key, value in section.items() if value is not None}
+
+
+def _actions(actions: Any) -> list[Any]:
+    """Lifetime actions without the members that are null."""
+    if actions is None:
+        return []
+    if not isinstance(actions, list) or not all(isinstance(action, Mapping) for action in actions):
+        raise refuse("lifetime_actions")
+    return [{part: _section(action, part) for part in ("trigger", "action")} for action in actions]
 
 
 def _complete_key(asked: Mapping[str, Any]) -> dict[str, Any]:
     key_type = asked.get("kty", "RSA")
-    shape = {"key_size": 2048} if key_type.startswith("RSA") else {"crv": "P-256"}
-    return {"exportable": True, "kty": key_type, **shape, "reuse_key": False, **asked}
+    is_rsa = str(key_type).upper().startswith("RSA")
+    shape = {"key_size": 2048} if is_rsa else {"crv": "P-256"}
+    exportable = not str(key_type).upper().endswith("-HSM")
+    return {"exportable": exportable, "kty": key_type, **shape, "reuse_key": False, **asked}
 
 
 def _complete_x509(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,21 +84,34 @@ def _complete_x509(asked: Mapping[str, Any]) -> dict[str, Any]:
         "validity_months": 12,
         "basic_constraints": {"ca": False},
     }
+    if isinstance(asked.get("sans"), Mapping):
+        asked = {**asked, "sans": _section(asked, "sans")}
     return {**defaults, **asked}
 
 
 def merge_policy(policy: Policy, changes: Mapping[str, Any], now: int) -> dict[str, Any]:
-    """Policy after a PATCH: sections that the changes name are merged field by field."""
+    """Policy after a PATCH: sections that the changes name are merged field by field.
+
+    Raises VaultProblem (BadParameter).
+    """
     merged = dict(policy)
     for name, value in changes.items():
         if name in {"id", "attributes"} or value is None:
             continue
-        section = merged.get(name)
-        merged[name] = (
-            {**section, **value} if isinstance(section, dict) and isinstance(value, Mapping) else value
-        )
+        merged[name] = _merge_section(merged.get(name), name, value, changes)
     merged["attributes"] = {**policy["attributes"], "updated": now}
     return merged
+
+
+def _merge_section(old: Any, name: str, value: Any, changes: Mapping[str, Any]) -> Any:
+    if name == "lifetime_actions":
+        return _actions(value)
+    if not isinstance(old, Mapping):
+        return value
+    section = _section(changes, name)
+    if name == "x509_props" and isinstance(section.get("sans"), Mapping):
+        section["sans"] = _section(section, "sans")
+    return {**old, **section}
 
 
 def is_exportable(policy: Policy) -> bool:
@@ -81,5 +120,7 @@ def is_exportable(policy: Policy) -> bool:
 
 
 def key_operations(policy: Policy) -> tuple[str, ...]:
-    """Operations of the certificate's key, as its key usage implies."""
-    return tuple(op for use in policy["x509_props"]["key_usage"] for op in KEY_USAGE_OPERATIONS.get(use, ()))
+    """Operations of the certificate's key, as its key usage implies; an EC key can only sign."""
+    operations = (op for use in policy["x509_props"]["key_usage"] for op in KEY_USAGE_OPERATIONS.get(use, ()))
+    signs_only = policy["key_props"]["kty"].startswith("EC")
+    return tuple(op for op in operations if not signs_only or op in {"sign", "verify"})

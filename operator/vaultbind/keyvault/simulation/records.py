@@ -71,28 +71,26 @@ class KeyVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateVersion:
-    """One version of a certificate; key and secret of the same name and version are in their own stores."""
+    """One version of a certificate; key and secret of the same name and version are in their own stores.
+
+    As long as nobody has signed the first one, `der`, `thumbprint` and `subject` are empty.
+    """
 
     name: str
     version: str
     der: bytes
     thumbprint: bytes
     subject: str
+    content_type: str
     attributes: Attributes
     tags: Mapping[str, str] | None = None
     preserve_order: bool = False
     managed: bool = False
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingOperation:
-    """The last creation of a certificate."""
-
-    issuer: str
-    csr: bytes
-    request_id: str
-    status: str
-    cancelled: bool = False
+    @property
+    def is_issued(self) -> bool:
+        """Tell whether the certificate is there."""
+        return bool(self.der)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +100,8 @@ class VaultSettings:
     retention_days: int = 90
     purgeable: bool = True
     deletion_seconds: int = 0
+    issuance_seconds: int = 0
+    """How long an issuer takes to answer a certificate request (0: it is there with the next request)."""
     seed: str = ""
     """Version ids are derived from it: the same seed and calls give the same ids."""
 

@@ -2,8 +2,9 @@
 
 import math
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 from vaultbind.keyvault.simulation.problems import (
@@ -97,9 +98,18 @@ class ObjectStore(Generic[V]):
             raise not_found(self.kind, name)
         return [history.versions[version] for version in sorted(history.versions)]
 
-    def page(self, after: str, limit: int) -> tuple[list[V], bool]:
-        """Latest versions of up to `limit` objects behind the name `after`, and whether more follow."""
+    def page(
+        self, after: str, limit: int, is_shown: Callable[[V], bool] | None = None
+    ) -> tuple[list[V], bool]:
+        """Latest versions of up to `limit` objects behind the name `after`, and whether more follow.
+
+        `is_shown` may leave some out.
+        """
         start = bisect_right(self._live_order, after) if after else 0
+        if is_shown is not None:
+            rest = (self._live[key].latest for key in self._live_order[start:])
+            found = list(islice(filter(is_shown, rest), limit + 1))
+            return found[:limit], len(found) > limit
         keys = self._live_order[start : start + limit]
         return [self._live[key].latest for key in keys], start + limit < len(self._live_order)
 

@@ -19,6 +19,7 @@ from vaultbind.keyvault.simulation.rsapool import make_rsa
 from vaultbind.keyvault.simulation.secrets import SimulatedSecrets
 from vaultbind.keyvault.simulation.store import Deletion, ObjectStore
 from vaultbind.keyvault.simulation.tables import Table
+from vaultbind.keyvault.simulation.trio import Trio
 
 AnyVersion = SecretVersion | KeyVersion | CertificateVersion
 
@@ -38,10 +39,12 @@ class SimulatedVault:
         certificate_store = ObjectStore[CertificateVersion](Kind.CERTIFICATES, self.settings)
         self.secrets = SimulatedSecrets(secret_store, ids)
         self.keys = SimulatedKeys(key_store, ids, rsa_keys)
-        self.certificates = SimulatedCertificates(certificate_store, key_store, secret_store, ids)
+        trio = Trio(certificates=certificate_store, keys=key_store, secrets=secret_store)
+        self.certificates = SimulatedCertificates(trio, ids, self.settings, rsa_keys)
         self.tables: Mapping[str, Table[Any]] = {
             "policies": self.certificates.policies,
             "pending": self.certificates.pending,
+            **self.certificates.issuers.tables,
             "rotation": self.keys.rotation,
         }
 
@@ -50,6 +53,7 @@ class SimulatedVault:
         for kind in Kind:
             self.store(kind).settle(now)
         self.keys.rotate_due(now=now)
+        self.certificates.settle(now)
 
     def recover(self, kind: Kind, name: str, *, now: int) -> AnyVersion:
         """Bring a deleted object back; raises VaultProblem (404; 403 for a certificate's key or secret)."""
@@ -72,19 +76,29 @@ class SimulatedVault:
         """Read a deleted object; raises VaultProblem (404)."""
         return self.store(kind).get_deleted(name, now)
 
-    def page(self, kind: Kind, after: str, limit: int) -> tuple[list[AnyVersion], bool]:
-        """Latest versions in name order from behind `after` (lower case), and whether more follow."""
-        return self.store(kind).page(after, limit)
+    def page(
+        self, kind: Kind, after: str, limit: int, *, pending: bool = True
+    ) -> tuple[list[AnyVersion], bool]:
+        """Latest versions in name order from behind `after` (lower case), and whether more follow.
+
+        Without `pending`, certificates that nobody has signed yet are left out.
+        """
+        is_shown = None if pending or kind is not Kind.CERTIFICATES else _is_issued
+        return self.store(kind).page(after, limit, is_shown)
 
     def versions(self, kind: Kind, name: str) -> list[AnyVersion]:
         """All versions of an object, in order of their ids; raises VaultProblem (404)."""
         return self.store(kind).versions(name)
 
     def deleted_page(
-        self, kind: Kind, after: str, limit: int, *, now: int
+        self, kind: Kind, after: str, limit: int, *, now: int, pending: bool = True
     ) -> tuple[list[Deletion[AnyVersion]], bool]:
         """Deleted objects in name order from behind `after` (lower case), and whether more follow."""
-        keys = [(key, deletion) for key, deletion in self.store(kind).deleted(now).items() if key > after]
+        keys = [
+            (key, deletion)
+            for key, deletion in self.store(kind).deleted(now).items()
+            if key > after and (pending or _is_issued(deletion.history.latest))
+        ]
         return [deletion for _, deletion in keys[:limit]], len(keys) > limit
 
     def _refuse_managed(self, kind: Kind, name: str, now: int) -> None:
@@ -101,3 +115,7 @@ class SimulatedVault:
             Kind.CERTIFICATES: self.certificates.store,  # type: ignore[dict-item]
         }
         return stores[kind]
+
+
+def _is_issued(record: AnyVersion) -> bool:
+    return not isinstance(record, CertificateVersion) or record.is_issued

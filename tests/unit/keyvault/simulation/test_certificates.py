@@ -25,7 +25,12 @@ from vaultbind.keyvault.simulation.policies import PEM, PFX
 
 Call = Callable[[SimulatedVault], object]
 NOW = 1_800_000_000
-EC_POLICY = {"key_props": {"kty": "EC", "crv": "P-256"}, "x509_props": {"subject": "CN=a.test"}}
+EC_POLICY = {
+    "key_props": {"kty": "EC", "crv": "P-256"},
+    "x509_props": {"subject": "CN=a.test"},
+    "issuer": {"name": "Self"},
+}
+AS_PEM = {"secret_props": {"contentType": PEM}}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +58,7 @@ def test_the_chain_of_the_test_ca_verifies_up_to_its_root(chain: Chain) -> None:
 
 
 def test_an_imported_pem_comes_back_as_pem_key_first_in_the_order_of_the_upload(chain: Chain) -> None:
-    secret = imported(render_pem(chain.bundle(content_type=PEM))).secrets.get("tls")
+    secret = imported(render_pem(chain.bundle(content_type=PEM)), policy=AS_PEM).secrets.get("tls")
     assert secret.content_type == PEM
     assert secret.managed
     assert secret.value.startswith("-----BEGIN PRIVATE KEY-----")
@@ -77,7 +82,7 @@ def test_an_imported_pfx_comes_back_without_password(chain: Chain, password: str
 
 
 def test_the_certificate_shows_what_the_leaf_says(chain: Chain) -> None:
-    record = imported(render_pem(chain.bundle(content_type=PEM))).certificates.get("tls")
+    record = imported(render_pem(chain.bundle(content_type=PEM)), policy=AS_PEM).certificates.get("tls")
     assert record.der == chain.leaf.public_bytes(Encoding.DER)
     assert record.thumbprint == hashlib.sha1(record.der).digest()
     assert (record.attributes.not_before, record.attributes.expires) == (NOW - 600, NOW + 86_400)
@@ -97,14 +102,15 @@ def test_a_created_certificate_is_self_signed_for_its_policy() -> None:
     pending = vault.certificates.create("tls", policy, now=NOW)
     leaf = x509.load_der_x509_certificate(vault.certificates.get("tls").der)
     leaf.verify_directly_issued_by(leaf)
-    assert pending.status == "completed"
+    assert pending.status == "inProgress"
+    assert vault.certificates.get_pending("tls").status == "completed"
     assert leaf.subject.rfc4514_string() == "CN=b.test,O=Shop"
     assert x509.load_der_x509_csr(pending.csr).is_signature_valid
     assert isinstance(leaf.public_key(), ec.EllipticCurvePublicKey)
 
 
 def test_a_key_that_is_not_exportable_stays_out_of_the_secret(chain: Chain) -> None:
-    policy = {"key_props": {"exportable": False}}
+    policy = {"key_props": {"exportable": False}, **AS_PEM}
     vault = imported(render_pem(chain.bundle(content_type=PEM)), policy=policy)
     assert "PRIVATE KEY" not in vault.secrets.get("tls").value
 
@@ -178,7 +184,7 @@ def test_an_unreadable_upload_is_refused_without_quoting_it(value: str) -> None:
 
 def test_pem_in_base64_is_read_as_well(chain: Chain) -> None:
     pem = render_pem(chain.bundle(content_type=PEM))
-    assert imported(base64.b64encode(pem.encode()).decode()).secrets.get("tls").value == pem
+    assert imported(base64.b64encode(pem.encode()).decode(), policy=AS_PEM).secrets.get("tls").value == pem
 
 
 def test_a_key_of_another_certificate_is_refused(chain: Chain) -> None:
@@ -186,7 +192,7 @@ def test_a_key_of_another_certificate_is_refused(chain: Chain) -> None:
     pem = render_pem(other.bundle(content_type=PEM))
     foreign = pem.split("-----END PRIVATE KEY-----\n")[0] + "-----END PRIVATE KEY-----\n"
     with pytest.raises(VaultProblem, match="does not match"):
-        imported(foreign + chain.leaf.public_bytes(Encoding.PEM).decode())
+        imported(foreign + chain.leaf.public_bytes(Encoding.PEM).decode(), policy=AS_PEM)
 
 
 def test_policy_changes_are_merged_and_leave_the_rest() -> None:

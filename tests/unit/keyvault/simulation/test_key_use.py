@@ -309,7 +309,11 @@ def test_periods_that_are_none(text: str) -> None:
 # ---- keys of certificates, RSA ahead of use
 def test_the_key_of_a_certificate_signs_but_is_not_changed() -> None:
     desk = Desk()
-    policy = {"key_props": {"kty": "EC", "crv": "P-256"}, "x509_props": {"subject": "CN=a.test"}}
+    policy = {
+        "key_props": {"kty": "EC", "crv": "P-256"},
+        "x509_props": {"subject": "CN=a.test"},
+        "issuer": {"name": "Self"},
+    }
     desk.ask("POST", "/certificates/tls/create", {"policy": policy})
     assert desk.ask("POST", "/keys/tls/sign", {"alg": "ES256", "value": DIGEST})[0] == 200
     for method, path in (

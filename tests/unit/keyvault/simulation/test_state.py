@@ -104,6 +104,11 @@ NOT_STATE = {
     ("SimulatedVault", "tables"): "names the tables that are state",
     ("VersionIds", "count"): "is the row `ids`",
     ("VersionIds", "_seed"): "comes from the settings",
+    ("Issuance", "_due"): "follows from certificates, policies and operations",
+    ("Issuance", "_next_due"): "follows from `_due`",
+    ("Issuance", "_changed"): "names what `_due` has to be reckoned anew for",
+    ("Issuance", "_seconds"): "comes from the settings",
+    ("IssuerBook", "tables"): "names the tables that are state",
     ("SimulatedKeys", "_next_rotation"): "follows from keys and policies, forgotten whenever one changes",
 }
 """What a vault keeps in memory that needs no row of its own, and why."""

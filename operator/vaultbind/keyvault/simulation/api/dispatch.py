@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from vaultbind.keyvault.simulation.api import certificates, keys, keyuse, secrets
+from vaultbind.keyvault.simulation.api import certificates, issuers, keys, keyuse, secrets
 from vaultbind.keyvault.simulation.api.calls import Call, render_deletion
 from vaultbind.keyvault.simulation.api.messages import Answer
 from vaultbind.keyvault.simulation.api.paging import render_page
@@ -37,10 +37,15 @@ def _list(call: Call) -> Answer:
     kind = call.route.kind
     return render_page(
         call,
-        lambda after, limit: call.vault.page(kind, after, limit),
+        lambda after, limit: call.vault.page(kind, after, limit, pending=_with_pending(call)),
         lambda record: record.name.lower(),
         lambda record: ITEMS[kind](call, record),
     )
+
+
+def _with_pending(call: Call) -> bool:
+    """Whether a list shows certificates that nobody has signed yet."""
+    return call.query.get("includePending", "").lower() == "true"
 
 
 def _list_versions(call: Call) -> Answer:
@@ -64,7 +69,9 @@ def _list_deleted(call: Call) -> Answer:
 
     return render_page(
         call,
-        lambda after, limit: call.vault.deleted_page(kind, after, limit, now=call.now),
+        lambda after, limit: call.vault.deleted_page(
+            kind, after, limit, now=call.now, pending=_with_pending(call)
+        ),
         lambda deletion: deletion.history.latest.name.lower(),
         render,
     )
@@ -132,5 +139,8 @@ OWN: Final[Mapping[tuple[Kind, Action], Handler]] = {
     (Kind.CERTIFICATES, Action.GET_POLICY): certificates.get_policy,
     (Kind.CERTIFICATES, Action.UPDATE_POLICY): certificates.update_policy,
     (Kind.CERTIFICATES, Action.GET_PENDING): certificates.get_pending,
+    (Kind.CERTIFICATES, Action.CANCEL_PENDING): certificates.cancel_pending,
     (Kind.CERTIFICATES, Action.DELETE_PENDING): certificates.delete_pending,
+    (Kind.CERTIFICATES, Action.MERGE): certificates.merge_certificate,
+    **issuers.HANDLERS,
 }

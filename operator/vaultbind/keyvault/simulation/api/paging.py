@@ -46,15 +46,13 @@ def render_page(
 
 def _next_link(call: Call, number: int, after: str) -> str:
     token = base64.urlsafe_b64encode(f"{number}!{after}".encode()).decode().rstrip("=")
-    path = (
-        f"/deleted{call.route.kind}" if call.route.template.startswith("/deleted") else f"/{call.route.kind}"
-    )
-    if call.route.name:
-        path = f"{path}/{call.route.name}/versions"
+    path = call.route.template.replace("{name}", call.route.name)
     version = call.query.get("api-version", "")
-    return (
+    link = (
         f"{call.address.origin}{path}?api-version={version}&$skiptoken={token}&maxresults={page_limit(call)}"
     )
+    pending = call.query.get("includePending")
+    return f"{link}&includePending={pending}" if pending else link
 
 
 def _parse_token(token: str | None) -> tuple[int, str]:

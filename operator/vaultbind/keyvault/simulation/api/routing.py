@@ -1,5 +1,6 @@
 """From method and path to what is asked for: kind of object, action, name and version."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -30,6 +31,7 @@ class Action(StrEnum):
     GET_POLICY = "getPolicy"
     UPDATE_POLICY = "updatePolicy"
     GET_PENDING = "getPending"
+    CANCEL_PENDING = "cancelPending"
     DELETE_PENDING = "deletePending"
     ENCRYPT = "encrypt"
     DECRYPT = "decrypt"
@@ -41,6 +43,15 @@ class Action(StrEnum):
     GET_ROTATION_POLICY = "getRotationPolicy"
     SET_ROTATION_POLICY = "setRotationPolicy"
     RANDOM = "random"
+    MERGE = "merge"
+    GET_CONTACTS = "getContacts"
+    SET_CONTACTS = "setContacts"
+    DELETE_CONTACTS = "deleteContacts"
+    LIST_ISSUERS = "listIssuers"
+    GET_ISSUER = "getIssuer"
+    SET_ISSUER = "setIssuer"
+    UPDATE_ISSUER = "updateIssuer"
+    DELETE_ISSUER = "deleteIssuer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +82,7 @@ SUB_ACTIONS: Final = {
     ("GET", Kind.CERTIFICATES, "policy"): Action.GET_POLICY,
     ("PATCH", Kind.CERTIFICATES, "policy"): Action.UPDATE_POLICY,
     ("GET", Kind.CERTIFICATES, "pending"): Action.GET_PENDING,
+    ("PATCH", Kind.CERTIFICATES, "pending"): Action.CANCEL_PENDING,
     ("DELETE", Kind.CERTIFICATES, "pending"): Action.DELETE_PENDING,
     **{("GET", kind, "versions"): Action.LIST_VERSIONS for kind in Kind},
 }
@@ -83,6 +95,17 @@ KEY_USES: Final = {
     "unwrapkey": Action.UNWRAP,
 }
 """POST /keys/{name}/{version}/..., the version may be empty or left out."""
+CONTACT_ACTIONS: Final = {
+    "GET": Action.GET_CONTACTS,
+    "PUT": Action.SET_CONTACTS,
+    "DELETE": Action.DELETE_CONTACTS,
+}
+ISSUER_ACTIONS: Final = {
+    "GET": Action.GET_ISSUER,
+    "PUT": Action.SET_ISSUER,
+    "PATCH": Action.UPDATE_ISSUER,
+    "DELETE": Action.DELETE_ISSUER,
+}
 DELETED_ACTIONS: Final = {"GET": Action.GET_DELETED, "DELETE": Action.PURGE}
 
 
@@ -103,6 +126,10 @@ def parse_route(method: str, path: str) -> Route:
 def _parse_live(method: str, kind: Kind, rest: list[str]) -> Route:
     if not rest:
         return _only(method, "GET", Route(kind=kind, action=Action.LIST, template=f"/{kind}"))
+    if kind is Kind.CERTIFICATES:
+        special = _parse_certificate_words(method, [segment.lower() for segment in rest], rest)
+        if special is not None:
+            return special
     name = rest[0]
     if len(rest) == 1:
         action = OBJECT_ACTIONS.get(method) or _put_action(method, kind)
@@ -135,6 +162,31 @@ def _parse_use(method: str, kind: Kind, rest: list[str]) -> Route | None:
     template = f"/keys/{{name}}/{{version}}/{word}" if version else f"/keys/{{name}}/{word}"
     route = Route(kind=kind, action=KEY_USES[word], template=template, name=rest[0], version=version)
     return _only(method, "POST", route)
+
+
+def _parse_certificate_words(method: str, words: list[str], rest: list[str]) -> Route | None:
+    """Paths below /certificates that name no certificate, and the one that is deeper than all others."""
+    if words == ["contacts"]:
+        return _one_of(method, CONTACT_ACTIONS, "/certificates/contacts")
+    if words == ["issuers"]:
+        template = "/certificates/issuers"
+        return _only(
+            method, "GET", Route(kind=Kind.CERTIFICATES, action=Action.LIST_ISSUERS, template=template)
+        )
+    if words[0] == "issuers" and len(words) == 2:
+        return _one_of(method, ISSUER_ACTIONS, "/certificates/issuers/{name}", rest[1])
+    if words[1:] == ["pending", "merge"]:
+        template = "/certificates/{name}/pending/merge"
+        route = Route(kind=Kind.CERTIFICATES, action=Action.MERGE, template=template, name=rest[0])
+        return _only(method, "POST", route)
+    return None
+
+
+def _one_of(method: str, actions: Mapping[str, Action], template: str, name: str = "") -> Route:
+    action = actions.get(method)
+    if action is None:
+        raise _wrong_method()
+    return Route(kind=Kind.CERTIFICATES, action=action, template=template, name=name)
 
 
 def _put_action(method: str, kind: Kind) -> Action:
