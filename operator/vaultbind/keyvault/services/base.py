@@ -35,17 +35,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One request that is neither a get nor a list: `path` and its template `route`, from the vault's root.
-
-    `repeatable`: sending it twice does no more than sending it once.
-    """
+    """One request that is neither a get nor a list: `path` and its template `route` from the vault's root."""
 
     method: str
     path: str
     route: str
     name: str | None
     content: bytes | None = None
-    repeatable: bool = False
 
 
 class ObjectService(Generic[Full, Item]):
@@ -88,13 +84,7 @@ class ObjectService(Generic[Full, Item]):
 
     async def _send(self, operation: Operation) -> bytes:
         """Carry out an operation and return the answer's body; raises KeyVaultError with its name."""
-        call = Call(
-            kind=self.kind.value,
-            method=operation.method,
-            route=operation.route,
-            name=operation.name,
-            repeatable=operation.repeatable,
-        )
+        call = self._call(operation.method, operation.route, operation.name, Priority.FRESH)
         url = f"{self._pipeline.url}{operation.path}{self._query}"
         return await self._pipeline.request(call, url, operation.content)
 

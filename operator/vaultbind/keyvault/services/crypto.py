@@ -168,7 +168,6 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
             route="/rng",
             name=None,
             content=render_count(count),
-            repeatable=True,
         )
         found = self._parse_as(await self._send(operation), None, parse_random)
         if len(found) != count:
@@ -193,7 +192,6 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
             route=f"{self._collection}/{{name}}/{{version}}/{verb}",
             name=name,
             content=content,
-            repeatable=True,
         )
 
 

@@ -160,9 +160,7 @@ class KeysService(KeyCrypto):
         """
         parse_name(name)
         check_rotation_policy(policy)
-        operation = self._of_live(
-            "PUT", name, "/rotationpolicy", content=render_rotation_policy(policy), repeatable=True
-        )
+        operation = self._of_live("PUT", name, "/rotationpolicy", content=render_rotation_policy(policy))
         return self._parse_as(await self._send(operation), name, parse_rotation_policy)
 
     async def delete_key(self, name: str, *, wait: float = WAIT) -> DeletedKey:

@@ -84,7 +84,7 @@ class ObjectLifecycle(ObjectService[Full, Item]):
 
     async def _backup(self, name: str) -> BackupBlob:
         parse_name(name)
-        body = await self._send(self._of_live("POST", name, "/backup", repeatable=True))
+        body = await self._send(self._of_live("POST", name, "/backup"))
         return BackupBlob(kind=self.kind, data=self._parse_as(body, name, parse_backup))
 
     async def _restore(self, backup: BackupBlob, parse: Callable[[Json], T]) -> T:
@@ -133,7 +133,6 @@ class ObjectLifecycle(ObjectService[Full, Item]):
         verb: str = "",
         *,
         content: bytes | None = None,
-        repeatable: bool = False,
     ) -> Operation:
         return Operation(
             method=method,
@@ -141,7 +140,6 @@ class ObjectLifecycle(ObjectService[Full, Item]):
             route=f"{self._collection}/{{name}}{verb}",
             name=name,
             content=content,
-            repeatable=repeatable,
         )
 
     def _of_deleted(self, method: str, name: str, verb: str = "") -> Operation:
