@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from vaultbind.cli.emulator_ctl import TOKEN_VARIABLE, ctl, read_token
-from vaultbind.emulator import Emulator, EmulatorConfig, EmulatorConfigError, SeedError
+from vaultbind.emulator import Emulator, EmulatorConfig, EmulatorConfigError, SeedError, StorageError
 
 LATENCY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)")
 
@@ -43,6 +43,11 @@ def parse_latency(_context: click.Context, _parameter: click.Parameter, text: st
     "--seed",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="YAML file of what the vaults hold at the start.",
+)
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="SQLite file that keeps the vaults over restarts; a seed is for vaults that it does not know.",
 )
 @click.option("--vault", "vaults", multiple=True, help="A vault that exists from the start.")
 @click.option(
@@ -91,6 +96,8 @@ def emulator(
         asyncio.run(_serve(config))
     except (EmulatorConfigError, SeedError) as error:
         raise click.ClickException("\n".join(error.problems)) from None
+    except StorageError as error:
+        raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot start: {error.strerror or error}") from None
 

@@ -6,5 +6,6 @@
 from vaultbind.emulator.config import EmulatorConfig, EmulatorConfigError
 from vaultbind.emulator.seed import SeedError
 from vaultbind.emulator.server import Emulator
+from vaultbind.emulator.storage import StorageError
 
-__all__ = ["Emulator", "EmulatorConfig", "EmulatorConfigError", "SeedError"]
+__all__ = ["Emulator", "EmulatorConfig", "EmulatorConfigError", "SeedError", "StorageError"]

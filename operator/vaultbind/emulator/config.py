@@ -36,6 +36,8 @@ class EmulatorConfig:
     """Where the CA's certificate goes; its key goes beside it (`.key`), so that a restart keeps the CA."""
     seed: str = ""
     """Text of a seed file."""
+    state: Path | None = None
+    """SQLite file that keeps the vaults over restarts."""
     vaults: tuple[str, ...] = ()
     """Vaults that exist from the start, beside those of the seed."""
     on_first_use: bool = True

@@ -1,8 +1,9 @@
 """The HTTPS front: one handler for all paths, straight on aiohttp's low-level server."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +15,7 @@ from vaultbind.emulator.gate import may_have_token, refuse_token
 from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
 from vaultbind.emulator.seed import parse_seed
 from vaultbind.emulator.seeding import apply_seed
+from vaultbind.emulator.storage import StateFile, StorageError
 from vaultbind.emulator.tls import Authority, load_authority, server_context
 from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Ending, Estate, EstateConfig, FaultBook
 from vaultbind.keyvault.simulation.access_log import AccessLog, Entry
@@ -23,6 +25,7 @@ from vaultbind.keyvault.simulation.faults import Target
 from vaultbind.keyvault.simulation.tokens import check_strictly
 
 KEEP_ALIVE_SECONDS: Final = 300.0
+LOGGER: Final = logging.getLogger(__name__)
 SHUTDOWN_SECONDS: Final = 0.5
 VAULT_BODY_BYTES: Final = 16 * 2**20
 """A backup of 500 versions is the largest that the service takes."""
@@ -34,7 +37,7 @@ class Emulator:
     """A running emulator; made by `start`."""
 
     def __init__(self, config: EmulatorConfig, authority: Authority) -> None:
-        """Hold what is known before it listens; raises SeedError."""
+        """Hold what is known before it listens."""
         self._config = config
         self._authority = authority
         self._port = 0
@@ -50,17 +53,34 @@ class Emulator:
                 on_first_use=config.on_first_use,
             )
         )
-        for name in config.vaults:
-            self.estate.vault(name.lower())
-        if config.seed:
-            seed = parse_seed(config.seed, config.clock())
-            self._identity.clients.update(seed.clients)
-            apply_seed(seed, self.estate)
+        self._state: StateFile | None = None
+
+    @contextmanager
+    def _filled(self) -> Iterator[None]:
+        """Hold what state file, flags and seed say; the seed is for vaults that the file does not know."""
+        self._state = StateFile(self._config.state, self.estate) if self._config.state else None
+        try:
+            known = frozenset(self.estate.vaults)
+            for name in self._config.vaults:
+                self.estate.vault(name.lower())
+            if self._config.seed:
+                seed = parse_seed(self._config.seed, self._config.clock())
+                self._identity.clients.update(seed.clients)
+                apply_seed(seed, self.estate, known)
+            self._keep()
+            yield
+        finally:
+            if self._state is not None:
+                self._state.close()
+
+    def _keep(self) -> None:
+        if self._state is not None:
+            self._state.flush()
 
     @classmethod
     @asynccontextmanager
     async def start(cls, config: EmulatorConfig | None = None) -> AsyncIterator["Emulator"]:
-        """Listen until the block ends; raises EmulatorConfigError, SeedError, OSError."""
+        """Listen until the block ends; raises EmulatorConfigError, SeedError, StorageError, OSError."""
         config = config or EmulatorConfig()
         check_config(config)
         now = datetime.now().astimezone()
@@ -68,14 +88,15 @@ class Emulator:
         context = server_context(emulator._authority, now, config.names)
         server = web.Server(emulator._serve, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS)
         runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, config.host, config.port, ssl_context=context)
-            await site.start()
-            emulator._listen(runner.addresses[0][1])
-            yield emulator
-        finally:
-            await runner.cleanup()
+        with emulator._filled():
+            await runner.setup()
+            try:
+                site = web.TCPSite(runner, config.host, config.port, ssl_context=context)
+                await site.start()
+                emulator._listen(runner.addresses[0][1])
+                yield emulator
+            finally:
+                await runner.cleanup()
 
     def _listen(self, port: int) -> None:
         self._port = port
@@ -132,8 +153,21 @@ class Emulator:
             headers=request.headers,
             body=body,
         )
+        try:
+            return await self._answer(request, wire, is_control=is_control)
+        except StorageError as error:
+            LOGGER.error("%s", error)
+            return web.json_response(
+                {"error": {"code": "InternalServerError", "message": str(error)}}, status=500
+            )
+
+    async def _answer(
+        self, request: web.BaseRequest, wire: ApiRequest, *, is_control: bool
+    ) -> web.StreamResponse:
         if is_control:
-            return _respond(handle_control(wire, self.estate, self._config.token))
+            response = handle_control(wire, self.estate, self._config.token)
+            self._keep()
+            return _respond(response)
         now = self._config.clock()
         identity = self._identity.handle(wire, int(now.timestamp()))
         if identity is not None:
@@ -143,6 +177,7 @@ class Emulator:
             return await _send(request, reply, reply.delay)
         await self.estate.prepare(wire)
         reply = self.estate.handle(wire, now)
+        self._keep()
         return await _send(request, reply, self._config.latency + reply.delay)
 
     def _answer_identity(self, request: ApiRequest, answer: IdentityAnswer, now: datetime) -> Reply:

@@ -91,3 +91,67 @@ async def test_a_bad_seed_is_told_whole(tmp_path: Path) -> None:
     assert "vaults.v.secrets.a.x" in error.decode()
     assert "vaults.v.secrets.b" in error.decode()
     assert "hunter2" not in error.decode()
+
+
+@asynccontextmanager
+async def session_of(url: str, ca_file: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session that is logged in and asks for an api-version by itself."""
+    context = ssl.create_default_context(cafile=ca_file)
+    async with aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(ssl=context)) as session:
+        headers = {"X-IDENTITY-HEADER": "x"}
+        resource = url.replace("127.0.", "0.")
+        async with session.get("/msi/token", params={"resource": resource}, headers=headers) as response:
+            token = (await response.json())["access_token"]
+        session.headers["Authorization"] = f"Bearer {token}"
+        yield session
+
+
+async def write(session: aiohttp.ClientSession, name: str, answered: set[str], enough: asyncio.Event) -> None:
+    """Write one secret after the other, and note what was answered."""
+    while True:
+        value = f"{name}-{len(answered)}"
+        url = f"/secrets/{value}?api-version=7.4"
+        async with session.put(url, json={"value": value}) as response:
+            assert response.status == 200
+            await response.read()
+        answered.add(value)
+        if len(answered) >= 40:
+            enough.set()
+
+
+async def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    flags = ("--port", "0", "--ca-file", str(ca_file), "--state", str(tmp_path / "state.db"))
+    seed = ("--seed", str(EXAMPLE))
+    answered: set[str] = set()
+    enough = asyncio.Event()
+    async with (
+        started(*flags, *seed) as process,
+        session_of(await ready_url(process), ca_file) as session,
+    ):
+        writers = [asyncio.create_task(write(session, f"w{number}", answered, enough)) for number in range(4)]
+        await enough.wait()
+        process.kill()
+        assert await process.wait() == -signal.SIGKILL
+        await asyncio.gather(*writers, return_exceptions=True)
+    async with started(*flags, *seed) as process:
+        url = await ready_url(process)
+        async with session_of(url, ca_file) as session:
+            for value in answered:
+                async with session.get(f"/secrets/{value}?api-version=7.4") as response:
+                    assert (await response.json())["value"] == value
+            async with session.get("/_vaultbind/stats") as response:
+                objects = (await response.json())["objects"]
+    assert objects["default"]["secrets"] >= len(answered) >= 40
+    assert objects["shop"] == {"secrets": 4, "keys": 2, "certificates": 1}
+
+
+async def test_a_state_file_that_is_taken_is_told(tmp_path: Path) -> None:
+    flags = ("--port", "0", "--state", str(tmp_path / "state.db"))
+    async with started(*flags) as first:
+        await ready_url(first)
+        async with started(*flags) as second:
+            _, error = await asyncio.wait_for(second.communicate(), 20)
+    assert second.returncode == 1
+    assert "another emulator has it" in error.decode()
+    assert "Traceback" not in error.decode()
