@@ -17,6 +17,7 @@ from tools.testbin.build import find
 settings.register_profile("vaultbind", deadline=None)
 settings.load_profile("vaultbind")
 
+pytest_plugins = ["pytester"]
 TIERS = ("unit", "flow", "chart", "apiserver", "sdk", "pods", "azure")
 FOLDERS = {tier: tier for tier in TIERS} | {"architecture": "unit"}
 ROOT = Path(__file__).parent
