@@ -45,7 +45,7 @@ class SourceDigest:
     hash: str
 
     def __str__(self) -> str:
-        return f"v1.{int(self.looked_at.timestamp())}.{self.hash}"
+        return f"v1.{int(self.looked_at.replace(microsecond=0).timestamp())}.{self.hash}"
 
 
 def digest_input(spec: BindingSpec) -> Mapping[str, Any]:
