@@ -93,7 +93,7 @@ def parse_seed(text: str, now: datetime) -> Seed:
     document = reader.mapping(content or {}, "seed", frozenset({"vaults", "clients", "deny"}))
     vaults = {
         str(name): reader.vault(vault, f"vaults.{name}")
-        for name, vault in reader.mapping(document.get("vaults"), "vaults").items()
+        for name, vault in reader.names(document.get("vaults"), "vaults").items()
     }
     clients = reader.texts(document.get("clients"), "clients") or {}
     denials = parse_denials(reader.items(document.get("deny"), "deny"), reader.problems)
@@ -162,8 +162,15 @@ class _Reader:
         return tuple(
             read(str(name), item, f"{where}.{kind}.{name}")
             for kind, read in readers.items()
-            for name, item in self.mapping(form.get(kind), f"{where}.{kind}").items()
+            for name, item in self.names(form.get(kind), f"{where}.{kind}").items()
         )
+
+    def names(self, value: Any, where: str) -> Mapping[str, Any]:
+        """A mapping whose keys are texts: YAML takes `off` for a switch and `0815` for a number."""
+        mapping: Mapping[Any, Any] = self.mapping(value, where)
+        unquoted = [name for name in mapping if not isinstance(name, str)]
+        self.problems.extend(f"{where}: the name {name} must be in quotes" for name in unquoted)
+        return mapping
 
     def secret(self, name: str, value: Any, where: str) -> SeedSecret:
         if isinstance(value, str):

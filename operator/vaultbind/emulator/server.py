@@ -13,6 +13,7 @@ from vaultbind.emulator.config import EmulatorConfig, check_config
 from vaultbind.emulator.control import PREFIX, handle_control
 from vaultbind.emulator.gate import may_have_token, refuse_token
 from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
+from vaultbind.emulator.page import answer_page
 from vaultbind.emulator.seed import parse_seed
 from vaultbind.emulator.seeding import apply_seed
 from vaultbind.emulator.storage import StateFile, StorageError
@@ -164,6 +165,9 @@ class Emulator:
     async def _answer(
         self, request: web.BaseRequest, wire: ApiRequest, *, is_control: bool
     ) -> web.StreamResponse:
+        page = self._answer_page(request, wire)
+        if page is not None:
+            return _respond(page)
         if is_control:
             response = handle_control(wire, self.estate, self._config.token)
             self._keep()
@@ -179,6 +183,11 @@ class Emulator:
         reply = self.estate.handle(wire, now)
         self._keep()
         return await _send(request, reply, self._config.latency + reply.delay)
+
+    def _answer_page(self, request: web.BaseRequest, wire: ApiRequest) -> ApiResponse | None:
+        if self._config.token:
+            return None
+        return answer_page(wire, self.estate, request.remote or "")
 
     def _answer_identity(self, request: ApiRequest, answer: IdentityAnswer, now: datetime) -> Reply:
         target = Target(

@@ -133,3 +133,13 @@ def test_a_disabled_secret_can_be_seeded() -> None:
     vault = planted("vaults: {v: {secrets: {a: {value: x, enabled: false}}}}").vault("v")
     with pytest.raises(VaultProblem, match="SecretDisabled"):
         vault.secrets.get("a")
+
+
+def test_names_that_yaml_takes_for_something_else_must_be_in_quotes() -> None:
+    with pytest.raises(SeedError) as caught:
+        parse_seed("vaults: {1: {secrets: {off: x}}}", NOW)
+    assert caught.value.problems == (
+        "vaults: the name 1 must be in quotes",
+        "vaults.1.secrets: the name False must be in quotes",
+    )
+    assert parse_seed('vaults: {"1": {secrets: {"off": x}}}', NOW).vaults["1"][0].name == "off"

@@ -42,6 +42,10 @@ class AccessLog:
         self._counts.clear()
         self._recent.clear()
 
+    def total(self) -> int:
+        """Count all requests."""
+        return self._counts.total()
+
     def recent(self) -> Sequence[Entry]:
         """Most recent requests, oldest first."""
         return tuple(self._recent)
@@ -73,7 +77,7 @@ class AccessLog:
             if outcome != "401":
                 operations[operation] += number
         return {
-            "total": self._counts.total(),
+            "total": self.total(),
             "operations": dict(sorted(operations.items())),
             "requests": rows,
         }
