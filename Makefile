@@ -17,8 +17,10 @@ IS_SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 1
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(IS_SUITABLE)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 INSTALL := $(BIN)/python -m pip install --quiet
-LOCKING := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-strip-extras --custom-compile-command "make lock" --extra operator pyproject.toml
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-strip-extras --custom-compile-command "make lock"
+LOCKING := $(COMPILE) --extra operator pyproject.toml
+LOCKING_SDK := $(COMPILE) tools/sdkconformance/requirements.in
 
 .PHONY: help
 help: ## this list
@@ -54,6 +56,7 @@ dev: $(VENV)/dev.stamp ## make .venv with everything for working on vaultbind
 lock: $(VENV)/dev.stamp ## bring both lock files in line with pyproject.toml (UPGRADE=1: newest versions)
 	$(LOCKING) $(if $(UPGRADE),--upgrade) --group build -o requirements.lock
 	$(LOCKING) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCKING_SDK) -o tools/sdkconformance/requirements.txt
 
 # ------------------------------------------------------------------ see it, test it
 .PHONY: demo
@@ -102,8 +105,8 @@ bench: $(VENV)/dev.stamp ## measure on the real API server: table and JSON
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: sdk-conformance
-sdk-conformance: ## the Azure SDK's own tests against the emulator
-	@echo "make sdk-conformance: not there yet (tier sdk)" >&2; exit 1
+sdk-conformance: $(VENV)/dev.stamp ## the Azure SDK's own tests against the emulator (ARGS="keys --premium --managed-hsm")
+	@$(BIN)/python -m tools.sdkconformance $(ARGS)
 
 .PHONY: e2e
 e2e: ## real pods: kubelet or kind

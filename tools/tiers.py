@@ -18,6 +18,8 @@ from pathlib import Path
 
 from tools.gobuild import BuildError
 from tools.helm.build import ensure as ensure_helm
+from tools.sdkconformance.environment import UnavailableError
+from tools.sdkconformance.environment import ensure as ensure_suites
 from tools.testbin.build import ensure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,6 +77,15 @@ def _why_not(make: Callable[[], object]) -> str:
     return ""
 
 
+def prepare_suites() -> str:
+    """Fetch the Azure SDK's test suites and what they run with, where they are missing."""
+    try:
+        ensure_suites()
+    except UnavailableError as error:
+        return str(error)
+    return ""
+
+
 TIERS = {
     tier.name: tier
     for tier in (
@@ -82,6 +93,7 @@ TIERS = {
         Tier(name="flow", folders=("tests/flow",), prepare=prepare_nothing),
         Tier(name="chart", folders=("tests/chart",), prepare=prepare_helm),
         Tier(name="apiserver", folders=("tests/apiserver", "tests/flow"), prepare=prepare_binaries),
+        Tier(name="sdk", folders=("tests/sdk",), prepare=prepare_suites),
     )
 }
 

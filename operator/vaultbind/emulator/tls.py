@@ -22,7 +22,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-NAMES: Final = ("localhost", "*.localhost", "*.vault.localhost", "*.vault.azure.net")
+NAMES: Final = (
+    "localhost",
+    "*.localhost",
+    "*.vault.localhost",
+    "*.vault.azure.net",
+    "*.managedhsm.azure.net",
+)
 ADDRESSES: Final = ("127.0.0.1", "::1")
 DNS_NAME: Final = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 CA_LIFETIME: Final = timedelta(days=3650)

@@ -16,8 +16,7 @@ from vaultbind.keyvault.crypto_rules import (
     parse_algorithm,
 )
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
-from vaultbind.keyvault.services.base import Operation
-from vaultbind.keyvault.services.lifecycle import ObjectLifecycle
+from vaultbind.keyvault.services.base import ObjectService, Operation
 from vaultbind.keyvault.types.crypto import (
     DecryptResult,
     EncryptionAlgorithm,
@@ -29,8 +28,7 @@ from vaultbind.keyvault.types.crypto import (
     VerifyResult,
     WrapResult,
 )
-from vaultbind.keyvault.types.jwk import JsonWebKey
-from vaultbind.keyvault.types.key import Key, KeyProperties
+from vaultbind.keyvault.types.key import JsonWebKey, Key, KeyProperties
 from vaultbind.keyvault.validation import parse_name, parse_version
 from vaultbind.keyvault.wire.crypto import (
     OperationAnswer,
@@ -43,7 +41,7 @@ from vaultbind.keyvault.wire.crypto import (
 )
 
 
-class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
+class KeyCrypto(ObjectService[Key, KeyProperties]):
     """Encrypt, sign, wrap and their opposites.
 
     All raise KeyVaultError: KEY_NOT_FOUND, DISABLED, FORBIDDEN, OPERATION_FORBIDDEN (not among the key's
@@ -168,6 +166,7 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
             route="/rng",
             name=None,
             content=render_count(count),
+            repeatable=True,
         )
         found = self._parse_as(await self._send(operation), None, parse_random)
         if len(found) != count:
@@ -192,6 +191,7 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
             route=f"{self._collection}/{{name}}/{{version}}/{verb}",
             name=name,
             content=content,
+            repeatable=True,
         )
 
 

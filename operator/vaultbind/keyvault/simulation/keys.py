@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from vaultbind.keyvault.simulation import crypto
 from vaultbind.keyvault.simulation.algorithms import Operation
 from vaultbind.keyvault.simulation.changes import NO_CHANGES, Changes, changed_attributes, new_attributes
 from vaultbind.keyvault.simulation.exchange import CryptoInput, CryptoOutput
 from vaultbind.keyvault.simulation.keymaterial import (
+    RSA_SIZES,
     KeyMaterial,
     RsaSource,
     check_operations,
@@ -24,6 +27,14 @@ from vaultbind.keyvault.simulation.keyrules import check_exportable, check_use
 from vaultbind.keyvault.simulation.limits import VersionIds, check_name, check_tags
 from vaultbind.keyvault.simulation.problems import bad_parameter, managed
 from vaultbind.keyvault.simulation.records import Attributes, KeyVersion, Kind
+from vaultbind.keyvault.simulation.release import (
+    ReleaseRequest,
+    check_release,
+    parse_attestation,
+    render_wrapped,
+    wrap_for,
+    wrapping_key,
+)
 from vaultbind.keyvault.simulation.rotation import RotationPolicy, parse_policy
 from vaultbind.keyvault.simulation.rsapool import make_rsa
 from vaultbind.keyvault.simulation.store import Deletion, ObjectStore
@@ -40,6 +51,7 @@ class SimulatedKeys:
         self.store = store
         self._ids = ids
         self._rsa_keys = rsa_keys
+        self._signer: rsa.RSAPrivateKey | None = None
         self.rotation = Table[RotationPolicy](RotationPolicy)
         self._next_rotation = 0.0
         """Before this time no key is due; 0: not known."""
@@ -122,6 +134,15 @@ class SimulatedKeys:
         record = self._usable(name, version, Operation.VERIFY, now)
         return crypto.verify(record.material, asked.algorithm, asked.value, signature)
 
+    def release(self, name: str, version: str, asked: ReleaseRequest, *, now: int) -> tuple[KeyVersion, str]:
+        """Wrap a key for an attested environment; returns the version and its `key_hsm`."""
+        record = self.store.get(name, version)
+        claims = parse_attestation(asked.target)
+        check_release(record, claims, now)
+        kid, key = wrapping_key(claims)
+        wrapped = wrap_for(record.material, key, asked.algorithm)
+        return record, render_wrapped(wrapped, kid, asked.algorithm)
+
     def rotate(self, name: str, *, now: int) -> KeyVersion:
         """Make a new version like the latest; it expires as the rotation policy says."""
         latest = self.store.get(name)
@@ -137,6 +158,12 @@ class SimulatedKeys:
         )
         self.store.add(rotated)
         return rotated
+
+    def signer(self) -> rsa.RSAPrivateKey:
+        """Key that the vault signs released keys with."""
+        if self._signer is None:
+            self._signer = self._rsa_keys(RSA_SIZES[0])
+        return self._signer
 
     def get_rotation(self, name: str) -> RotationPolicy:
         """Read the rotation policy, the service's default where none was set."""

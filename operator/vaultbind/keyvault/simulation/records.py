@@ -102,6 +102,8 @@ class VaultSettings:
     deletion_seconds: int = 0
     issuance_seconds: int = 0
     """How long an issuer takes to answer a certificate request (0: it is there with the next request)."""
+    subscription: str = "00000000-0000-0000-0000-00000000beef"
+    """Backups are restored into vaults of the same one only."""
     seed: str = ""
     """Version ids are derived from it: the same seed and calls give the same ids."""
 

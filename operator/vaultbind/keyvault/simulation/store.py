@@ -92,10 +92,10 @@ class ObjectStore(Generic[V]):
         return record
 
     def versions(self, name: str) -> list[V]:
-        """All versions of an object, sorted by id (so: in no useful order); raises VaultProblem (404)."""
+        """All versions of an object, sorted by id (so: in no useful order); of an unknown one none."""
         history = self._live.get(name.lower())
         if history is None:
-            raise not_found(self.kind, name)
+            return []
         return [history.versions[version] for version in sorted(history.versions)]
 
     def page(

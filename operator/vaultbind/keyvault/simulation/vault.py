@@ -87,7 +87,7 @@ class SimulatedVault:
         return self.store(kind).page(after, limit, is_shown)
 
     def versions(self, kind: Kind, name: str) -> list[AnyVersion]:
-        """All versions of an object, in order of their ids; raises VaultProblem (404)."""
+        """All versions of an object, in order of their ids; of an unknown one none, as the service says."""
         return self.store(kind).versions(name)
 
     def deleted_page(

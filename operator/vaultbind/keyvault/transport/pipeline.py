@@ -56,7 +56,7 @@ class VaultPipeline:
         self.url = str(parse_vault_url(config.vault_url))
         self.api_version = config.api_version
         self._limiter = limiter
-        self.clock = clock
+        self._clock = clock
         self._observer = observer
         self._timeout = config.total_timeout
         self._breaker = Breaker(config.breaker)
@@ -87,7 +87,7 @@ class VaultPipeline:
             self.cache.forget(call.kind, call.name)
 
     async def _request(self, call: Call, url: str, content: bytes | None) -> bytes:
-        wait = self._breaker.admit(self.clock.monotonic())
+        wait = self._breaker.admit(self._clock.monotonic())
         if wait > 0:
             raise KeyVaultError(KeyVaultErrorKind.BREAKER_OPEN, object_name=call.name, retry_after=wait)
         failure = None
@@ -132,7 +132,7 @@ class VaultPipeline:
             response.headers,
             response.content,
             object_name=call.name,
-            now=self.clock.time(),
+            now=self._clock.time(),
         )
         if error.kind is KeyVaultErrorKind.THROTTLED and error.retry_after is None:
             error.retry_after = self._limiter.pause_left or None
@@ -143,7 +143,7 @@ class VaultPipeline:
         if failure is None or failure.kind not in _VAULT_FAILED | _VAULT_NOT_ASKED:
             self._breaker.succeeded()
         elif failure.kind in _VAULT_FAILED:
-            self._breaker.failed(self.clock.monotonic())
+            self._breaker.failed(self._clock.monotonic())
         else:
             self._breaker.abandoned()
         if self._told is not self._breaker.state:

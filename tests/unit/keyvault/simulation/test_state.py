@@ -109,6 +109,7 @@ NOT_STATE = {
     ("Issuance", "_changed"): "names what `_due` has to be reckoned anew for",
     ("Issuance", "_seconds"): "comes from the settings",
     ("IssuerBook", "tables"): "names the tables that are state",
+    ("SimulatedKeys", "_signer"): "signs released keys; after a restart another one does",
     ("SimulatedKeys", "_next_rotation"): "follows from keys and policies, forgotten whenever one changes",
 }
 """What a vault keeps in memory that needs no row of its own, and why."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from vaultbind.keyvault.simulation.api import certificates, issuers, keys, keyuse, secrets
+from vaultbind.keyvault.simulation.api import backup, certificates, issuers, keys, keyuse, secrets
 from vaultbind.keyvault.simulation.api.calls import Call, render_deletion
 from vaultbind.keyvault.simulation.api.messages import Answer
 from vaultbind.keyvault.simulation.api.paging import render_page
@@ -105,6 +105,10 @@ def _purge(call: Call) -> Answer:
     return Answer(status=204)
 
 
+def _restore(call: Call) -> Answer:
+    return Answer(content=WHOLES[call.route.kind](call, backup.restore(call)))
+
+
 SHARED: Final[Mapping[Action, Handler]] = {
     Action.LIST: _list,
     Action.LIST_VERSIONS: _list_versions,
@@ -113,6 +117,8 @@ SHARED: Final[Mapping[Action, Handler]] = {
     Action.GET_DELETED: _get_deleted,
     Action.RECOVER: _recover,
     Action.PURGE: _purge,
+    Action.BACKUP: backup.backup,
+    Action.RESTORE: _restore,
 }
 OWN: Final[Mapping[tuple[Kind, Action], Handler]] = {
     (Kind.SECRETS, Action.SET): secrets.set_secret,
@@ -131,6 +137,7 @@ OWN: Final[Mapping[tuple[Kind, Action], Handler]] = {
     (Kind.KEYS, Action.UNWRAP): keyuse.unwrap,
     (Kind.KEYS, Action.SIGN): keyuse.sign,
     (Kind.KEYS, Action.VERIFY): keyuse.verify,
+    (Kind.KEYS, Action.RELEASE): keyuse.release,
     (Kind.KEYS, Action.RANDOM): keyuse.random_bytes,
     (Kind.CERTIFICATES, Action.CREATE): certificates.create_certificate,
     (Kind.CERTIFICATES, Action.IMPORT): certificates.import_certificate,

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from vaultbind.keyvault.simulation.algorithms import Operation
 from vaultbind.keyvault.simulation.api.calls import Call, object_id, parse_integer, parse_text
+from vaultbind.keyvault.simulation.api.keys import render_key
 from vaultbind.keyvault.simulation.api.messages import Answer
 from vaultbind.keyvault.simulation.exchange import CryptoInput
 from vaultbind.keyvault.simulation.keymaterial import decode, encode
 from vaultbind.keyvault.simulation.problems import bad_parameter
 from vaultbind.keyvault.simulation.records import Kind
+from vaultbind.keyvault.simulation.release import DEFAULT_WRAP, ReleaseRequest, sign_release
 
 MAX_RANDOM_BYTES: Final = 128
 
@@ -89,6 +91,26 @@ def verify(call: Call) -> Answer:
         call.route.name, call.route.version, asked, _required(content, "value"), now=call.now
     )
     return Answer(content={"value": is_valid})
+
+
+def release(call: Call) -> Answer:
+    """POST /keys/{name}/{version}/release."""
+    content = call.content()
+    asked = ReleaseRequest(
+        target=parse_text(content, "target") or "",
+        nonce=parse_text(content, "nonce"),
+        algorithm=parse_text(content, "enc") or DEFAULT_WRAP,
+    )
+    record, wrapped = call.vault.keys.release(call.route.name, call.route.version, asked, now=call.now)
+    key = render_key(call, record)
+    key["key"]["key_hsm"] = wrapped
+    version = call.query["api-version"]
+    request = {"api-version": version, "enc": asked.algorithm, "kid": key["key"]["kid"], "nonce": asked.nonce}
+    payload = {
+        "request": {name: value for name, value in request.items() if value is not None},
+        "response": {"key": key},
+    }
+    return Answer(content={"value": sign_release(payload, call.vault.keys.signer())})
 
 
 def random_bytes(call: Call) -> Answer:

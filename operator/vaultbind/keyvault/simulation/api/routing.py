@@ -33,12 +33,16 @@ class Action(StrEnum):
     GET_PENDING = "getPending"
     CANCEL_PENDING = "cancelPending"
     DELETE_PENDING = "deletePending"
+    BACKUP = "backup"
+    RESTORE = "restore"
     ENCRYPT = "encrypt"
     DECRYPT = "decrypt"
     SIGN = "sign"
     VERIFY = "verify"
     WRAP = "wrap"
     UNWRAP = "unwrap"
+    RELEASE = "release"
+    ATTEST = "attest"
     ROTATE = "rotate"
     GET_ROTATION_POLICY = "getRotationPolicy"
     SET_ROTATION_POLICY = "setRotationPolicy"
@@ -85,6 +89,7 @@ SUB_ACTIONS: Final = {
     ("PATCH", Kind.CERTIFICATES, "pending"): Action.CANCEL_PENDING,
     ("DELETE", Kind.CERTIFICATES, "pending"): Action.DELETE_PENDING,
     **{("GET", kind, "versions"): Action.LIST_VERSIONS for kind in Kind},
+    **{("POST", kind, "backup"): Action.BACKUP for kind in Kind},
 }
 KEY_USES: Final = {
     "encrypt": Action.ENCRYPT,
@@ -93,6 +98,7 @@ KEY_USES: Final = {
     "verify": Action.VERIFY,
     "wrapkey": Action.WRAP,
     "unwrapkey": Action.UNWRAP,
+    "release": Action.RELEASE,
 }
 """POST /keys/{name}/{version}/..., the version may be empty or left out."""
 CONTACT_ACTIONS: Final = {
@@ -131,6 +137,8 @@ def _parse_live(method: str, kind: Kind, rest: list[str]) -> Route:
         if special is not None:
             return special
     name = rest[0]
+    if method == "POST" and rest == ["restore"]:
+        return Route(kind=kind, action=Action.RESTORE, template=f"/{kind}/restore")
     if len(rest) == 1:
         action = OBJECT_ACTIONS.get(method) or _put_action(method, kind)
         return Route(kind=kind, action=action, template=f"/{kind}/{{name}}", name=name)

@@ -1,0 +1,1 @@
+"""The Azure SDK's own test suites against our emulator: `make sdk-conformance`."""
