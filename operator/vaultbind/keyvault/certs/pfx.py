@@ -15,7 +15,7 @@ from typing import Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key, pkcs12
-from cryptography.x509 import Certificate
+from cryptography.x509 import Certificate, InvalidVersion
 
 _SEQUENCE: Final = 0x30
 _OCTETS: Final = 0x04
@@ -51,7 +51,7 @@ def parse_pfx(der: bytes) -> PfxContent | None:
 def _parse_whole(der: bytes) -> PfxContent | None:
     try:
         store = pkcs12.load_pkcs12(der, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidVersion):
         return None
     entries = (store.cert, *store.additional_certs) if store.cert else tuple(store.additional_certs)
     return PfxContent(
@@ -65,7 +65,7 @@ def _parse_parted(der: bytes) -> PfxContent | None:
     try:
         rest, keys = _part(der)
         private_keys = tuple(keys)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidVersion):
         return None
     others = _parse_whole(rest)
     if others is None or others.private_keys:

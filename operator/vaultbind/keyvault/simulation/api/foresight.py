@@ -1,7 +1,6 @@
 """What a request will need that takes long to make, told before the request is carried out."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -25,18 +24,27 @@ def foresee_rsa(request: ApiRequest, vault: SimulatedVault | None) -> int:
         route = parse_route(request.method, request.path)
         if route.kind is Kind.CERTIFICATES:
             return _policy_bits(request) if route.action is Action.CREATE else 0
+        if route.kind is not Kind.KEYS:
+            return 0
         if route.action is Action.CREATE:
-            return _asked_bits(parse_body(request.body), route.kind)
+            return _asked_bits(request)
         return 0 if vault is None else _rotated_bits(vault, route.name)
     except VaultProblem:
         return 0
 
 
-def _asked_bits(content: Mapping[str, Any], kind: Kind) -> int:
-    if kind is Kind.CERTIFICATES:
-        content = {"kty": "RSA", **parse_section(parse_section(content, "policy"), "key_props")}
+def _asked_bits(request: ApiRequest) -> int:
+    content = parse_body(request.body)
     bits = content.get("key_size") or RSA_SIZES[0]
     return bits if str(content.get("kty")).startswith("RSA") and bits in RSA_SIZES else 0
+
+
+def _policy_bits(request: ApiRequest) -> int:
+    """Bits of the key that a certificate's policy asks for; one that it reuses is made in vain."""
+    key = parse_section(parse_section(parse_body(request.body), "policy"), "key_props")
+    bits = key.get("key_size") or RSA_SIZES[0]
+    is_rsa = str(key.get("kty") or "RSA").startswith("RSA")
+    return bits if is_rsa and bits in RSA_SIZES else 0
 
 
 def _rotated_bits(vault: SimulatedVault, name: str) -> int:
