@@ -132,19 +132,13 @@ def parse_route(method: str, path: str) -> Route:
 def _parse_live(method: str, kind: Kind, rest: list[str]) -> Route:
     if not rest:
         return _only(method, "GET", Route(kind=kind, action=Action.LIST, template=f"/{kind}"))
-    if kind is Kind.CERTIFICATES:
-        special = _parse_certificate_words(method, [segment.lower() for segment in rest], rest)
-        if special is not None:
-            return special
+    special = _parse_special(method, kind, rest)
+    if special is not None:
+        return special
     name = rest[0]
-    if method == "POST" and rest == ["restore"]:
-        return Route(kind=kind, action=Action.RESTORE, template=f"/{kind}/restore")
     if len(rest) == 1:
         action = OBJECT_ACTIONS.get(method) or _put_action(method, kind)
         return Route(kind=kind, action=action, template=f"/{kind}/{{name}}", name=name)
-    use = _parse_use(method, kind, rest)
-    if use is not None:
-        return use
     if len(rest) > 2:
         raise _unknown()
     word = rest[1]
@@ -157,18 +151,23 @@ def _parse_live(method: str, kind: Kind, rest: list[str]) -> Route:
     return Route(kind=kind, action=action, template=f"/{kind}/{{name}}/{{version}}", name=name, version=word)
 
 
-def _parse_use(method: str, kind: Kind, rest: list[str]) -> Route | None:
+def _parse_special(method: str, kind: Kind, rest: list[str]) -> Route | None:
+    """What does not follow the pattern of names, versions and one word behind a name."""
+    if method == "POST" and rest == ["restore"]:
+        return Route(kind=kind, action=Action.RESTORE, template=f"/{kind}/restore")
+    if kind is Kind.CERTIFICATES:
+        return _parse_certificate_words(method, [segment.lower() for segment in rest], rest)
+    return _parse_use(method, rest) if kind is Kind.KEYS else None
+
+
+def _parse_use(method: str, rest: list[str]) -> Route | None:
     word = rest[-1].lower()
-    if (
-        kind is not Kind.KEYS
-        or word not in KEY_USES
-        or len(rest) > 3
-        or (len(rest) == 2 and method != "POST")
-    ):
+    is_use = len(rest) == 3 or (len(rest) == 2 and method == "POST")
+    if not is_use or word not in KEY_USES:
         return None
     version = rest[1] if len(rest) == 3 else ""
     template = f"/keys/{{name}}/{{version}}/{word}" if version else f"/keys/{{name}}/{word}"
-    route = Route(kind=kind, action=KEY_USES[word], template=template, name=rest[0], version=version)
+    route = Route(kind=Kind.KEYS, action=KEY_USES[word], template=template, name=rest[0], version=version)
     return _only(method, "POST", route)
 
 
