@@ -51,6 +51,8 @@ class Issuance:
         self._rsa_keys = rsa_keys
         self._due: dict[str, int] = {}
         self._next_due = NEVER
+        self._settled = 0
+        """When it was last settled: nothing happens at an earlier moment than that."""
         self._changed: set[str] = set()
         """Names about which the two above may be wrong."""
         for source in (trio.certificates, self.policies, self.pending):
@@ -59,9 +61,11 @@ class Issuance:
     def settle(self, now: int) -> None:
         """Do what is due by now: issuers' answers and renewals, each at its own moment."""
         renewals: dict[str, int] = {}
+        last = min(self._settled, now)
+        self._settled = now
         while self._find_next() <= now:
             name = min(self._due, key=self._due.__getitem__)
-            moment = self._due[name]
+            moment = max(self._due[name], last)
             operation = self.pending.get(name)
             if operation is not None and operation.is_open:
                 self._answer(operation, moment)

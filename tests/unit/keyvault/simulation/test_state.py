@@ -107,6 +107,7 @@ NOT_STATE = {
     ("Issuance", "_due"): "follows from certificates, policies and operations",
     ("Issuance", "_next_due"): "follows from `_due`",
     ("Issuance", "_changed"): "names what `_due` has to be reckoned anew for",
+    ("Issuance", "_settled"): "after a restart, what is overdue happens at its own moment",
     ("Issuance", "_seconds"): "comes from the settings",
     ("IssuerBook", "tables"): "names the tables that are state",
     ("SimulatedKeys", "_signer"): "signs released keys; after a restart another one does",
