@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from vaultbind.keyvault.simulation.keymaterial import default_operations
 from vaultbind.keyvault.simulation.problems import VaultProblem, bad_parameter
 
 PFX: Final = "application/x-pkcs12"
@@ -120,7 +121,10 @@ def is_exportable(policy: Policy) -> bool:
 
 
 def key_operations(policy: Policy) -> tuple[str, ...]:
-    """Operations of the certificate's key, as its key usage implies; an EC key can only sign."""
-    operations = (op for use in policy["x509_props"]["key_usage"] for op in KEY_USAGE_OPERATIONS.get(use, ()))
-    signs_only = policy["key_props"]["kty"].startswith("EC")
-    return tuple(op for op in operations if not signs_only or op in {"sign", "verify"})
+    """Operations of the certificate's key, as its key usage implies: all without any, as X.509 has it."""
+    can = default_operations(policy["key_props"]["kty"])
+    usage = policy["x509_props"]["key_usage"]
+    if not usage:
+        return can
+    implied = [operation for use in usage for operation in KEY_USAGE_OPERATIONS.get(use, ())]
+    return tuple(operation for operation in implied if operation in can)

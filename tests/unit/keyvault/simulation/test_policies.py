@@ -214,6 +214,7 @@ def test_what_is_no_subject_is_refused(text: str) -> None:
         ("RSA", ["dataEncipherment"], ("encrypt", "decrypt")),
         ("EC", ["digitalSignature", "keyEncipherment"], ("sign", "verify")),
         ("RSA", ["keyCertSign"], ()),
+        ("EC", [], ("sign", "verify")),
     ],
 )
 def test_key_usage_says_what_the_key_may_do(key: str, usage: list[str], operations: tuple[str, ...]) -> None:
