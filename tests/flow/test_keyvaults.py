@@ -5,7 +5,6 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 
 from tests.flow.world import World
 from tests.unit.api import cases
-from vaultbind.api.refs import ObjectKey
 from vaultbind.keyvault.simulation import Ending, Fault
 from vaultbind.keyvault.simulation.access import Denial
 from vaultbind.kube.resources import (
@@ -577,46 +575,3 @@ async def test_a_vault_gets_no_more_requests_than_its_limit(world: World) -> Non
     times = [entry.time for entry in world.emulator.stats.recent() if entry.kind]
     assert len(times) == len(names)
     assert times[-1] - times[0] >= (len(names) - 2 - 1) / 20
-
-
-async def test_expiry_is_told_by_condition_and_event(world: World) -> None:
-    """30, 7 and 1 days ahead by default; Ready has nothing to do with it."""
-    day = timedelta(days=1)
-    world.seed.set_secret("a", "1", expires=world.clock.now() + 31 * day)
-    await world.connect(refreshInterval="365d", expiry={"warnBefore": ["7d", "30d", "1d"], "scope": "Bound"})
-    await world.bind("app", data=DATA)
-    await world.ready("app")
-    assert (await world.conditions("app"))["Expiring"] == "False Valid"
-    told_before = await world.status("app")
-    steps = [
-        (2, "True ExpiresSoon", ["ExpiresSoon app"], "within 30d"),
-        (10, "True ExpiresSoon", [], "within 30d"),
-        (13, "True ExpiresSoon", ["ExpiresSoon app"], "within 7d"),
-        (5.5, "True ExpiresSoon", ["ExpiresSoon app"], "within 1d"),
-        (1, "True Expired", ["Expired app"], "expired at"),
-        (30, "True Expired", [], "expired at"),
-    ]
-    await world.mark()
-    for days, expected, events, words in steps:
-        world.clock.offset += days * 86_400
-        await judge(world)
-        status = await world.status("app")
-        condition = next(item for item in status["conditions"] if item["type"] == "Expiring")
-        assert f"{condition['status']} {condition['reason']}" == expected
-        assert words in condition["message"]
-        assert await world.events() == events
-        ready = [item for item in status["conditions"] if item["type"] == "Ready"]
-        assert ready == [item for item in told_before["conditions"] if item["type"] == "Ready"]
-    assert (await world.spent()).vault == []
-    vault = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
-    assert (vault["objects"], vault["expired"], vault["expiring"]) == (1, 1, 0)
-    assert (await world.status("app"))["revision"] == 1
-
-
-async def judge(world: World) -> None:
-    """What the timer does each minute."""
-    operator = world.life.operator
-    key = ObjectKey("ClusterKeyVault", "", world.vault_name)
-    uid = (await world.there(CLUSTER_KEY_VAULTS, world.vault_name))["metadata"]["uid"]
-    assert await world.life.ask(lambda: operator.judge_expiry(key, uid))
-    await world.settled()

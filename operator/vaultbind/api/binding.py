@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 from vaultbind.api.refs import ObjectKey, VaultObjectKind
@@ -113,6 +114,8 @@ class BindingSpec:
     data: tuple[DataEntry, ...] = ()
     data_from: tuple[TlsEntry, ...] = ()
     suspend: bool = False
+    warn_before: tuple[timedelta, ...] | None = None
+    """Thresholds of expiry, longest first; None: those of the KeyVault."""
 
     def sources(self) -> tuple[tuple[VaultObjectKind, str], ...]:
         """Kind and name of each vault object asked for, in spec order: what `access` is checked for."""

@@ -24,6 +24,7 @@ from vaultbind.api.fields import Fields
 from vaultbind.api.implemented import check_binding
 from vaultbind.api.names import GROUP, KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT
 from vaultbind.api.refs import ObjectKey
+from vaultbind.api.thresholds import parse_warn_before
 
 DEFAULT_VAULT: Final = ObjectKey(KIND_CLUSTER_KEYVAULT, "", "default")
 """Meant when `vaultRef` is absent."""
@@ -79,12 +80,14 @@ def parse_binding(obj: Mapping[str, Any]) -> BindingSpec:
     target = _parse_target(
         spec.object("target") or Fields({}, "spec.target"), metadata, has_tls=bool(data_from)
     )
+    expiry = spec.object("expiry")
     parsed = BindingSpec(
         vault=_parse_vault(spec.object("vaultRef"), metadata.get("namespace", "")),
         target=target,
         data=data,
         data_from=data_from,
         suspend=spec.flag("suspend"),
+        warn_before=parse_warn_before(expiry, ()) if expiry is not None else None,
     )
     _check_keys(parsed)
     return parsed

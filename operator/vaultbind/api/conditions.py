@@ -128,6 +128,7 @@ class Reason(Enum):
     EXPIRED = ("Expired", "A bound object has expired.", False)
     NOT_YET_VALID = ("NotYetValid", "A bound object is not valid yet.", False)
     # -- events only
+    ROTATED = ("Rotated", "A watched object of the vault has a new version (event).", False)
     UPDATED = ("Updated", "New content was written to the Secret (event).", False)
     REPAIRED = ("Repaired", "A change made to the Secret by somebody else was undone (event).", False)
     RECREATED = ("Recreated", "The Secret had to be deleted and made anew (event).", False)

@@ -55,7 +55,6 @@ BINDING_REFUSALS: Final = (
     _field("spec.dataFrom[].find", "finding objects is not implemented yet"),
     _field("spec.dataFrom[].rewrite", "rewriting keys is not implemented yet"),
     _field("spec.rollout", "restarting workloads is not implemented yet"),
-    _field("spec.expiry", "thresholds of a binding are not implemented yet, those of the KeyVault count"),
 )
 KEYVAULT_REFUSALS: Final = (
     _field(
@@ -67,13 +66,9 @@ KEYVAULT_REFUSALS: Final = (
         "another ServiceAccount than the operator's own is not implemented yet",
     ),
     _field("spec.caBundleRef", "a reference is not implemented yet, use caBundle"),
-    _values("spec.expiry.scope", "All", "None"),
     _field("spec.crypto", "limits for CryptoJobs are not implemented yet"),
     _field("spec.rotation", "rotation of keys is not implemented yet"),
 )
-
-KEYVAULT_STATUS_LATER: Final = frozenset({"status.expiryToldUntil"})
-"""Fields of the status that nothing writes yet: crossings are told by the bindings' condition and Event."""
 
 BINDING_FIELDS: Final[Mapping[str, str]] = {
     "spec": "vaultRef refreshPolicy suspend target data dataFrom rollout expiry",
@@ -85,6 +80,7 @@ BINDING_FIELDS: Final[Mapping[str, str]] = {
     "spec.data[].publicKey": "name version format",
     "spec.dataFrom[]": "extract find tls rewrite optional",
     "spec.dataFrom[].tls": "name version",
+    "spec.expiry": "warnBefore",
 }
 KEYVAULT_FIELDS: Final[Mapping[str, str]] = {
     "spec": (

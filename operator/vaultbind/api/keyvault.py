@@ -17,6 +17,14 @@ class Detection(StrEnum):
     GET = "Get"
 
 
+class ExpiryScope(StrEnum):
+    """Which objects' expiry is watched: those that bindings use, all of the vault, or none."""
+
+    BOUND = "Bound"
+    ALL = "All"
+    NONE = "None"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretKeyRef:
     """One key of a Secret; `namespace` is the KeyVault's own, or named on a ClusterKeyVault."""
@@ -92,5 +100,6 @@ class KeyVaultSpec:
     requests_per_second: float = 200.0
     burst: int = 1000
     warn_before: tuple[timedelta, ...] = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
+    expiry_scope: ExpiryScope = ExpiryScope.BOUND
     access: tuple[AccessRule, ...] | None = None
     """None on a namespaced KeyVault."""

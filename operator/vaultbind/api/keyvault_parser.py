@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 from vaultbind.api import grammar
@@ -14,6 +13,7 @@ from vaultbind.api.keyvault import (
     Auth,
     DefaultAuth,
     Detection,
+    ExpiryScope,
     KeyVaultSpec,
     ManagedIdentityAuth,
     SecretKeyRef,
@@ -21,18 +21,14 @@ from vaultbind.api.keyvault import (
     WorkloadIdentityAuth,
 )
 from vaultbind.api.names import KIND_CLUSTER_KEYVAULT
+from vaultbind.api.thresholds import parse_warn_before
 
 SHORTEST_REFRESH: Final = timedelta(seconds=5)
 _DEFAULTS: Final = KeyVaultSpec(url="", auth=DefaultAuth())
 _MOST_PER_SECOND: Final = 2_000
 _MOST_BURST: Final = 20_000
-_MOST_THRESHOLDS: Final = 8
 _HIGHEST_PORT: Final = 65_535
 _HTTPS_PORT: Final = "443"
-
-
-class _Scope(StrEnum):
-    BOUND = "Bound"
 
 
 def parse_keyvault(obj: Mapping[str, Any]) -> KeyVaultSpec:
@@ -56,7 +52,8 @@ def parse_keyvault(obj: Mapping[str, Any]) -> KeyVaultSpec:
         detection=spec.choice("detection", Detection.AUTO),
         requests_per_second=per_second,
         burst=burst,
-        warn_before=_parse_warn_before(spec.object("expiry")),
+        warn_before=parse_warn_before(spec.object("expiry"), _DEFAULTS.warn_before),
+        expiry_scope=_parse_expiry_scope(spec.object("expiry")),
         access=parse_access(spec) if is_cluster else None,
     )
 
@@ -139,9 +136,5 @@ def _parse_rate_limit(limit: Fields | None) -> tuple[float, int]:
     return float(per_second), limit.whole("burst", _DEFAULTS.burst, least=1, most=_MOST_BURST)
 
 
-def _parse_warn_before(expiry: Fields | None) -> tuple[timedelta, ...]:
-    if expiry is None:
-        return _DEFAULTS.warn_before
-    expiry.choice("scope", _Scope.BOUND)
-    found = expiry.durations("warnBefore", _DEFAULTS.warn_before, most=_MOST_THRESHOLDS)
-    return tuple(sorted(set(found), reverse=True))
+def _parse_expiry_scope(expiry: Fields | None) -> ExpiryScope:
+    return ExpiryScope.BOUND if expiry is None else expiry.choice("scope", ExpiryScope.BOUND)

@@ -12,7 +12,7 @@ from vaultbind.api.names import KIND_BINDING, KIND_CLUSTER_KEYVAULT, KIND_KEYVAU
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.feed import Feed
 from vaultbind.app.kinds import KIND_LOOK
-from vaultbind.app.rooms import BindingAndExpiry, LookMetrics
+from vaultbind.app.rooms import BindingAndExpiry, LookMetrics, VaultAndExpiry
 from vaultbind.app.sink import KubeSink
 from vaultbind.app.startup import report_missing_rights, wait_for_kinds, wait_synced
 from vaultbind.bindings.apply import SecretWriter
@@ -24,6 +24,7 @@ from vaultbind.engine.cache import ObjectCache
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import Engine
 from vaultbind.engine.queue import Priority
+from vaultbind.expiry.reconcile import ExpiryRoom
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError
 from vaultbind.kube.resources import NAMESPACES, SECRETS
@@ -76,15 +77,19 @@ class Operator:
 
     def _build_engine(self, cache: ObjectCache) -> Engine:
         vaults = VaultRoom(hub=self.hub, observer=LookMetrics(self.metrics.vaults), draw=random.random)
-        bindings = BindingAndExpiry(bindings=self._build_bindings(), hub=self.hub, now=self._clock.now)
+        expiry = ExpiryRoom(hub=self.hub, observer=self.metrics.expiry, now=self._clock.now)
+        keyvaults = VaultAndExpiry(vaults=vaults, expiry=expiry)
+        bindings = BindingAndExpiry(
+            bindings=self._build_bindings(), intake=self.intake, hub=self.hub, now=self._clock.now
+        )
         return Engine(
             clock=self._clock,
             cache=cache,
             sink=KubeSink(client=self.client, now=self._clock.now, instance=self.identity),
             rooms={
                 KIND_BINDING: bindings.reconcile,
-                KIND_KEYVAULT: vaults.reconcile,
-                KIND_CLUSTER_KEYVAULT: vaults.reconcile,
+                KIND_KEYVAULT: keyvaults.reconcile,
+                KIND_CLUSTER_KEYVAULT: keyvaults.reconcile,
                 KIND_LOOK: vaults.look,
             },
             observer=self.metrics.engine,

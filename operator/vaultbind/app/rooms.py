@@ -7,13 +7,17 @@ from urllib.parse import urlsplit
 
 from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import ObjectKey
+from vaultbind.bindings.intake import Intake
 from vaultbind.bindings.reconcile import BindingRoom
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.queue import Priority
 from vaultbind.engine.report import Report, merge_reports
-from vaultbind.expiry.judge import judge_expiry, parse_time
+from vaultbind.expiry.judge import judge_expiry
+from vaultbind.expiry.reconcile import ExpiryRoom
+from vaultbind.expiry.times import parse_time
 from vaultbind.telemetry.recorders import VaultMetrics
 from vaultbind.vaults.hub import VaultHub
+from vaultbind.vaults.room import VaultRoom
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,6 +25,7 @@ class BindingAndExpiry:
     """A binding's Secret, and the expiry of what is in it."""
 
     bindings: BindingRoom
+    intake: Intake
     hub: VaultHub
     now: Callable[[], datetime]
 
@@ -34,15 +39,35 @@ class BindingAndExpiry:
             return report
         expires = parse_time(report.fields.get("expires", status.get("expires")))
         early = any(item.reason is Reason.OBJECT_NOT_YET_VALID for item in report.conditions)
-        condition = judge_expiry(expires, self.now(), self._thresholds(key), not_yet_valid=early)
+        condition = judge_expiry(expires, self.now(), self._thresholds(key, obj), not_yet_valid=early)
         return merge_reports(report, Report(conditions=(condition,)))
 
-    def _thresholds(self, key: ObjectKey) -> tuple[timedelta, ...]:
+    def _thresholds(self, key: ObjectKey, obj: RawObject) -> tuple[timedelta, ...]:
+        spec = self.intake.spec_of(key, obj)
+        if spec is not None and spec.warn_before is not None:
+            return spec.warn_before
         vault = self.hub.book.vault_of(key)
         resolution = self.hub.resolve(vault) if vault is not None else None
         if resolution is None or resolution.spec is None:
             return ()
         return resolution.spec.warn_before
+
+
+@dataclass(slots=True, kw_only=True)
+class VaultAndExpiry:
+    """A KeyVault's connection, and the expiry of the objects in it."""
+
+    vaults: VaultRoom
+    expiry: ExpiryRoom
+
+    async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
+        """Report of the vaults' room with what the room of expiry has to tell."""
+        report = await self.vaults.reconcile(key, obj, priority)
+        if obj is None:
+            self.expiry.forget(key)
+        if report is None or obj is None or not report.conditions:
+            return report
+        return merge_reports(report, self.expiry.judge(key, obj))
 
 
 class LookMetrics:

@@ -55,8 +55,12 @@ class Intake:
 
     def vault_of(self, key: ObjectKey, obj: RawObject) -> ObjectKey | None:
         """KeyVault that a binding names, known before anybody looked at it; None for an invalid spec."""
-        spec = self._parse(key, obj).spec
+        spec = self.spec_of(key, obj)
         return spec.vault if spec is not None else None
+
+    def spec_of(self, key: ObjectKey, obj: RawObject) -> BindingSpec | None:
+        """What a binding asks for; None for an invalid spec."""
+        return self._parse(key, obj).spec
 
     def _resolve(self, key: ObjectKey, spec: BindingSpec) -> tuple[Denial | None, VaultSession | None]:
         resolution = self.hub.resolve(spec.vault)

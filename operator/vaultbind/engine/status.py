@@ -56,10 +56,13 @@ def _is_same(old: Mapping[str, Any] | None, new: Condition) -> bool:
 
 
 def _told_types(conditions: Sequence[Condition]) -> tuple[ConditionType, ...]:
-    """Ready is told only where there is no Synced that says the same more exactly."""
+    """Ready is told only where there is no Synced that says the same more exactly.
+
+    Expiring of a KeyVault sums up; its room tells each object by a note of its own.
+    """
     if any(condition.type is ConditionType.SYNCED for condition in conditions):
         return _TOLD
-    return (ConditionType.READY, ConditionType.EXPIRING)
+    return (ConditionType.READY,)
 
 
 def _note_of_change(old: Mapping[str, Any] | None, new: Condition) -> Note | None:

@@ -1,17 +1,11 @@
 """Pure: the condition Expiring of a binding."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
 from vaultbind.api.durations import render_duration
-
-
-def parse_time(text: str | None) -> datetime | None:
-    """Read a time as the status has it; None for none."""
-    if not text:
-        return None
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+from vaultbind.expiry.times import render_time
 
 
 def judge_expiry(
@@ -30,7 +24,7 @@ def judge_expiry(
         return _condition(Status.TRUE, Reason.NOT_YET_VALID, "an object is not valid yet; Synced names it")
     if expires is None:
         return _condition(Status.FALSE, Reason.VALID, "no bound object has an expiry date")
-    stamp = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = render_time(expires)
     if expires <= now:
         return _condition(Status.TRUE, Reason.EXPIRED, f"an object expired at {stamp}; renew it in the vault")
     crossed = [limit for limit in warn_before if now >= expires - limit]

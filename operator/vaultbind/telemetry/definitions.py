@@ -1,7 +1,7 @@
 """Every metric that the operator exports: name, kind, labels and a sentence, for code and documentation.
 
-Labels are bounded: kinds, verbs, outcomes, status codes, and the names of vaults. Names of Secrets, bindings
-and vault objects are never labels.
+Labels are bounded: kinds, verbs, outcomes, status codes, and the names of vaults. Names of Secrets and
+bindings are never labels; those of vault objects only for the ones that expire first, so many and no more.
 """
 
 from dataclasses import dataclass
@@ -86,6 +86,24 @@ VAULT_CACHE: Final = _counter(
     "outcome",
 )
 VAULT_LOOKS: Final = _counter("vault_looks", "Looks at a whole vault.", "vault", "detection", "outcome")
+
+OBJECT_EXPIRY: Final = _gauge(
+    "object_expiry_timestamp_seconds",
+    "When a watched object of a vault expires, for those that expire first (at most 500).",
+    "vault",
+    "kind",
+    "name",
+)
+OBJECTS: Final = _gauge(
+    "objects",
+    "Watched objects by state: Valid, ExpiresSoon, Expired, NotYetValid, Disabled.",
+    "vault",
+    "keyvault",
+    "state",
+)
+EXPIRY_TOLD: Final = _counter(
+    "expiry_told", "What was told of watched objects: NearExpiry, Expired, Rotated.", "vault", "event"
+)
 
 KUBE_REQUESTS: Final = _counter(
     "kube_requests",

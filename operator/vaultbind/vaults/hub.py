@@ -8,7 +8,7 @@ from typing import Any
 
 from vaultbind.api.conditions import Reason
 from vaultbind.api.errors import SpecError
-from vaultbind.api.keyvault import KeyVaultSpec
+from vaultbind.api.keyvault import ExpiryScope, KeyVaultSpec
 from vaultbind.api.keyvault_parser import parse_keyvault
 from vaultbind.api.names import KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT
 from vaultbind.api.refs import ObjectKey, VaultObjectKind
@@ -81,7 +81,7 @@ class VaultHub:
         return Resolution(generation=generation, spec=spec, session=self._join(vault, spec))
 
     def _join(self, vault: ObjectKey, spec: KeyVaultSpec) -> VaultSession:
-        shared = replace(spec, access=None, warn_before=())
+        shared = replace(spec, access=None, warn_before=(), expiry_scope=ExpiryScope.BOUND)
         if shared not in self._sessions:
             self._count += 1
             session = VaultSession(
@@ -97,6 +97,8 @@ class VaultHub:
             self.enqueue(look_key(session), Priority.URGENT)
         session = self._sessions[shared][0]
         session.members.add(vault)
+        if spec.expiry_scope is ExpiryScope.ALL:
+            session.watching_all.add(vault)
         return session
 
     def leave(self, vault: ObjectKey) -> None:
@@ -109,6 +111,7 @@ class VaultHub:
         if known is None or known.session is None:
             return None
         known.session.members.discard(vault)
+        known.session.watching_all.discard(vault)
         return known.session
 
     def _end(self, session: VaultSession | None) -> None:

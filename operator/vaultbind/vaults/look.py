@@ -1,8 +1,8 @@
 """Pure: what one look at a vault shows, and how to look cheapest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from vaultbind.api.keyvault import Detection
 from vaultbind.api.refs import VaultObjectKind, VaultObjectRef
@@ -58,32 +58,6 @@ def decide_detection(detection: Detection, plan: KindPlan, wanted: int) -> Detec
 def page_budget(detection: Detection, wanted: int) -> int | None:
     """Pages after which getting each object is cheaper; None: no limit, a list was asked for."""
     return None if detection is Detection.LIST else max(1, wanted)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """Counts for a KeyVault's status."""
-
-    objects: int = 0
-    expired: int = 0
-    expiring: int = 0
-
-
-def summarize(
-    sightings: Mapping[VaultObjectRef, Sighting | None],
-    refs: Iterable[VaultObjectRef],
-    *,
-    now: datetime,
-    warn_before: Iterable[timedelta],
-) -> Summary:
-    """Count the bound objects that exist, and those expired or within the widest threshold."""
-    horizon = max(warn_before, default=timedelta(0))
-    ends = [seen.expires_on for ref in refs if (seen := sightings.get(ref)) is not None]
-    return Summary(
-        objects=len(ends),
-        expired=sum(1 for end in ends if end is not None and end <= now),
-        expiring=sum(1 for end in ends if end is not None and now < end <= now + horizon),
-    )
 
 
 @dataclass(slots=True)

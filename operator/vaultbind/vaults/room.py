@@ -3,18 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
-from vaultbind.api.keyvault import Detection, KeyVaultSpec
+from vaultbind.api.keyvault import Detection
 from vaultbind.api.refs import ObjectKey
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.queue import Priority
 from vaultbind.engine.report import Report
 from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind
 from vaultbind.vaults.hub import Resolution, VaultHub
-from vaultbind.vaults.look import summarize
 from vaultbind.vaults.policy import Denial
 from vaultbind.vaults.session import VaultPausedError, VaultSession
 
@@ -60,7 +58,7 @@ class VaultRoom:
             return report_denial(resolution.denial)
         if not resolution.session.looked.is_set():
             return None
-        return report_session(self.hub, key, resolution.session, resolution.spec)
+        return report_session(resolution.session)
 
     def _tell_readers(self, vault: ObjectKey) -> None:
         for reader in self.hub.book.readers_of(vault):
@@ -83,11 +81,8 @@ class VaultRoom:
                 raise
             return None
         finally:
-            shown = _shown(self.hub, session)
-            if shown != session.shown:
-                session.shown = shown
-                for vault in session.members:
-                    self.hub.enqueue(vault, Priority.ROUTINE)
+            for vault in session.members:  # what a look shows is judged there; nothing new writes nothing
+                self.hub.enqueue(vault, Priority.ROUTINE)
         self.observer.looked(session.spec.url, str(session.detection or ""), "ok")
         return Report(next_in=session.spec.refresh_interval.total_seconds())
 
@@ -112,13 +107,6 @@ def _is_told(obj: RawObject) -> bool:
     return bool(observed == obj["metadata"].get("generation"))
 
 
-def _shown(hub: VaultHub, session: VaultSession) -> tuple[Any, ...]:
-    """What a KeyVault's status shows of its session, to tell whether a look changed it."""
-    refs = hub.book.refs(session.members)
-    counts = summarize(session.known.sightings, refs, now=hub.clock.now(), warn_before=())
-    return (session.trouble, session.detection, counts, session.last_good is None)
-
-
 def report_denial(denial: Denial | None) -> Report:
     """Report a KeyVault that may not be used; nothing moves until its spec changes."""
     reason = denial.reason if denial is not None else Reason.INVALID_SPEC
@@ -126,9 +114,9 @@ def report_denial(denial: Denial | None) -> Report:
     return Report(conditions=_conditions(Status.FALSE, reason, message, stalled=True))
 
 
-def report_session(hub: VaultHub, key: ObjectKey, session: VaultSession, spec: KeyVaultSpec) -> Report:
-    """Report what the last look showed."""
-    fields = _fields(hub, key, session, spec, hub.clock.now())
+def report_session(session: VaultSession) -> Report:
+    """Report what the last look showed; what it showed of the objects, the room of expiry tells."""
+    fields = {"detection": session.detection.value if session.detection is not None else None}
     if session.trouble is not None:
         reason = session.trouble.reason
         shown = reason if reason in _KEYVAULT_REASONS else Reason.UNREACHABLE
@@ -136,18 +124,6 @@ def report_session(hub: VaultHub, key: ObjectKey, session: VaultSession, spec: K
         return Report(conditions=conditions, fields=fields)
     message = "the vault answers" + ("; list is not used here" if session.detection is Detection.GET else "")
     return Report(conditions=_conditions(Status.TRUE, Reason.CONNECTED, message), fields=fields)
-
-
-def _fields(
-    hub: VaultHub, key: ObjectKey, session: VaultSession, spec: KeyVaultSpec, now: datetime
-) -> dict[str, Any]:
-    counts = summarize(session.known.sightings, hub.book.refs((key,)), now=now, warn_before=spec.warn_before)
-    return {
-        "objects": counts.objects,
-        "expired": counts.expired,
-        "expiring": counts.expiring,
-        "detection": session.detection.value if session.detection is not None else None,
-    }
 
 
 def _conditions(

@@ -17,7 +17,7 @@ from vaultbind.rendering.fingerprint import is_settled
 from vaultbind.rendering.values import VaultValue
 from vaultbind.vaults.causes import Trouble, decide_pause, decide_trouble, is_not_found, is_of_object
 from vaultbind.vaults.interests import InterestBook
-from vaultbind.vaults.look import Known, Sighting, sighting_of
+from vaultbind.vaults.look import Known, Properties, Sighting, sighting_of
 from vaultbind.vaults.reads import Reading, SharedReads
 
 PACES = {Priority.URGENT: Pace.FRESH, Priority.ROUTINE: Pace.REFRESH}
@@ -50,12 +50,14 @@ class VaultSession:
     """Told that trouble came or went."""
     draw: Callable[[], float] = random.random
     members: set[ObjectKey] = field(default_factory=set)
+    watching_all: set[ObjectKey] = field(default_factory=set)
+    """Members that want to know of all objects of the vault, bound or not."""
+    listed: dict[VaultObjectKind, tuple[Properties, ...]] = field(default_factory=dict)
+    """All objects by kind as the last lists showed them; filled only while somebody watches all."""
     known: Known = field(default_factory=Known)
     detection: Detection | None = None
     trouble: Trouble | None = None
     last_good: datetime | None = None
-    shown: tuple[object, ...] = ()
-    """What the KeyVaults' status was last told from."""
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a first look has ended, well or badly."""
     retired: bool = False

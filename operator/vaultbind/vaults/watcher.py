@@ -1,6 +1,7 @@
 """One look at a vault: list pages or gets, whichever is cheaper; told apart from the last look."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ from vaultbind.vaults.look import (
 from vaultbind.vaults.session import VaultSession
 
 GETS_AT_ONCE = 8
+ALL_OBJECTS = sys.maxsize
+"""Counted as wanted where all objects of a vault are watched."""
 
 
 class _TooManyPagesError(Exception):
@@ -78,12 +81,16 @@ class Watcher:
         session = self.session
         refs = session.book.refs(session.members)
         session.known.keep_only(refs)
+        if not session.watching_all:
+            session.listed.clear()
         latest, pinned = split_refs(refs)
         by_get = set(pinned)
         used = Detection.LIST
-        for kind, wanted in latest.items():
+        for kind in VaultObjectKind if session.watching_all else tuple(latest):
+            wanted = latest.get(kind, set())
             listed = await self._list(client, kind, len(wanted))
             if listed is None:
+                session.listed.pop(kind, None)
                 by_get |= wanted
                 used = Detection.GET
                 continue
@@ -91,7 +98,7 @@ class Watcher:
                 again = session.known.take_unsettled(ref)
                 if session.known.note(ref, listed.get(ref.name.lower())) or again:
                     changed.add(ref)
-        if not refs:
+        if not refs and not session.watching_all:
             await self._touch(client)
         session.detection = used
         await self._get_all(by_get)
@@ -101,6 +108,8 @@ class Watcher:
     ) -> dict[str, Sighting] | None:
         """Sightings by lower-cased name, or None where gets are to be used."""
         plan = self.plans.setdefault(kind, KindPlan())
+        if self.session.watching_all:
+            wanted = ALL_OBJECTS  # no number of gets shows them all
         if decide_detection(self.session.spec.detection, plan, wanted) is Detection.GET:
             plan.looks_by_get += 1
             return None
@@ -119,16 +128,18 @@ class Watcher:
     async def _read_pages(
         self, client: KeyVaultClient, kind: VaultObjectKind, plan: KindPlan, budget: int | None
     ) -> dict[str, Sighting]:
-        found: dict[str, Sighting] = {}
+        items: list[Properties] = []
         count = 0
         async for page in _pages(client, kind):
             count += 1
             plan.pages = max(plan.pages, count)
             if budget is not None and count > budget:
                 raise _TooManyPagesError
-            found.update((item.name.lower(), sighting_of(item)) for item in page)
+            items += page
         plan.pages, plan.forbidden = count, False
-        return found
+        if self.session.watching_all:
+            self.session.listed[kind] = tuple(items)
+        return {item.name.lower(): sighting_of(item) for item in items}
 
     async def _touch(self, client: KeyVaultClient) -> None:
         """Nobody wants anything: one page shows whether the vault answers; a 403 of the list is an answer."""

@@ -559,7 +559,6 @@ LATER_BINDINGS = (
         "spec.rollout",
         "not implemented yet",
     ),
-    row("expiry", with_data(PLAIN, expiry={"warnBefore": ["7d"]}), "spec.expiry", "not implemented yet"),
 )
 
 LATER_RULES: tuple[tuple[str, Mapping[str, Any], str], ...] = (
@@ -783,13 +782,6 @@ LATER_KEYVAULTS = (
         "spec.caBundleRef",
         "use caBundle",
     ),
-    row(
-        "scope All",
-        vault(expiry={"scope": "All"}),
-        "spec.expiry.scope",
-        "All and None are not implemented yet",
-    ),
-    row("scope None", vault(expiry={"scope": "None"}), "spec.expiry.scope", "not implemented yet"),
     row("crypto", vault(crypto={"allowedKeys": ["*"]}), "spec.crypto", "not implemented yet"),
     row("rotation", vault(rotation={"keys": [{"name": "*"}]}), "spec.rotation", "not implemented yet"),
 )
@@ -967,6 +959,8 @@ VALID_KEYVAULTS: Mapping[str, Mapping[str, Any]] = {
     "shortest interval": vault(refreshInterval="0m5s"),
     "no thresholds": vault(expiry={"warnBefore": []}),
     "thresholds left out": vault(expiry={"scope": "Bound"}, rateLimit={}),
+    "all objects": vault(expiry={"scope": "All"}),
+    "no objects": vault(expiry={"scope": "None"}),
 }
 VALID_CLUSTER_KEYVAULTS: Mapping[str, Mapping[str, Any]] = {
     "everywhere": cluster_vault(*EVERYWHERE),

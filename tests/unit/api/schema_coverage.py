@@ -7,6 +7,7 @@ where the path ends in `.*`.
 
 FLOWS = "tests/flow/test_binding"
 KEYVAULTS = "tests/flow/test_keyvaults.py"
+EXPIRY = "tests/flow/test_expiry.py"
 UNIT = "tests/unit/api/test_binding_parser.py"
 CRDS = "tests/apiserver/test_crds.py"
 
@@ -47,6 +48,7 @@ VAULT_BINDING = {
     "spec.dataFrom[].tls.name": f"{FLOWS}_sources.py::test_tls_from_a_certificate",
     "spec.dataFrom[].tls.version": f"{FLOWS}_sources.py::test_a_pinned_version_stays",
     "spec.dataFrom[].optional": f"{FLOWS}_sources.py::test_optional_entries_may_be_missing",
+    "spec.expiry.*": f"{EXPIRY}::test_thresholds_of_a_binding",
     "status": f"{CRDS}::test_status_is_not_ready_before_the_first_look_and_has_its_own_door",
     "status.observedGeneration": f"{FLOWS}_first.py::test_status_tells_what_was_written",
     "status.conditions.*": f"{FLOWS}_first.py::test_status_tells_what_was_written",
@@ -83,16 +85,17 @@ KEYVAULT = {
     "spec.refreshInterval": f"{KEYVAULTS}::test_a_vault_is_looked_at_once_per_interval",
     "spec.detection": f"{KEYVAULTS}::test_changes_are_found_by_lists_and_by_gets",
     "spec.rateLimit.*": f"{KEYVAULTS}::test_a_vault_gets_no_more_requests_than_its_limit",
-    "spec.expiry": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
-    "spec.expiry.warnBefore.*": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
-    "spec.expiry.scope": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
+    "spec.expiry": f"{EXPIRY}::test_expiry_is_told_by_condition_and_event",
+    "spec.expiry.warnBefore.*": f"{EXPIRY}::test_expiry_is_told_by_condition_and_event",
+    "spec.expiry.scope": f"{EXPIRY}::test_all_objects_of_a_vault_are_watched",
     "status": f"{CRDS}::test_status_is_not_ready_before_the_first_look_and_has_its_own_door",
     "status.observedGeneration": f"{KEYVAULTS}::test_status_of_a_vault",
     "status.conditions.*": f"{KEYVAULTS}::test_status_of_a_vault",
     "status.detection": f"{KEYVAULTS}::test_status_of_a_vault",
     "status.objects": f"{KEYVAULTS}::test_status_of_a_vault",
-    "status.expired": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
-    "status.expiring": f"{KEYVAULTS}::test_expiry_is_told_by_condition_and_event",
+    "status.expired": f"{EXPIRY}::test_expiry_is_told_by_condition_and_event",
+    "status.expiring": f"{EXPIRY}::test_expiry_is_told_by_condition_and_event",
+    "status.expiryToldUntil": f"{EXPIRY}::test_a_restart_tells_nothing_again",
 }
 
 CLUSTER_KEYVAULT = KEYVAULT | {

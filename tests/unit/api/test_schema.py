@@ -23,11 +23,6 @@ REFUSALS = {
     "KeyVault": implemented.KEYVAULT_REFUSALS,
     "ClusterKeyVault": implemented.KEYVAULT_REFUSALS,
 }
-LATER: Mapping[str, frozenset[str]] = {
-    "VaultBinding": frozenset(),
-    "KeyVault": implemented.KEYVAULT_STATUS_LATER,
-    "ClusterKeyVault": implemented.KEYVAULT_STATUS_LATER,
-}
 DURATION = "^([0-9]+(d|h|m|s))+$"
 GRAMMARS = {
     (item.pattern, item.longest) for item in vars(grammar).values() if isinstance(item, grammar.Grammar)
@@ -36,9 +31,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def is_refused(kind: str, path: str) -> bool:
-    """The whole field is refused or not written yet, or one that it stands in."""
-    if path in LATER[kind]:
-        return True
+    """The whole field is refused, or one that it stands in."""
     whole = [refusal.path for refusal in REFUSALS[kind] if not refusal.values]
     return any(path == field or path.startswith((f"{field}.", f"{field}[")) for field in whole)
 
@@ -90,15 +83,6 @@ def test_parser_and_schema_know_the_same_fields(kind: str) -> None:
 
 
 @each_kind
-def test_fields_of_the_status_for_later_are_in_the_schema_and_written_by_nobody(kind: str) -> None:
-    assert LATER[kind] <= set(places(kind))
-    sources = [path for path in (ROOT / "operator").rglob("*.py") if path.name != "implemented.py"]
-    for field in LATER[kind]:
-        name = field.removeprefix("status.")
-        assert [str(path) for path in sources if name in path.read_text()] == []
-
-
-@each_kind
 def test_refused_fields_and_values_are_in_the_schema(kind: str) -> None:
     for refusal in REFUSALS[kind]:
         place = places(kind)[refusal.path]
@@ -115,7 +99,7 @@ ENUMS: Mapping[str, type[StrEnum] | frozenset[str]] = {
     "spec.data[].certificate.format": frozenset({"PEM"}),
     "spec.data[].publicKey.format": binding.PublicKeyFormat,
     "spec.detection": keyvault.Detection,
-    "spec.expiry.scope": frozenset({"Bound"}),
+    "spec.expiry.scope": keyvault.ExpiryScope,
     "spec.access[].kinds[]": VaultObjectKind,
     "spec.access[].namespaces.selector.matchExpressions[].operator": frozenset(
         {"In", "NotIn", "Exists", "DoesNotExist"}

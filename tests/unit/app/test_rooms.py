@@ -40,7 +40,10 @@ async def judged(
     if booked:
         operator.hub.book.note(DB, MAIN, ())
     room = BindingAndExpiry(
-        bindings=cast("BindingRoom", FixedRoom(report)), hub=operator.hub, now=lambda: NOW
+        bindings=cast("BindingRoom", FixedRoom(report)),
+        intake=operator.intake,
+        hub=operator.hub,
+        now=lambda: NOW,
     )
     found = await room.reconcile(DB, obj, Priority.ROUTINE)
     await operator.stop(0.0)
@@ -85,6 +88,14 @@ async def test_the_vault_s_own_thresholds_count() -> None:
     found = await judged(WRITTEN, binding(), expiry={"warnBefore": ["1d"]})
     assert found is not None
     assert found.conditions[-1].reason.word == "Valid"
+
+
+async def test_the_binding_s_own_thresholds_count_before_the_vault_s() -> None:
+    obj = binding()
+    obj["spec"]["expiry"] = {"warnBefore": ["60d", "1d"]}
+    found = await judged(WRITTEN, obj, expiry={"warnBefore": ["1d"]})
+    assert found is not None
+    assert found.conditions[-1].message.endswith("within 60d")
 
 
 @pytest.mark.parametrize(

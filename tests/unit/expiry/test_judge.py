@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaultbind.api.conditions import ConditionType, Reason, Status
-from vaultbind.expiry.judge import judge_expiry, parse_time
+from vaultbind.expiry.judge import judge_expiry
+from vaultbind.expiry.times import parse_time
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)

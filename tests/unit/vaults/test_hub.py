@@ -109,7 +109,7 @@ async def test_the_first_report_follows_the_first_look() -> None:
     assert shown(await house.reconcile()) == ["Ready True Connected"]
     assert house.looks == [("List", "ok")]
     await house.look(session)
-    assert house.taken() == [], "nothing new: nobody is told"
+    assert house.taken() == [SHOP], "each look is judged"
 
 
 async def test_a_spec_that_cannot_be_used_stalls() -> None:
@@ -287,21 +287,6 @@ async def test_readers_of_a_stale_vault_look_at_their_age() -> None:
     house.stage.clock.seconds += timedelta(hours=1).total_seconds()
     await house.look(session)
     assert reader("x") in house.taken()
-
-
-async def test_a_status_of_counts() -> None:
-    house = House()
-    now = house.stage.clock.now()
-    house.stage.seed("a")
-    house.stage.vault.set_secret("soon", "1", expires=now + timedelta(days=5))
-    house.stage.vault.set_secret("over", "1", expires=now - timedelta(days=5))
-    house.put()
-    session = house.session()
-    house.hub.book.note(reader("x"), SHOP, [ref("a"), ref("soon"), ref("over"), ref("missing")])
-    await house.look(session)
-    report = await house.reconcile()
-    assert report is not None
-    assert report.fields == {"objects": 3, "expired": 1, "expiring": 1, "detection": "List"}
 
 
 async def test_where_lists_are_not_used_the_message_says_so() -> None:

@@ -12,12 +12,10 @@ from vaultbind.vaults.look import (
     KindPlan,
     Known,
     Sighting,
-    Summary,
     decide_detection,
     page_budget,
     sighting_of,
     split_refs,
-    summarize,
 )
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -74,31 +72,6 @@ def test_refs_are_split_by_what_lists_can_show() -> None:
     )
     assert latest == {VaultObjectKind.SECRET: {ref("a"), ref("b")}, key: {ref("k", "", key)}}
     assert pinned == {ref("a", "1"), ref("c", "2", certificate)}
-
-
-ENDS = {
-    "no end": (None, Summary(objects=1)),
-    "long before": (NOW + 31 * DAY, Summary(objects=1)),
-    "at the threshold": (NOW + 30 * DAY, Summary(objects=1, expiring=1)),
-    "soon": (NOW + timedelta(seconds=1), Summary(objects=1, expiring=1)),
-    "now": (NOW, Summary(objects=1, expired=1)),
-    "long ago": (NOW - 400 * DAY, Summary(objects=1, expired=1)),
-}
-
-
-@pytest.mark.parametrize(("end", "expected"), ENDS.values(), ids=ENDS.keys())
-def test_summary(end: datetime | None, expected: Summary) -> None:
-    sightings = {ref("a"): seen(expires_on=end)}
-    found = summarize(sightings, [ref("a")], now=NOW, warn_before=[DAY, 30 * DAY, 7 * DAY])
-    assert found == expected
-
-
-def test_only_what_is_bound_and_exists_is_counted() -> None:
-    sightings = {ref("a"): seen(expires_on=NOW), ref("b"): None, ref("c"): seen(expires_on=NOW)}
-    refs = [ref("a"), ref("b"), ref("never seen")]
-    assert summarize(sightings, refs, now=NOW, warn_before=()) == Summary(objects=1, expired=1)
-    without = summarize({ref("a"): seen(expires_on=NOW + DAY)}, [ref("a")], now=NOW, warn_before=())
-    assert without == Summary(objects=1)
 
 
 CHANGES = {

@@ -1,0 +1,37 @@
+"""What is known of a KeyVault's objects at one moment, and what is to be told of them: frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from vaultbind.keyvault import ObjectProperties
+from vaultbind.keyvault.rotation.judgement import Telling, Validity
+from vaultbind.keyvault.rotation.state import MonitorState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultFacts:
+    """All objects in a KeyVault's scope as the last look showed them."""
+
+    vault: str
+    """Host of the vault, with its port where it has one."""
+    objects: tuple[ObjectProperties, ...]
+    watched: bool
+    """False where `spec.expiry.scope` is None: the objects are counted only."""
+    warn_before: tuple[timedelta, ...]
+    """Thresholds, longest first."""
+    told_until: datetime | None
+    """Of the status: when something was last told."""
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultJudgement:
+    """What follows from the facts."""
+
+    state: MonitorState
+    """To judge the next look with."""
+    tellings: tuple[Telling, ...] = ()
+    counts: Mapping[Validity, int] = field(default_factory=dict)
+    soonest: ObjectProperties | None = None
+    """The object that expires first, of those that are told of; None where there is none."""

@@ -1,0 +1,86 @@
+"""Metrics of expiry: what the room of expiry reports, shown as it stands at each scrape."""
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from vaultbind.api.refs import ObjectKey
+from vaultbind.keyvault import ObjectProperties
+from vaultbind.keyvault.rotation.judgement import Telling, Validity
+from vaultbind.telemetry import definitions as d
+from vaultbind.telemetry.recorders import counter
+
+MOST_SERIES: Final = 500
+"""Objects that are shown by name: those that expire first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    vault: str
+    counts: Mapping[Validity, int]
+    ends: tuple[tuple[float, str, str], ...]
+    """Epoch seconds, kind and name, those first that expire first."""
+
+
+class ExpiryMetrics(Collector):
+    """The observer of the room of expiry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._shown: dict[ObjectKey, _Shown] = {}
+        self._told = counter(registry, d.EXPIRY_TOLD)
+        registry.register(self)
+
+    def judged(
+        self,
+        key: ObjectKey,
+        vault: str,
+        counts: Mapping[Validity, int],
+        objects: Sequence[ObjectProperties],
+    ) -> None:
+        """What is so of a KeyVault's objects now."""
+        ends = (
+            (item.expires_on.timestamp(), item.kind.value, item.name)
+            for item in objects
+            if item.expires_on is not None
+        )
+        self._shown[key] = _Shown(vault, dict(counts), tuple(heapq.nsmallest(MOST_SERIES, ends)))
+
+    def told(self, vault: str, tellings: Sequence[Telling]) -> None:
+        """What is told now."""
+        for telling in tellings:
+            self._told.labels(vault, telling.event.value).inc()
+
+    def forgotten(self, key: ObjectKey) -> None:
+        """A KeyVault is gone, or watches no expiry any more."""
+        self._shown.pop(key, None)
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name the families without asking for their samples."""
+        yield _family(d.OBJECT_EXPIRY)
+        yield _family(d.OBJECTS)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Give all samples; an object that two KeyVaults watch is one."""
+        expiry, objects = _family(d.OBJECT_EXPIRY), _family(d.OBJECTS)
+        shown = sorted(self._shown.items())
+        ends = {(end, item.vault, kind, name) for _, item in shown for end, kind, name in item.ends}
+        for end, vault, kind, name in heapq.nsmallest(MOST_SERIES, ends):
+            expiry.add_metric([vault, kind, name], end)
+        for key, item in shown:
+            for state in Validity:
+                objects.add_metric([item.vault, _name_of(key), state.value], item.counts.get(state, 0))
+        yield expiry
+        yield objects
+
+
+def _family(definition: d.Definition) -> GaugeMetricFamily:
+    return GaugeMetricFamily(definition.name, definition.help, labels=definition.labels)
+
+
+def _name_of(key: ObjectKey) -> str:
+    return f"{key.namespace}/{key.name}" if key.namespace else key.name

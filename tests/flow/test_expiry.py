@@ -1,0 +1,148 @@
+"""Expiry: told in time and once, on bindings and on KeyVaults; nothing of it moves Ready."""
+
+from datetime import timedelta
+
+from tests.flow.test_keyvaults import DATA, vault_events
+from tests.flow.world import World, stamp
+from vaultbind.api.refs import ObjectKey
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS
+
+DAY = timedelta(days=1)
+
+
+async def judge(world: World) -> None:
+    """What the timer does each minute."""
+    operator = world.life.operator
+    key = ObjectKey("ClusterKeyVault", "", world.vault_name)
+    uid = (await world.there(CLUSTER_KEY_VAULTS, world.vault_name))["metadata"]["uid"]
+    assert await world.life.ask(lambda: operator.judge_expiry(key, uid))
+    await world.settled()
+
+
+async def condition(world: World) -> str:
+    """Expiring of the KeyVault, with its message."""
+    status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    found = next(item for item in status["conditions"] if item["type"] == "Expiring")
+    return f"{found['status']} {found['reason']}: {found['message']}"
+
+
+async def test_expiry_is_told_by_condition_and_event(world: World) -> None:
+    """30, 7 and 1 days ahead by default; Ready has nothing to do with it."""
+    day = timedelta(days=1)
+    world.seed.set_secret("a", "1", expires=world.clock.now() + 31 * day)
+    await world.connect(refreshInterval="365d", expiry={"warnBefore": ["7d", "30d", "1d"], "scope": "Bound"})
+    await world.bind("app", data=DATA)
+    await world.ready("app")
+    assert (await world.conditions("app"))["Expiring"] == "False Valid"
+    told_before = await world.status("app")
+    steps = [
+        (2, "True ExpiresSoon", ["ExpiresSoon app"], "within 30d"),
+        (10, "True ExpiresSoon", [], "within 30d"),
+        (13, "True ExpiresSoon", ["ExpiresSoon app"], "within 7d"),
+        (5.5, "True ExpiresSoon", ["ExpiresSoon app"], "within 1d"),
+        (1, "True Expired", ["Expired app"], "expired at"),
+        (30, "True Expired", [], "expired at"),
+    ]
+    await world.mark()
+    for days, expected, events, words in steps:
+        world.clock.offset += days * 86_400
+        await judge(world)
+        status = await world.status("app")
+        condition = next(item for item in status["conditions"] if item["type"] == "Expiring")
+        assert f"{condition['status']} {condition['reason']}" == expected
+        assert words in condition["message"]
+        assert await world.events() == events
+        ready = [item for item in status["conditions"] if item["type"] == "Ready"]
+        assert ready == [item for item in told_before["conditions"] if item["type"] == "Ready"]
+    assert (await world.spent()).vault == []
+    vault = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert (vault["objects"], vault["expired"], vault["expiring"]) == (1, 1, 0)
+    assert (await world.status("app"))["revision"] == 1
+
+
+async def test_thresholds_of_a_binding(world: World) -> None:
+    """They count instead of the KeyVault's, for this binding only."""
+    world.seed.set_secret("a", "1", expires=world.clock.now() + 40 * DAY)
+    await world.connect(refreshInterval="365d")
+    await world.bind("early", data=DATA, expiry={"warnBefore": ["60d"]})
+    await world.bind("late", data=DATA)
+    await world.ready("early", "late")
+    assert (await world.conditions("early"))["Expiring"] == "True ExpiresSoon"
+    assert (await world.conditions("late"))["Expiring"] == "False Valid"
+    assert await world.events() == ["ExpiresSoon early"]
+
+
+async def test_a_keyvault_tells_of_its_objects(world: World) -> None:
+    """Each crossing is an Event of its own; a renewal is told, and ends it."""
+    end = world.clock.now() + 8 * DAY
+    world.seed.set_secret("a", "1", expires=end)
+    await world.connect(refreshInterval="365d")
+    await world.bind("app", data=DATA)
+    await world.ready("app")
+    await judge(world)
+    assert await condition(world) == (
+        f"True ExpiresSoon: 1 within 30d of their expiry, the first is secret a at {stamp(end)}"
+    )
+    assert await vault_events(world) == ["ExpiresSoon"]
+    world.clock.offset += 2 * 86_400
+    await judge(world)
+    assert await vault_events(world) == ["ExpiresSoon", "ExpiresSoon"]
+    world.clock.offset += 10 * 86_400
+    await judge(world)
+    await judge(world)
+    assert (await condition(world)).startswith("True Expired: 1 expired, the first is secret a")
+    assert await vault_events(world) == ["ExpiresSoon", "ExpiresSoon", "Expired"]
+    world.vault.set_secret("a", "2", expires=world.clock.now() + 365 * DAY)
+    await world.request_look("app", "now")
+    await judge(world)
+    assert await condition(world) == "False Valid: no watched object needs attention"
+    assert await vault_events(world) == ["ExpiresSoon", "ExpiresSoon", "Expired", "Rotated"]
+
+
+async def test_all_objects_of_a_vault_are_watched(world: World) -> None:
+    """Bound or not, by one list of each kind; those of a certificate count as the certificate."""
+    now = world.clock.now()
+    world.seed.set_secret("a", "1")
+    world.seed.set_secret("unbound", "1", expires=now + 3 * DAY)
+    world.seed.issue_certificate("web", ["shop.example"])
+    await world.connect(expiry={"scope": "All"})
+    await world.bind("app", data=DATA)
+    await world.ready("app")
+    await world.mark()
+    await world.advance(4 * 86_400)
+    status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert (status["objects"], status["expired"]) == (3, 1)
+    assert (await condition(world)).startswith("True Expired: 1 expired, the first is secret unbound at ")
+    assert (await world.conditions("app"))["Expiring"] == "False Valid"
+    assert (await world.spent()).vault == ["certificates.list", "keys.list", "secrets.list"]
+
+
+async def test_no_expiry_is_watched_where_nobody_wants_it(world: World) -> None:
+    world.seed.set_secret("a", "1", expires=world.clock.now() + DAY)
+    await world.connect(refreshInterval="365d", expiry={"scope": "None"})
+    await world.bind("app", data=DATA)
+    await world.ready("app")
+    await judge(world)
+    assert "Expiring" not in await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert await vault_events(world) == []
+    status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert (status["objects"], status.get("expired")) == (1, None)
+
+
+async def test_a_restart_tells_nothing_again(world: World) -> None:
+    """What the status says was told, was told: by us or by whoever led before."""
+    world.seed.set_secret("a", "1", expires=world.clock.now() + 8 * DAY)
+    await world.connect(refreshInterval="365d")
+    await world.bind("app", data=DATA)
+    await world.ready("app")
+    await judge(world)
+    told = (await world.status(world.vault_name, CLUSTER_KEY_VAULTS))["expiryToldUntil"]
+    assert await vault_events(world) == ["ExpiresSoon"]
+    await world.restart()
+    await judge(world)
+    assert await vault_events(world) == ["ExpiresSoon"]
+    assert (await world.spent()).writes == []
+    assert (await world.status(world.vault_name, CLUSTER_KEY_VAULTS))["expiryToldUntil"] == told
+    await world.restart(lambda: setattr(world.clock, "offset", world.clock.offset + 2 * 86_400))
+    await judge(world)
+    assert await vault_events(world) == ["ExpiresSoon", "ExpiresSoon"], "a crossing while nobody ran"
