@@ -192,6 +192,11 @@ def _find_number_problems(config: KeyVaultConfig) -> list[str]:
     problems = [f"{name}: must be positive" for name in _POSITIVE if not 0 < getattr(config, name) < _HUGE]
     if config.retry.attempts < 1:
         problems.append("retry.attempts: must be at least 1")
+    problems += [
+        f"retry.{name}: must be 0 or positive"
+        for name in ("base_delay", "max_delay", "budget", "share", "reserve")
+        if not 0 <= getattr(config.retry, name) < _HUGE
+    ]
     if config.cache is not None:
         problems += find_cache_problems(config.cache)
     problems += find_monitor_problems(config.monitor)

@@ -21,6 +21,10 @@ class RetryConfig:
     max_delay: float = 2.0
     budget: float = 5.0
     """No attempt starts later than this after the first one."""
+    share: float = 0.2
+    """Retries per call, over all calls of a client: a sick vault gets a fifth more and not three times."""
+    reserve: float = 20.0
+    """Retries that may come at once before the share counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,25 @@ class Attempt:
     sent: bool = True
     timed_out: bool = False
     retry_after: float | None = None
+
+
+class RetryBudget:
+    """What all calls of a client may repeat together; full at first."""
+
+    def __init__(self, config: RetryConfig) -> None:
+        self._share = config.share
+        self._reserve = self._left = config.reserve
+
+    def earn(self) -> None:
+        """A call begins."""
+        self._left = min(self._reserve, self._left + self._share)
+
+    def spend(self) -> bool:
+        """Take one retry; False when there is none left."""
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 def decide_delay(config: RetryConfig, attempt: Attempt, random: Callable[[], float]) -> float | None:

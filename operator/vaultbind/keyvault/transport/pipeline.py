@@ -88,6 +88,7 @@ class VaultPipeline:
 
     async def _request(self, call: Call, url: str, content: bytes | None) -> bytes:
         wait = self._breaker.admit(self._clock.monotonic())
+        self._tell_breaker()
         if wait > 0:
             raise KeyVaultError(KeyVaultErrorKind.BREAKER_OPEN, object_name=call.name, retry_after=wait)
         failure = None
@@ -139,13 +140,17 @@ class VaultPipeline:
         return error
 
     def _learn(self, failure: KeyVaultError | None) -> None:
-        """Tell the breaker how it went, and the observer when that changed anything."""
+        """Tell the breaker how it went."""
         if failure is None or failure.kind not in _VAULT_FAILED | _VAULT_NOT_ASKED:
             self._breaker.succeeded()
         elif failure.kind in _VAULT_FAILED:
             self._breaker.failed(self._clock.monotonic())
         else:
             self._breaker.abandoned()
+        self._tell_breaker()
+
+    def _tell_breaker(self) -> None:
+        """Tell the observer what has changed."""
         if self._told is not self._breaker.state:
             self._told = self._breaker.state
             self._observer.breaker(self._told.value)

@@ -20,6 +20,7 @@ from vaultbind.keyvault.resilience.ratelimit import Priority, TokenBucket
 from vaultbind.keyvault.resilience.retry import (
     READ_METHODS,
     Attempt,
+    RetryBudget,
     RetryConfig,
     decide_delay,
     parse_retry_after,
@@ -75,6 +76,7 @@ class RetryPolicy(Policy):
         """`random` gives numbers from 0 to 1."""
         super().__init__()
         self._config = config
+        self._budget = RetryBudget(config)
         self._clock = clock
         self._random = random
         self._observer = observer
@@ -84,13 +86,14 @@ class RetryPolicy(Policy):
         call: Call = request.context.options.pop(CALL)
         request.context[CALL] = call
         started = self._clock.monotonic()
+        self._budget.earn()
         number = 1
         while True:
             response, error = await self._attempt(request)
             if response is not None and response.http_response.status_code in _OK:
                 return response
             delay = self._decide(call, number, self._clock.monotonic() - started, response, error)
-            if delay is None:
+            if delay is None or not self._budget.spend():
                 break
             self._observer.retry(call.kind, call.method, call.route, _reason(response, error), delay)
             await self._clock.sleep(delay)

@@ -30,6 +30,25 @@ def test_states(story: str, state: BreakerState) -> None:
     assert breaker.state is state
 
 
+AT = {CLOSED: "", OPEN: "ff", HALF_OPEN: "ff+2a"}
+"""How to come into each state."""
+TABLE = {
+    # from      too early, asks    in time, asks      succeeded  failed   abandoned
+    CLOSED: {"a": CLOSED, "+9a": CLOSED, "s": CLOSED, "f": CLOSED, "x": CLOSED},
+    OPEN: {"a": OPEN, "+2a": HALF_OPEN, "s": CLOSED, "f": OPEN, "x": OPEN},
+    HALF_OPEN: {"a": HALF_OPEN, "+9a": HALF_OPEN, "s": CLOSED, "f": OPEN, "x": HALF_OPEN},
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "after"),
+    [(before, event, after) for before, row in TABLE.items() for event, after in row.items()],
+)
+def test_the_table_of_states(before: BreakerState, event: str, after: BreakerState) -> None:
+    assert tell(AT[before])[0].state is before
+    assert tell(AT[before] + event)[0].state is after
+
+
 WAITS = [
     ("closed", "", 0.0),
     ("just opened", "ff", 2.0),

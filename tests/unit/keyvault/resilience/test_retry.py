@@ -6,10 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaultbind.keyvault.resilience.retry import Attempt, RetryConfig, decide_delay, parse_retry_after
+from vaultbind.keyvault.resilience.retry import (
+    Attempt,
+    RetryBudget,
+    RetryConfig,
+    decide_delay,
+    parse_retry_after,
+)
 
 CONFIG = RetryConfig(attempts=3, base_delay=0.2, max_delay=2.0, budget=5.0)
 
+OPERATION: dict[str, Any] = {"method": "POST", "repeatable": True}
 DECISIONS: list[tuple[str, dict[str, Any], float | None]] = [
     ("first failure", {"status": 503}, 0.2),
     ("second failure", {"status": 503, "number": 2}, 0.4),
@@ -25,6 +32,11 @@ DECISIONS: list[tuple[str, dict[str, Any], float | None]] = [
     ("read cut", {"sent": True}, 0.2),
     ("write cut", {"sent": True, "method": "PUT"}, None),
     ("write never sent", {"sent": False, "method": "PUT"}, 0.2),
+    ("an operation that changes nothing, throttled", {"status": 429, **OPERATION}, 0.2),
+    ("an operation that changes nothing, bad gateway", {"status": 502, **OPERATION}, 0.2),
+    ("an operation that changes nothing, cut", OPERATION, 0.2),
+    ("a write throttled", {"status": 429, "method": "POST"}, 0.2),
+    ("a write behind a bad gateway", {"status": 502, "method": "POST"}, None),
     ("timed out", {"timed_out": True}, None),
     ("not found", {"status": 404}, None),
     ("forbidden", {"status": 403}, None),
@@ -52,6 +64,20 @@ def test_no_attempt_starts_after_the_budget(
     if delay is not None:
         assert delay >= (retry_after or 0)
         assert elapsed + delay <= config.budget
+
+
+def test_all_calls_share_a_budget_of_retries() -> None:
+    budget = RetryBudget(RetryConfig(share=0.25, reserve=2))
+
+    assert [budget.spend() for _ in range(3)] == [True, True, False]
+    spent = []
+    for _ in range(8):
+        budget.earn()
+        spent.append(budget.spend())
+    assert spent == [False, False, False, True] * 2
+    for _ in range(100):
+        budget.earn()
+    assert [budget.spend() for _ in range(3)] == [True, True, False], "it does not grow without end"
 
 
 NOW = 1_800_000_000.0

@@ -97,7 +97,7 @@ FIRST_SIGHTS = [
     ("an earlier threshold was told", DAY, NOW - 5 * DAY, [DAY]),
     ("expired and told", -2 * DAY, NOW - DAY, []),
     ("never told anything", 5 * DAY, None, [7 * DAY]),
-    ("created after the last telling", 5 * DAY, MADE - DAY, [7 * DAY]),
+    ("created after the last telling", 5 * DAY, MADE - HOUR, [7 * DAY]),
 ]
 
 
@@ -111,6 +111,13 @@ def test_one_time_is_enough_to_tell_no_crossing_twice(
 
     assert [item.threshold for item in judgement.tellings] == told
     assert judgement.state.told_until == (NOW if told else told_until)
+
+
+def test_a_short_lived_object_that_is_new_is_told_though_its_crossing_has_passed_before() -> None:
+    item = secret(5 * DAY, created_on=NOW - HOUR)
+
+    assert len(judge([item], MonitorState(told_until=NOW - 2 * HOUR), NOW).tellings) == 1
+    assert len(judge([item], MonitorState(told_until=NOW - HOUR), NOW).tellings) == 0
 
 
 def test_an_object_without_a_creation_time_is_told_at_first_sight() -> None:

@@ -1,6 +1,7 @@
 """Herds, retries, limits and the breaker, seen from a call."""
 
 import asyncio
+import itertools
 
 import pytest
 from azure.core.exceptions import ServiceRequestError, ServiceResponseTimeoutError
@@ -23,8 +24,10 @@ from tests.unit.keyvault.fakes import (
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.breaker import BreakerConfig, BreakerState
 from vaultbind.keyvault.resilience.retry import RetryConfig
+from vaultbind.keyvault.types.crypto import KeyWrapAlgorithm
 
 GOOD = answer(secret())
+WRAPPED = answer({"kid": "https://shop.vault.azure.net/keys/k/1", "value": "eHl6"})
 BUSY = problem(503, "ServiceUnavailable")
 
 
@@ -116,6 +119,42 @@ async def test_retries_of_a_write(outcomes: list[Outcome], attempts: int) -> Non
     assert len([request for request in transport.requests if request.content]) == attempts
 
 
+OPERATIONS: list[tuple[str, list[Outcome], int]] = [
+    ("429", [problem(429, "Throttled"), WRAPPED], 2),
+    ("502", [problem(502, "BadGateway"), problem(502, "BadGateway"), WRAPPED], 3),
+    ("cut", [ServiceRequestError("x", error=ConnectionResetError()), WRAPPED], 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "attempts"), [row[1:] for row in OPERATIONS], ids=[row[0] for row in OPERATIONS]
+)
+async def test_retries_of_a_post_that_changes_nothing(outcomes: list[Outcome], attempts: int) -> None:
+    transport = canned(*outcomes)
+    wrapped = await make_client(transport).keys.wrap_key("k", KeyWrapAlgorithm.RSA_OAEP_256, b"x" * 32)
+
+    assert wrapped.encrypted_key == b"xyz"
+    assert len([request for request in transport.requests if request.content]) == attempts
+
+
+async def test_a_vault_that_is_half_dead_gets_little_more_than_the_calls() -> None:
+    numbers = itertools.count()
+    transport = CannedTransport(
+        lambda request: (
+            CHALLENGE
+            if "Authorization" not in request.headers
+            else GOOD
+            if next(numbers) % 2
+            else problem(500, "x")
+        )
+    )
+    client = make_client(transport, retry=RetryConfig(share=0.1, reserve=5))
+    for _ in range(100):
+        await outcome_of(client.secrets.get_secret("db"))
+
+    assert 100 <= len(transport.requests) - 1 <= 100 + 5 + 10
+
+
 async def test_delays_grow_with_jitter_and_the_observer_hears_of_each() -> None:
     clock, recorder = FakeClock(), Recorder()
     client = make_client(
@@ -190,7 +229,7 @@ async def test_the_breaker_opens_and_closes() -> None:
 
     clock.now += 2
     assert await outcome_of(client.secrets.get_secret("db")) == "ok"
-    assert recorder.breakers == ["open", "closed"]
+    assert recorder.breakers == ["open", "half-open", "closed"]
 
 
 @pytest.mark.parametrize(
