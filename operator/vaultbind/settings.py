@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -46,6 +47,15 @@ class SettingsError(ValueError):
         self.problems = tuple(problems)
 
 
+class DriftDetection(StrEnum):
+    """How a Secret that somebody else changed is noticed."""
+
+    WATCH = "Watch"
+    """At once, by a watch of metadata: takes the right to list and watch Secrets."""
+    GET = "Get"
+    """By one look at each Secret's metadata at the start and with each look at its vault."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """What `vaultbind run` needs to know."""
@@ -58,6 +68,7 @@ class RunSettings:
     """Empty: the namespace of the connection."""
     lease_name: str = "vaultbind"
     policy: VaultPolicy = VaultPolicy()
+    drift_detection: DriftDetection = DriftDetection.WATCH
     stale_after: timedelta = timedelta(hours=1)
     sweep_interval: timedelta = timedelta(minutes=10)
     expiry_interval: timedelta = timedelta(minutes=1)
@@ -73,6 +84,7 @@ def parse_settings(
     allowed_vault_suffixes: str = "",
     allowed_authority_hosts: str = "",
     ambient_credentials_for_namespaced: bool = False,
+    drift_detection: str = DriftDetection.WATCH,
     stale_after: str = "1h",
 ) -> RunSettings:
     """Check everything. Raises SettingsError with one line per mistake."""
@@ -94,6 +106,7 @@ def parse_settings(
             authority_hosts=_split(allowed_authority_hosts) or AZURE_AUTHORITY_HOSTS,
             ambient_for_namespaced=ambient_credentials_for_namespaced,
         ),
+        drift_detection=DriftDetection(drift_detection),
         stale_after=stale,
     )
 

@@ -89,6 +89,24 @@ def test_the_cluster_role_holds_the_rights_that_tests_run_with(default: Rendered
     assert {item["metadata"]["name"] for item in default.of_kind("Role")} == {"vaultbind-lease"}
 
 
+@pytest.mark.parametrize("scope", ["Cluster", "Namespaces"])
+def test_secrets_are_listed_and_watched_only_with_drift_detection_watch(helm: Helm, scope: str) -> None:
+    kind = {"Cluster": "ClusterRole", "Namespaces": "Role"}[scope]
+    verbs = {}
+    for drift in ("Watch", "Get"):
+        role = helm.render(scope=scope, driftDetection=drift).one(kind, "vaultbind")
+        of_secrets = [rule["verbs"] for rule in role["rules"] if "secrets" in rule["resources"]]
+        verbs[drift] = {verb for rule in of_secrets for verb in rule}
+        assert role["rules"] == rules(*PLACES[scope], scope=scope, drift=drift)
+    assert verbs == {
+        "Watch": {"create", "delete", "get", "patch", "list", "watch"},
+        "Get": {"create", "delete", "get", "patch"},
+    }
+
+
+PLACES = {"Cluster": ("namespaces", "cluster"), "Namespaces": ("namespaces",)}
+
+
 def test_scope_namespaces_ends_at_these_namespaces(helm: Helm) -> None:
     scope: dict[str, Any] = {"scope": "Namespaces", "namespaces": ["a", "b"]}
     rendered = helm.render(**scope)

@@ -147,6 +147,7 @@ SWITCHES: tuple[tuple[str, dict[str, Any], Check, object, object], ...] = (
         ["--namespace=a", "--namespace=b"],
     ),
     ("own-namespace", {"scope": "Namespaces"}, flags, [], [f"--namespace={NAMESPACE}"]),
+    ("drift", {"driftDetection": "Get"}, flags, [], ["--drift-detection=Get"]),
     ("stale", {"staleAfter": "2h"}, lambda r: r.flags[-3], "--stale-after=1h", "--stale-after=2h"),
     (
         "log-format",

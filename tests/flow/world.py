@@ -31,7 +31,7 @@ from vaultbind.kube.resources import (
     Resource,
 )
 from vaultbind.sandbox.sandbox import Sandbox
-from vaultbind.settings import RunSettings
+from vaultbind.settings import DriftDetection, RunSettings
 from vaultbind.vaults.policy import VaultPolicy
 
 VAULT = "shop"
@@ -274,7 +274,9 @@ class World:
         for kind, resource in FED.items():
             for obj in await self.cluster.objects(resource, self._place(resource)):
                 found[ObjectKey(kind, *_name_of(obj))] = obj["metadata"]["resourceVersion"]
-        for obj in await self.cluster.objects(SECRETS, self.namespace, f"{LABEL_MANAGED}=true"):
+        watched = self.settings.drift_detection is DriftDetection.WATCH
+        managed = f"{LABEL_MANAGED}=true"
+        for obj in await self.cluster.objects(SECRETS, self.namespace, managed) if watched else ():
             found[ObjectKey("Secret", *_name_of(obj))] = obj["metadata"]["resourceVersion"]
             self._secrets.add(obj["metadata"]["name"])
         namespace = await self.cluster.get(NAMESPACES, "", self.namespace)

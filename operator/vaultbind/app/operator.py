@@ -29,7 +29,7 @@ from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError
 from vaultbind.kube.resources import NAMESPACES, SECRETS
 from vaultbind.kube.watch import MetadataWatch
-from vaultbind.settings import RunSettings
+from vaultbind.settings import DriftDetection, RunSettings
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.vaults.clients import VaultClients
 from vaultbind.vaults.hub import VaultHub
@@ -76,7 +76,12 @@ class Operator:
         self._show_metrics()
 
     def _build_engine(self, cache: ObjectCache) -> Engine:
-        vaults = VaultRoom(hub=self.hub, observer=LookMetrics(self.metrics.vaults), draw=random.random)
+        vaults = VaultRoom(
+            hub=self.hub,
+            observer=LookMetrics(self.metrics.vaults),
+            draw=random.random,
+            wakes_readers=self._asks_for_secrets,
+        )
         expiry = ExpiryRoom(hub=self.hub, observer=self.metrics.expiry, now=self._clock.now)
         keyvaults = VaultAndExpiry(vaults=vaults, expiry=expiry)
         bindings = BindingAndExpiry(
@@ -104,11 +109,17 @@ class Operator:
                 index=self.secrets,
                 clock=self._clock,
                 stale_after=self.settings.stale_after,
+                asks=self._asks_for_secrets,
             ),
             writer=SecretWriter(client=self.client, index=self.secrets),
             watcher=self.metrics.bindings,
             stale_after=self.settings.stale_after,
         )
+
+    @property
+    def _asks_for_secrets(self) -> bool:
+        """Whether Secrets are looked at one by one instead of being watched."""
+        return self.settings.drift_detection is DriftDetection.GET
 
     def _build_watches(self) -> list[MetadataWatch]:
         watches = [
@@ -120,6 +131,7 @@ class Operator:
                 on_event=self.secrets.on_event,
             )
             for namespace in self.settings.namespaces or ("",)
+            if not self._asks_for_secrets
         ]
         if not self.settings.namespaces:
             watches.append(MetadataWatch(self.client, NAMESPACES, on_event=self._on_namespace))
@@ -186,10 +198,7 @@ class Operator:
         await wait_for_kinds(self.client, self.settings.namespaces)
         for watch in self._watches:
             self._start(watch.run(), "watch")
-        rights = report_missing_rights(
-            self.client, self.settings.namespaces, leases=self.settings.leader_election
-        )
-        self._start(rights, "rights")
+        self._start(report_missing_rights(self.client, self.settings), "rights")
         await wait_synced(self._watches)
         self.warm.set()
 

@@ -22,6 +22,7 @@ from vaultbind.kube.resources import (
     Resource,
 )
 from vaultbind.kube.watch import MetadataWatch
+from vaultbind.settings import DriftDetection, RunSettings
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class Right:
     verb: str
     resource: Resource
     subresource: str = ""
+    name: str = ""
+    """Only for the object of this name."""
 
     def __str__(self) -> str:
         """As RBAC names it."""
@@ -49,11 +52,13 @@ RIGHTS: tuple[Right, ...] = (
     *(Right(verb=verb, resource=kind) for kind in OURS for verb in ("list", "watch")),
     Right(verb="get", resource=VAULT_BINDINGS),
     *(Right(verb="patch", resource=kind, subresource="status") for kind in OURS),
-    *(Right(verb=verb, resource=SECRETS) for verb in ("create", "delete", "get", "list", "patch", "watch")),
+    *(Right(verb=verb, resource=SECRETS) for verb in ("create", "delete", "get", "patch")),
     Right(verb="create", resource=EVENTS),
 )
+WATCH_RIGHTS = tuple(Right(verb=verb, resource=SECRETS) for verb in ("list", "watch"))
 CLUSTER_RIGHTS = tuple(Right(verb=verb, resource=NAMESPACES) for verb in ("list", "watch"))
-LEASE_RIGHTS = tuple(Right(verb=verb, resource=LEASES) for verb in ("create", "get", "patch"))
+EVENTS_OF_CLUSTER_KINDS = Right(verb="create", resource=EVENTS)
+"""In the namespace `default`: that is where they go."""
 
 
 async def wait_for_kinds(client: KubeClient, namespaces: Sequence[str]) -> None:
@@ -81,14 +86,11 @@ def explain(error: KubeError, resource: Resource) -> str:
     return error.message
 
 
-async def report_missing_rights(client: KubeClient, namespaces: Sequence[str], *, leases: bool) -> None:
+async def report_missing_rights(client: KubeClient, settings: RunSettings) -> None:
     """Log each right that our account lacks. An API server that does not tell is no reason to stop."""
-    places = list(namespaces) or [""]
-    asked = [(right, place) for right in RIGHTS if right.resource.namespaced for place in places]
-    asked += [(right, "") for right in RIGHTS if not right.resource.namespaced]
-    asked += [(right, "") for right in CLUSTER_RIGHTS if not namespaces]
-    asked += [(right, client.connection.default_namespace) for right in LEASE_RIGHTS if leases]
-    for right, place in asked:  # one by one: each connection of a crowd would stay open
+    for right, place in rights_of(
+        settings, client.connection.default_namespace
+    ):  # one by one: each connection of a crowd would stay open
         try:
             allowed = await _ask(client, right, place)
         except KubeError as error:
@@ -99,6 +101,27 @@ async def report_missing_rights(client: KubeClient, namespaces: Sequence[str], *
             logger.error("our account may not %s %s; add it to its role", right, where)
 
 
+def rights_of(settings: RunSettings, own: str) -> list[tuple[Right, str]]:
+    """All rights that these settings need, each with its namespace; `own` is the connection's."""
+    rights = RIGHTS + (WATCH_RIGHTS if settings.drift_detection is DriftDetection.WATCH else ())
+    places = settings.namespaces or ("",)
+    asked = [(right, place) for right in rights if right.resource.namespaced for place in places]
+    asked += [(right, "") for right in rights if not right.resource.namespaced]
+    if settings.namespaces:
+        asked.append((EVENTS_OF_CLUSTER_KINDS, "default"))
+    else:
+        asked += [(right, "") for right in CLUSTER_RIGHTS]
+    if settings.leader_election:
+        asked += [(right, settings.lease_namespace or own) for right in lease_rights(settings.lease_name)]
+    return asked
+
+
+def lease_rights(name: str) -> tuple[Right, ...]:
+    """Rights on the one Lease; it cannot be named before it exists."""
+    use = (Right(verb=verb, resource=LEASES, name=name) for verb in ("get", "patch"))
+    return (Right(verb="create", resource=LEASES), *use)
+
+
 async def _ask(client: KubeClient, right: Right, namespace: str) -> bool:
     return await fetch_allowed(
         client,
@@ -106,6 +129,7 @@ async def _ask(client: KubeClient, right: Right, namespace: str) -> bool:
         right.resource,
         namespace,
         subresource=right.subresource,
+        name=right.name,
     )
 
 

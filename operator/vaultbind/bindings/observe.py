@@ -46,6 +46,8 @@ class BindingObserver:
     index: SecretIndex
     clock: Clock
     stale_after: timedelta
+    asks: bool = False
+    """Whether nothing watches Secrets, so that the index knows only what was asked for or written."""
     verified: dict[ObjectKey, tuple[str, str]] = field(default_factory=dict)
     """uid and resourceVersion of a Secret whose content was compared although its owners look wrong."""
     owed: set[ObjectKey] = field(default_factory=set)
@@ -86,6 +88,9 @@ class BindingObserver:
     ) -> Facts:
         """Facts before anything is compared; reads only what the index does not have. Raises KubeError."""
         facts = self.known(key, obj, prepared, found)
+        if self.asks and found is None and (facts.existing is not None or _is_written(facts)):
+            found = await self.ask(key.namespace, facts.spec.target.name)
+            facts = self.known(key, obj, prepared, found)
         if facts.existing is None and (is_merge(facts.spec) or _is_synced(obj, Reason.SECRET_NOT_OWNED)):
             found = await self._find(key.namespace, facts.spec.target.name)
             return self.known(key, obj, prepared, found)
@@ -110,6 +115,16 @@ class BindingObserver:
             existing=_existing(metadata, spec, key, uid) if metadata is not None else None,
             stale=prepared.session is not None and prepared.session.is_stale(now, self.stale_after),
         )
+
+    async def ask(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """Metadata of a Secret, by the cluster's answer where nothing watches. Raises KubeError."""
+        if not self.asks:
+            return self.index.get(namespace, name)
+        found = await self._find(namespace, name)
+        self.index.forget(namespace, name)  # one that has lost our label is not kept
+        if found is not None:
+            self.index.put(found)
+        return found
 
     async def _find(self, namespace: str, name: str) -> Mapping[str, Any] | None:
         try:

@@ -56,7 +56,7 @@ class BindingRoom:
             return report_denial(
                 prepared.denial,
                 status,
-                has_secret=self._has_secret(key, prepared),
+                has_secret=await self._has_secret(key, prepared),
                 now=self.observer.clock.now(),
                 stale_after=self.stale_after,
             )
@@ -83,7 +83,7 @@ class BindingRoom:
         former = str(facts.status.get("secretName") or "")
         if former in ("", facts.spec.target.name):
             return
-        metadata = self.observer.index.get(facts.key.namespace, former)
+        metadata = await self.observer.ask(facts.key.namespace, former)
         if metadata is None:
             return
         ownership = decide_ownership(metadata, binding=facts.key.name, uid=facts.uid)
@@ -111,9 +111,14 @@ class BindingRoom:
             return 0.0
         return self.pace.wait(key, self.observer.clock.monotonic())
 
-    def _has_secret(self, key: ObjectKey, prepared: Prepared) -> bool:
+    async def _has_secret(self, key: ObjectKey, prepared: Prepared) -> bool:
         spec = prepared.parsed.spec
-        return spec is not None and self.observer.index.get(key.namespace, spec.target.name) is not None
+        if spec is None:
+            return False
+        try:
+            return await self.observer.ask(key.namespace, spec.target.name) is not None
+        except KubeError:
+            return self.observer.index.get(key.namespace, spec.target.name) is not None
 
     def _drop(self, key: ObjectKey) -> None:
         self.intake.drop(key)

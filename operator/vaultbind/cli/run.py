@@ -16,7 +16,7 @@ from vaultbind.handlers.controller import ControllerError, start_controller
 from vaultbind.kube.connection import connect
 from vaultbind.kube.errors import KubeConfigError
 from vaultbind.kube.leases import LeaseElector
-from vaultbind.settings import RunSettings, SettingsError, parse_settings
+from vaultbind.settings import DriftDetection, RunSettings, SettingsError, parse_settings
 from vaultbind.telemetry.health import HealthChecks, LoopLag, Verdict
 from vaultbind.telemetry.logs import LogFormat, configure
 from vaultbind.telemetry.metrics import Metrics
@@ -77,6 +77,15 @@ LAG_LIMIT = 10.0
     is_flag=True,
     envvar="VAULTBIND_AMBIENT_CREDENTIALS_FOR_NAMESPACED",
     help="Let namespaced KeyVaults use the operator's own identity: every tenant may then read what it can.",
+)
+@click.option(
+    "--drift-detection",
+    type=click.Choice([item.value for item in DriftDetection]),
+    default=DriftDetection.WATCH.value,
+    show_default=True,
+    envvar="VAULTBIND_DRIFT_DETECTION",
+    help="How an edited Secret is noticed: Watch, at once, takes the right to list and watch Secrets; "
+    "Get, with each look at the vault, does without.",
 )
 @click.option(
     "--stale-after",

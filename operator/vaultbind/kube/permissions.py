@@ -5,9 +5,18 @@ from vaultbind.kube.resources import SELF_SUBJECT_ACCESS_REVIEWS, Resource
 
 
 async def fetch_allowed(
-    client: KubeClient, verb: str, resource: Resource, namespace: str = "", *, subresource: str = ""
+    client: KubeClient,
+    verb: str,
+    resource: Resource,
+    namespace: str = "",
+    *,
+    subresource: str = "",
+    name: str = "",
 ) -> bool:
-    """Whether our account may do this; an empty namespace means in all of them. Raises `KubeError`."""
+    """Whether our account may do this, to one object where it is named.
+
+    An empty namespace means in all of them. Raises `KubeError`.
+    """
     attributes = {
         "verb": verb,
         "group": resource.group,
@@ -15,6 +24,7 @@ async def fetch_allowed(
         "resource": resource.plural,
         "subresource": subresource,
         "namespace": namespace,
+        "name": name,
     }
     review = {
         "apiVersion": SELF_SUBJECT_ACCESS_REVIEWS.api_version,

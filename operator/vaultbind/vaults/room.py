@@ -39,6 +39,8 @@ class VaultRoom:
     hub: VaultHub
     observer: LookObserver
     draw: Callable[[], float]
+    wakes_readers: bool = False
+    """Whether each look but a session's first brings all its readers, who then look at their Secrets."""
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
         """Look at one KeyVault or ClusterKeyVault; the end of its first look brings it here again."""
@@ -72,6 +74,7 @@ class VaultRoom:
         if found is None:
             return None
         session, watcher = found
+        is_first = not session.looked.is_set()
         try:
             await watcher.look()
         except (KeyVaultError, VaultPausedError) as error:
@@ -84,6 +87,9 @@ class VaultRoom:
             for vault in session.members:  # what a look shows is judged there; nothing new writes nothing
                 self.hub.enqueue(vault, Priority.ROUTINE)
         self.observer.looked(session.spec.url, str(session.detection or ""), "ok")
+        if self.wakes_readers and not is_first:
+            for reader in self.hub.readers_of(session):
+                self.hub.enqueue(reader, Priority.ROUTINE)
         return Report(next_in=session.spec.refresh_interval.total_seconds())
 
     async def _after_failure(self, session: VaultSession, error: KeyVaultError | VaultPausedError) -> Report:

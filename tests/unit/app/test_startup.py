@@ -15,6 +15,7 @@ from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import VAULT_BINDINGS, Resource
 from vaultbind.kube.watch import MetadataWatch
+from vaultbind.settings import DriftDetection, RunSettings
 
 REFUSED = KubeError(KubeErrorKind.UNREACHABLE, "list: no connection")
 
@@ -88,13 +89,14 @@ class Reviewer:
             raise self.error
         given = body["spec"]["resourceAttributes"]
         name = "/".join(filter(None, (given["resource"], given.get("subresource"))))
+        name += f" {given['name']}" if "name" in given else ""
         question = (given["verb"], name, given.get("namespace", ""))
         self.asked.append(question)
         return {"status": {"allowed": question not in self.denied}}
 
 
-async def missing(reviewer: Reviewer, *namespaces: str, leases: bool = True) -> None:
-    await report_missing_rights(client_of(reviewer), namespaces, leases=leases)
+async def missing(reviewer: Reviewer, **settings: Any) -> None:
+    await report_missing_rights(client_of(reviewer), RunSettings(**settings))
 
 
 async def test_nothing_is_told_where_nothing_is_missing(caplog: pytest.LogCaptureFixture) -> None:
@@ -106,9 +108,28 @@ async def test_nothing_is_told_where_nothing_is_missing(caplog: pytest.LogCaptur
         ("patch", "vaultbindings/status", ""),
         ("watch", "secrets", ""),
         ("list", "namespaces", ""),
-        ("patch", "leases", "ops"),
+        ("create", "leases", "ops"),
+        ("patch", "leases vaultbind", "ops"),
     ):
         assert question in reviewer.asked
+
+
+async def test_the_lease_is_asked_for_by_its_name_where_it_is() -> None:
+    reviewer = Reviewer()
+    await missing(reviewer, lease_namespace="election", lease_name="mine")
+    leases = {question for question in reviewer.asked if question[1].startswith("leases")}
+    assert leases == {
+        ("create", "leases", "election"),
+        ("get", "leases mine", "election"),
+        ("patch", "leases mine", "election"),
+    }
+
+
+async def test_without_a_watch_no_right_to_watch_secrets_is_needed() -> None:
+    reviewer = Reviewer()
+    await missing(reviewer, drift_detection=DriftDetection.GET)
+    verbs = {verb for verb, resource, _ in reviewer.asked if resource == "secrets"}
+    assert verbs == {"create", "delete", "get", "patch"}
 
 
 async def test_a_missing_right_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -119,7 +140,7 @@ async def test_a_missing_right_is_told(caplog: pytest.LogCaptureFixture) -> None
 
 async def test_rights_are_asked_for_each_namespace(caplog: pytest.LogCaptureFixture) -> None:
     reviewer = Reviewer(denied=frozenset({("get", "secrets", "b"), ("patch", "keyvaults/status", "a")}))
-    await missing(reviewer, "a", "b", leases=False)
+    await missing(reviewer, namespaces=("a", "b"), leader_election=False)
     assert "may not get secrets in namespace b;" in caplog.text
     assert "may not patch keyvaults/status (vaultbind.dev) in namespace a;" in caplog.text
     assert caplog.text.count("our account may not") == 2

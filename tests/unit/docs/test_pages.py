@@ -19,6 +19,7 @@ from vaultbind.api.keyvault_parser import parse_keyvault
 from vaultbind.app import startup
 from vaultbind.emulator.seed import parse_seed
 from vaultbind.engine.queue import WorkQueue
+from vaultbind.settings import DriftDetection, RunSettings
 
 PAGES = all_pages()
 PLACE = re.compile(r"([\w./]+\.py): ([\w.]+)")
@@ -168,12 +169,23 @@ def test_the_guide_grants_what_tests_and_benchmarks_run_with() -> None:
     assert by_resource(rules("namespaces", "cluster", "own")) == by_resource(granted)
 
 
-def test_the_operator_checks_at_its_start_for_what_the_guide_grants() -> None:
+@pytest.mark.parametrize("drift", ["Watch", "Get"])
+@pytest.mark.parametrize("scope", ["Cluster", "Namespaces"])
+def test_the_operator_checks_at_its_start_for_what_the_chart_grants(drift: str, scope: str) -> None:
+    """Place by place: everywhere, in namespace `a`, in `default`, in the namespace of the Lease."""
+    namespaces = ("a",) if scope == "Namespaces" else ()
+    settings = RunSettings(namespaces=namespaces, drift_detection=DriftDetection(drift))
     checked = {
-        (right.resource.group, f"{right.resource.plural}/{right.subresource}".rstrip("/"), right.verb)
-        for right in (*startup.RIGHTS, *startup.CLUSTER_RIGHTS, *startup.LEASE_RIGHTS)
+        (place, right.resource.group, f"{right.resource.plural}/{right.subresource}".rstrip("/"), right.verb)
+        for right, place in startup.rights_of(settings, "own")
     }
-    assert by_resource(rules("namespaces", "cluster", "own")) == checked
+    places = {"namespaces": "a" if namespaces else "", "cluster": "", "default": "default", "own": "own"}
+    granted = {
+        (place, *right)
+        for where, place in places.items()
+        for right in by_resource(rules(where, scope=scope, drift=drift))
+    }
+    assert granted == checked
 
 
 def by_resource(granted: Any) -> set[tuple[str, str, str]]:
