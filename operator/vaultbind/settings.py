@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from vaultbind.api import grammar
 from vaultbind.api.durations import parse_duration
+from vaultbind.injection.trust import TrustSettings
 from vaultbind.vaults.policy import AZURE_AUTHORITY_HOSTS, AZURE_VAULT_SUFFIXES, VaultPolicy
 
 T = TypeVar("T")
@@ -72,9 +74,11 @@ class RunSettings:
     stale_after: timedelta = timedelta(hours=1)
     sweep_interval: timedelta = timedelta(minutes=10)
     expiry_interval: timedelta = timedelta(minutes=1)
+    trust: TrustSettings | None = None
+    """Certificates that the leader keeps; its namespace is empty where it is the connection's."""
 
 
-def parse_settings(
+def parse_settings(  # noqa: PLR0913 - one for each flag
     *,
     namespaces: Sequence[str] = (),
     metrics_address: str = ":8080",
@@ -86,6 +90,8 @@ def parse_settings(
     ambient_credentials_for_namespaced: bool = False,
     drift_detection: str = DriftDetection.WATCH,
     stale_after: str = "1h",
+    serving_certificates: Sequence[str] = (),
+    webhook_configuration: str = "",
 ) -> RunSettings:
     """Check everything. Raises SettingsError with one line per mistake."""
     problems: list[str] = []
@@ -93,6 +99,7 @@ def parse_settings(
     problems += [f"--namespace {name!r}: not a namespace's name" for name in bad]
     metrics = _take(problems, "--metrics-address", parse_address, metrics_address)
     stale = _take(problems, "--stale-after", parse_duration, stale_after)
+    serving = _parse_serving(problems, serving_certificates)
     if problems or metrics is None or stale is None:
         raise SettingsError(problems)
     return RunSettings(
@@ -108,7 +115,22 @@ def parse_settings(
         ),
         drift_detection=DriftDetection(drift_detection),
         stale_after=stale,
+        trust=TrustSettings(namespace="", serving=serving, webhooks=webhook_configuration)
+        if serving or webhook_configuration
+        else None,
     )
+
+
+def _parse_serving(problems: list[str], texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Parse `SECRET=DNS[,DNS]` rows."""
+    found: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        secret, _, rest = text.partition("=")
+        names = tuple(part.strip() for part in rest.split(","))
+        if not all(grammar.DNS_SUBDOMAIN.is_met(name) for name in (secret, *names)):
+            problems.append(f"--serving-certificate {text!r}: not SECRET=DNS-NAME[,DNS-NAME...]")
+        found[secret] = names
+    return found
 
 
 def _take(problems: list[str], flag: str, parse: Callable[[str], T], text: str) -> T | None:

@@ -107,3 +107,21 @@ def test_all_mistakes_are_told_at_once() -> None:
     flags = [problem.partition(":")[0] for problem in raised.value.problems]
     assert flags == ["--namespace 'A'", "--namespace 'B'", "--metrics-address", "--stale-after"]
     assert str(raised.value) == "\n".join(raised.value.problems)
+
+
+def test_certificates_to_keep() -> None:
+    settings = parse_settings(
+        serving_certificates=["webhook-tls=a.x.svc, b.x.svc", "broker-tls=c.x.svc"],
+        webhook_configuration="vaultbind",
+    )
+
+    assert settings.trust is not None
+    assert settings.trust.serving == {"webhook-tls": ("a.x.svc", "b.x.svc"), "broker-tls": ("c.x.svc",)}
+    assert settings.trust.webhooks == "vaultbind"
+    assert parse_settings().trust is None
+
+
+@pytest.mark.parametrize("text", ["webhook-tls", "=a.svc", "webhook-tls=", "webhook-tls=A", "x=a,,b"])
+def test_certificates_that_are_named_wrongly(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"--serving-certificate .*: not SECRET=DNS-NAME"):
+        parse_settings(serving_certificates=[text])

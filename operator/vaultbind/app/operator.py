@@ -5,6 +5,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import Engine
 from vaultbind.engine.queue import Priority
 from vaultbind.expiry.reconcile import ExpiryRoom
+from vaultbind.injection.trust import TrustKeeper, TrustSettings
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError
 from vaultbind.kube.resources import NAMESPACES, SECRETS
@@ -210,7 +212,14 @@ class Operator:
             self.intake.prepare(key, obj)
         logger.info("in sync with the cluster: %d objects", len(self.engine.cache))
         self._start(self._sweep(), "sweep")
+        if self.settings.trust is not None:
+            self._start(self._keep_trust(self.settings.trust), "certificates")
         await self.engine.run()
+
+    async def _keep_trust(self, settings: TrustSettings) -> None:
+        namespace = settings.namespace or self.client.connection.default_namespace
+        kept = replace(settings, namespace=namespace)
+        await TrustKeeper(client=self.client, settings=kept, clock=self._clock).run()
 
     async def _expect(self) -> None:
         while True:

@@ -12,6 +12,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "See the whole path work, on this machine alone.",
     "emulator": "Serve Azure Key Vault from memory, over HTTPS.",
     "run": "Run the operator.",
+    "webhook": "Serve admission: pods get their bindings, specs are checked.",
 }
 """Name and first line of help; module and function have the command's name."""
 

@@ -95,6 +95,20 @@ LAG_LIMIT = 10.0
     help="How long a Secret counts as Ready while its vault fails.",
 )
 @click.option(
+    "--serving-certificate",
+    "serving_certificates",
+    multiple=True,
+    envvar="VAULTBIND_SERVING_CERTIFICATE",
+    help="SECRET=DNS-NAME[,DNS-NAME...]: keep a certificate of our own authority in that Secret of our "
+    "namespace, for webhook and broker to mount; may be repeated.",
+)
+@click.option(
+    "--webhook-configuration",
+    default="",
+    envvar="VAULTBIND_WEBHOOK_CONFIGURATION",
+    help="Name of the mutating and validating webhook configurations whose caBundle is kept.",
+)
+@click.option(
     "--log-format",
     type=click.Choice([item.value for item in LogFormat]),
     default="text",

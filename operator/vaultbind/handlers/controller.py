@@ -48,7 +48,7 @@ def render_settings() -> kopf.OperatorSettings:
 async def start_controller(operator: Operator, stop: asyncio.Event, elector: LeaseElector | None) -> None:
     """Run until `stop` is set, then drain. Raises ControllerError where it ended by itself."""
     gc.set_threshold(50_000, 50, 100)
-    _catch_signals(stop)
+    catch_signals(stop)
     if not await _is_done_before(operator.prepare(), stop):
         await operator.stop(DRAIN_SECONDS)
         return
@@ -66,7 +66,7 @@ async def start_controller(operator: Operator, stop: asyncio.Event, elector: Lea
     }
     if elector is not None:
         causes["the Lease was lost"] = asyncio.create_task(elector.lost.wait())
-    rearm = asyncio.create_task(_rearm(ready, stop))
+    rearm = asyncio.create_task(rearm_signals(ready, stop))
     await asyncio.wait(causes.values(), return_when=asyncio.FIRST_COMPLETED)
     failed = [_describe(cause, task) for cause, task in causes.items() if task.done() and cause != "stop"]
     await _shut_down(operator, elector, feed, kopf_stop)
@@ -129,7 +129,8 @@ async def _shut_down(
     await asyncio.wait((feed,), timeout=KOPF_STOP_SECONDS)
 
 
-def _catch_signals(stop: asyncio.Event) -> None:
+def catch_signals(stop: asyncio.Event) -> None:
+    """Let SIGTERM and SIGINT set `stop`."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         try:
@@ -138,10 +139,10 @@ def _catch_signals(stop: asyncio.Event) -> None:
             return  # not the main thread: whoever runs us there sets `stop`
 
 
-async def _rearm(ready: asyncio.Event, stop: asyncio.Event) -> None:
+async def rearm_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:
     """Kopf replaces signal handlers when it starts; take them back."""
     await ready.wait()
-    _catch_signals(stop)
+    catch_signals(stop)
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[object]]) -> None:

@@ -64,6 +64,8 @@ CONFIG_MAPS: Final = _core("configmaps", "ConfigMap")
 EVENTS: Final = _core("events", "Event")
 NAMESPACES: Final = _core("namespaces", "Namespace", namespaced=False)
 SERVICE_ACCOUNTS: Final = _core("serviceaccounts", "ServiceAccount")
+PODS: Final = _core("pods", "Pod")
+NODES: Final = _core("nodes", "Node", namespaced=False)
 LEASES: Final = Resource(
     group="coordination.k8s.io", version="v1", plural="leases", namespaced=True, kind="Lease"
 )
@@ -80,6 +82,30 @@ SELF_SUBJECT_ACCESS_REVIEWS: Final = Resource(
     plural="selfsubjectaccessreviews",
     namespaced=False,
     kind="SelfSubjectAccessReview",
+)
+SUBJECT_ACCESS_REVIEWS: Final = Resource(
+    group="authorization.k8s.io",
+    version="v1",
+    plural="subjectaccessreviews",
+    namespaced=False,
+    kind="SubjectAccessReview",
+)
+TOKEN_REVIEWS: Final = Resource(
+    group="authentication.k8s.io", version="v1", plural="tokenreviews", namespaced=False, kind="TokenReview"
+)
+MUTATING_WEBHOOKS: Final = Resource(
+    group="admissionregistration.k8s.io",
+    version="v1",
+    plural="mutatingwebhookconfigurations",
+    namespaced=False,
+    kind="MutatingWebhookConfiguration",
+)
+VALIDATING_WEBHOOKS: Final = Resource(
+    group="admissionregistration.k8s.io",
+    version="v1",
+    plural="validatingwebhookconfigurations",
+    namespaced=False,
+    kind="ValidatingWebhookConfiguration",
 )
 
 VAULT_BINDINGS: Final = _ours("vaultbindings", names.KIND_BINDING)

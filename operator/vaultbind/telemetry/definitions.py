@@ -119,6 +119,15 @@ KUBE_WATCH_ENDS: Final = _counter(
     "kube_watch_ends", "Watches that had to be opened again before their time.", "resource", "cause"
 )
 
+ADMISSION_REVIEWS: Final = _counter(
+    "admission_reviews",
+    "Answers of the webhook: pods (inject) and objects of our kinds (check).",
+    "what",
+    "outcome",
+)
+BROKER_REQUESTS: Final = _counter("broker_requests", "Answers of the broker, by reason.", "reason")
+BROKER_REQUEST_SECONDS: Final = _seconds("broker_request_duration", "Time of one request to the broker.")
+
 LOOP_LAG: Final = _gauge("loop_lag_seconds", "Longest delay of the event loop in the last half minute.")
 LEADER: Final = _gauge("leader", "1 while this process leads.")
 

@@ -13,7 +13,14 @@ from prometheus_client.exposition import choose_encoder
 from vaultbind import __version__
 from vaultbind.telemetry import definitions
 from vaultbind.telemetry.expiry import ExpiryMetrics
-from vaultbind.telemetry.recorders import BindingMetrics, EngineMetrics, KubeMetrics, VaultMetrics, gauge
+from vaultbind.telemetry.recorders import (
+    BindingMetrics,
+    EngineMetrics,
+    InjectionMetrics,
+    KubeMetrics,
+    VaultMetrics,
+    gauge,
+)
 
 
 class Metrics:
@@ -26,6 +33,7 @@ class Metrics:
         self.vaults = VaultMetrics(self.registry)
         self.kube = KubeMetrics(self.registry)
         self.expiry = ExpiryMetrics(self.registry)
+        self.injection = InjectionMetrics(self.registry)
         self._lag = gauge(self.registry, definitions.LOOP_LAG)
         self._leader = gauge(self.registry, definitions.LEADER)
         gauge(self.registry, definitions.BUILD_INFO).labels(__version__).set(1)

@@ -91,6 +91,24 @@ class KubeMetrics:
         self._ends.labels(resource, cause).inc()
 
 
+class InjectionMetrics:
+    """What webhook and broker report."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._reviews = counter(registry, d.ADMISSION_REVIEWS)
+        self._requests = counter(registry, d.BROKER_REQUESTS)
+        self._seconds = histogram(registry, d.BROKER_REQUEST_SECONDS)
+
+    def reviewed(self, what: str, outcome: str) -> None:
+        """The webhook has answered; `what` is inject or check."""
+        self._reviews.labels(what, outcome).inc()
+
+    def answered(self, reason: str, seconds: float) -> None:
+        """The broker has answered; a refusal by its reason."""
+        self._requests.labels(reason).inc()
+        self._seconds.observe(seconds)
+
+
 class VaultMetrics:
     """Metrics of all vaults; `of` gives one vault's observer."""
 

@@ -1,0 +1,163 @@
+"""`vaultbind webhook`: admission."""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from vaultbind.cli.server_flags import beside, load_tls, server_flags
+from vaultbind.handlers.admission import start_webhook
+from vaultbind.handlers.admission_server import AdmissionServer
+from vaultbind.handlers.controller import ControllerError
+from vaultbind.injection.capability import EnvFiles
+from vaultbind.injection.facts import Installation, Resources
+from vaultbind.injection.lookup import KeyLookup
+from vaultbind.injection.reviews import PodReviews
+from vaultbind.injection.tls import ServingTls
+from vaultbind.kube.connection import connect
+from vaultbind.kube.errors import KubeConfigError
+from vaultbind.settings import Address
+from vaultbind.telemetry.logs import configure
+from vaultbind.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@server_flags(9443)
+@click.option(
+    "--agent-image",
+    required=True,
+    envvar="VAULTBIND_AGENT_IMAGE",
+    help="Image of the agent: our own, by digest.",
+)
+@click.option(
+    "--agent-pull-policy",
+    type=click.Choice(["Always", "IfNotPresent", "Never"]),
+    default="IfNotPresent",
+    show_default=True,
+    envvar="VAULTBIND_AGENT_PULL_POLICY",
+    help="imagePullPolicy of the agent's containers.",
+)
+@click.option(
+    "--agent-memory-limit",
+    default="64Mi",
+    show_default=True,
+    envvar="VAULTBIND_AGENT_MEMORY_LIMIT",
+    help="Memory limit of the agent's containers; the files that it writes count, too.",
+)
+@click.option(
+    "--agent-deadline",
+    type=click.IntRange(5, 3600),
+    default=120,
+    show_default=True,
+    envvar="VAULTBIND_AGENT_DEADLINE",
+    help="Seconds for which the init container tries before it fails.",
+)
+@click.option(
+    "--broker-url",
+    required=True,
+    envvar="VAULTBIND_BROKER_URL",
+    help="Where agents find the broker, such as https://vaultbind-broker.vaultbind.svc:8443.",
+)
+@click.option(
+    "--broker-ca-file",
+    type=click.Path(path_type=Path),
+    default=None,
+    envvar="VAULTBIND_BROKER_CA_FILE",
+    help="PEM file that agents trust. Default: ca.crt in --tls-dir.",
+)
+@click.option(
+    "--env-files",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    envvar="VAULTBIND_ENV_FILES",
+    help="Whether variables come from env files (Kubernetes 1.35); auto tries it.",
+)
+@click.option(
+    "--namespace", default="", envvar="VAULTBIND_NAMESPACE", help="Of the trial pod. Default: our own."
+)
+def webhook(*, log_format: str, log_level: str, tls_dir: Path, **flags: object) -> None:
+    """Serve admission reviews: pods with label vaultbind.dev/inject get their bindings, specs are checked.
+
+    Talks to the API server and to nobody else. Stops cleanly on SIGTERM.
+    """
+    configure(log_format, log_level)
+    tls = load_tls(tls_dir)
+    try:
+        asyncio.run(_serve(tls, **flags))  # type: ignore[arg-type] # click has checked the flags
+    except (KubeConfigError, ControllerError, OSError) as error:
+        click.echo(f"vaultbind webhook: {error}", err=True)
+        sys.exit(1)
+
+
+async def _serve(
+    tls: ServingTls,
+    *,
+    listen: Address,
+    metrics_address: Address,
+    env_files: str,
+    namespace: str,
+    broker_ca_file: Path | None,
+    **agent: object,
+) -> None:
+    metrics = Metrics()
+    client = await connect(observer=metrics.kube)
+    server = AdmissionServer(listen.host, listen.port, tls)
+    offered = EnvFiles(client=client, namespace=namespace or client.connection.default_namespace)
+    offered.offered = env_files == "on"
+    pods = PodReviews(
+        installation=_installation(tls, offered, broker_ca_file, **agent),  # type: ignore[arg-type] # click
+        lookup=KeyLookup(client, time.monotonic),
+    )
+    tasks = await _follow(offered) if env_files == "auto" else []
+    tasks.append(asyncio.create_task(_tell(server)))
+    try:
+        async with beside(metrics, metrics_address, tls, server.ready):
+            await start_webhook(client, server, pods, metrics.injection.reviewed, asyncio.Event())
+    finally:
+        for task in tasks:
+            task.cancel()
+        await client.aclose()
+
+
+async def _follow(offered: EnvFiles) -> list[asyncio.Task[None]]:
+    await offered.check()
+    return [asyncio.create_task(offered.run())]
+
+
+async def _tell(server: AdmissionServer) -> None:
+    await server.ready.wait()
+    logger.info("admission on port %d", server.port)
+
+
+def _installation(
+    tls: ServingTls,
+    offered: EnvFiles,
+    broker_ca_file: Path | None,
+    *,
+    agent_image: str,
+    agent_pull_policy: str,
+    agent_memory_limit: str,
+    agent_deadline: int,
+    broker_url: str,
+) -> Callable[[], Installation]:
+    """What each review starts from; authorities and env files may have changed since the last one."""
+
+    def current() -> Installation:
+        return Installation(
+            image=agent_image,
+            pull_policy=agent_pull_policy,
+            broker_url=broker_url,
+            broker_ca=broker_ca_file.read_text(encoding="ascii") if broker_ca_file else tls.authorities,
+            env_files=offered.offered,
+            deadline_seconds=agent_deadline,
+            resources=Resources(memory_limit=agent_memory_limit),
+        )
+
+    return current

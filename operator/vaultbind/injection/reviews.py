@@ -1,0 +1,51 @@
+"""One admission review: the pod as it shall be, or why our kinds' object cannot be used."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vaultbind.api.binding_parser import parse_binding
+from vaultbind.api.conditions import Reason
+from vaultbind.api.errors import SpecError
+from vaultbind.api.keyvault_parser import parse_keyvault
+from vaultbind.api.names import KIND_BINDING
+from vaultbind.injection.errors import InjectionError
+from vaultbind.injection.facts import Installation
+from vaultbind.injection.lookup import KeyLookup
+from vaultbind.injection.mutate import Mutation, bindings_to_ask, mutate
+from vaultbind.kube.errors import KubeError
+
+
+@dataclass(slots=True, kw_only=True)
+class PodReviews:
+    """Reviews pods with what is known of the installation at that moment."""
+
+    installation: Callable[[], Installation]
+    lookup: KeyLookup
+
+    async def review(self, pod: Mapping[str, Any], namespace: str) -> Mutation | None:
+        """Return the changed pod, None where it wants nothing. Raises InjectionError."""
+        names = bindings_to_ask(pod)
+        try:
+            bindings = await self.lookup.fetch(namespace, names) if names else {}
+        except KubeError as error:
+            raise InjectionError(f"VaultBindings cannot be read: {error.kind.value}; try again") from None
+        return mutate(pod, self.installation(), bindings)
+
+
+def check_object(obj: Mapping[str, Any]) -> str:
+    """Return a warning for an object of ours, or nothing.
+
+    Raises InjectionError where its spec cannot be used. The CRDs' rules have passed it; what
+    is left are rules that only the operator's own parser knows.
+    """
+    try:
+        if obj.get("kind") == KIND_BINDING:
+            parse_binding(obj)
+        else:
+            parse_keyvault(obj)
+    except SpecError as error:
+        if error.reason is Reason.NOT_IMPLEMENTED:
+            return str(error)
+        raise InjectionError(str(error)) from None
+    return ""

@@ -1,0 +1,405 @@
+"""Real admission: the API server calls the real webhook process."""
+
+import contextlib
+import json
+import socketserver
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apiserver.injection.admission import (
+    CHECKS,
+    HOST,
+    RULES,
+    WEBHOOKS,
+    Webhook,
+    check_webhook,
+    configure,
+    free_port,
+    new_authorities,
+    pod_webhook,
+    put_pair,
+    running,
+    serial_served,
+)
+from tests.unit.api.cases import LATER_BINDINGS
+from tests.unit.injection.pods import make_pod
+from tools.realcluster import Answer, RealCluster
+from vaultbind.injection.authority import Authorities
+from vaultbind.injection.certificates import make_authority, make_serving
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    cluster: RealCluster
+    namespace: str
+    webhook: Webhook
+    authorities: Authorities
+
+    @property
+    def pods(self) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/pods"
+
+    def create(self, pod: dict[str, Any], query: str = "") -> Answer:
+        return self.cluster.call("POST", f"{self.pods}{query}", pod)
+
+    def bind(self, name: str, **spec: Any) -> Answer:
+        body = {
+            "apiVersion": "vaultbind.dev/v1alpha1",
+            "kind": "VaultBinding",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+        path = f"/apis/vaultbind.dev/v1alpha1/namespaces/{self.namespace}/vaultbindings"
+        return self.cluster.call("POST", path, body)
+
+
+@pytest.fixture(scope="module")
+def place(apiserver: RealCluster) -> Iterator[str]:
+    name = f"inject-{time.time_ns() % 10**9}"
+    apiserver.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    yield name
+    apiserver.call("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="module")
+def stage(apiserver: RealCluster, place: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("webhook")
+    authorities = new_authorities()
+    pair = make_serving(authorities.current, [HOST], datetime.now(UTC))
+    put_pair(folder / "tls", pair, authorities.bundle())
+    kubeconfig = apiserver.service_account_kubeconfig(place, "webhook", context_namespace=place)
+    apiserver.grant(place, "webhook", RULES)
+    wait_for_account(apiserver, place)
+    with running(apiserver, kubeconfig, folder) as webhook:
+        found = Stage(cluster=apiserver, namespace=place, webhook=webhook, authorities=authorities)
+        bundle = authorities.bundle()
+        configure(apiserver, WEBHOOKS, place, [pod_webhook(webhook.port, bundle, place)])
+        checks = [
+            check_webhook(webhook.port, bundle, place, plural) for plural in ("vaultbindings", "keyvaults")
+        ]
+        configure(apiserver, CHECKS, place, checks)
+        wait_until_called(found)
+        yield found
+        for path in (WEBHOOKS, CHECKS):
+            apiserver.call("DELETE", f"{path}/{place}")
+        assert webhook.stop() == 0, webhook.log.read_text()
+
+
+def wait_for_account(cluster: RealCluster, namespace: str) -> None:
+    """Pods need the ServiceAccount `default`, which a controller makes."""
+    deadline = time.monotonic() + 20
+    while cluster.call("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default").status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wait_until_called(stage: Stage) -> None:
+    """The API server learns of configurations by a watch."""
+    deadline = time.monotonic() + 20
+    while stage.create(make_pod(inject="nonsense"), "?dryRun=All").status != 400:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_pod_that_opts_in_gets_its_agent(stage: Stage) -> None:
+    answer = stage.create(with_name(make_pod({"bindings": "a, b", "refresh": "30s"}), "opted-in"))
+
+    assert answer.status == 201, answer.body
+    spec = answer.body["spec"]
+    assert [item["name"] for item in spec["initContainers"]] == ["vaultbind-agent", "vaultbind-refresh"]
+    assert spec["initContainers"][0]["image"] == "vaultbind:test"
+    told = {item["name"]: item.get("value") for item in spec["initContainers"][0]["env"]}
+    assert told["VAULTBIND_BROKER_CA"] == stage.authorities.bundle().decode()
+    mounts = [item["name"] for item in spec["containers"][0]["volumeMounts"]]
+    assert "vaultbind-files" in mounts
+    assert json.loads(answer.body["metadata"]["annotations"]["vaultbind.dev/injected"])["mode"] == "files"
+
+
+def test_variables_come_from_an_env_file_that_this_server_keeps(stage: Stage) -> None:
+    data = [{"key": "PASSWORD", "secret": {"name": "p"}}]
+    assert stage.bind("shop-db", vaultRef={"name": "kv"}, data=data).status == 201
+
+    answer = stage.create(with_name(make_pod({"mode": "env"}), "variables"))
+
+    assert answer.status == 201, answer.body
+    assert answer.body["spec"]["containers"][0]["env"] == [
+        {
+            "name": "PASSWORD",
+            "valueFrom": {
+                "fileKeyRef": {
+                    "volumeName": "vaultbind-env",
+                    "path": "variables",
+                    "key": "PASSWORD",
+                    "optional": False,
+                }
+            },
+        }
+    ]
+
+
+def with_name(pod: dict[str, Any], name: str) -> dict[str, Any]:
+    return pod | {"metadata": {**pod["metadata"], "name": name}}
+
+
+def test_a_dry_run_answers_the_same_and_leaves_nothing(stage: Stage) -> None:
+    pod = with_name(make_pod(), "dry")
+    dry = stage.create(pod, "?dryRun=All")
+
+    assert dry.status == 201, dry.body
+    assert dry.body["spec"]["initContainers"][0]["name"] == "vaultbind-agent"
+    assert stage.cluster.call("GET", f"{stage.pods}/dry").status == 404
+
+
+def test_a_generated_name_is_fine(stage: Stage) -> None:
+    pod = make_pod()
+    del pod["metadata"]["name"]
+    pod["metadata"]["generateName"] = "gen-"
+    answer = stage.create(pod)
+
+    assert answer.status == 201, answer.body
+    assert answer.body["metadata"]["name"].startswith("gen-")
+    assert answer.body["spec"]["initContainers"][0]["name"] == "vaultbind-agent"
+
+
+def test_a_mistake_is_refused_with_its_name(stage: Stage) -> None:
+    answer = stage.create(make_pod({"mode": "volume"}))
+
+    assert answer.status == 400
+    assert answer.body["message"] == (
+        'admission webhook "inject.vaultbind.dev" denied the request: vaultbind: '
+        "annotation vaultbind.dev/mode must be files, env or both"
+    )
+
+
+def test_a_missing_binding_is_named_where_its_keys_are_needed(stage: Stage) -> None:
+    answer = stage.create(make_pod({"mode": "env", "bindings": "nowhere"}))
+
+    assert "VaultBinding nowhere does not exist" in answer.body["message"]
+
+
+def test_what_the_pod_becomes_passes_the_restricted_standard(stage: Stage) -> None:
+    namespace = f"/api/v1/namespaces/{stage.namespace}"
+    label = "pod-security.kubernetes.io/enforce"
+
+    def enforce(standard: str | None) -> None:
+        change = {"metadata": {"labels": {label: standard}}}
+        stage.cluster.call("PATCH", namespace, change, content_type="application/merge-patch+json")
+
+    own = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    pod = make_pod({"refresh": "on"}, containers=[{"name": "web", "image": "w", "securityContext": own}])
+    enforce("restricted")
+    try:
+        answer = stage.create(pod, "?dryRun=All")
+        bad = stage.create(make_pod(inject=None), "?dryRun=All")
+    finally:
+        enforce(None)
+
+    assert answer.status == 201, answer.body
+    assert bad.status == 403
+
+
+def test_a_mistake_that_no_rule_of_the_schema_can_name_is_refused_at_once(stage: Stage) -> None:
+    answer = stage.cluster.call(
+        "POST",
+        f"/apis/vaultbind.dev/v1alpha1/namespaces/{stage.namespace}/keyvaults",
+        {
+            "apiVersion": "vaultbind.dev/v1alpha1",
+            "kind": "KeyVault",
+            "metadata": {"name": "kv"},
+            "spec": {"url": "https://shop.vault.azure.net:65536"},
+        },
+    )
+
+    assert answer.status == 422, answer
+    assert "vaultbind: spec.url" in answer.body["message"]
+
+
+def test_a_field_of_a_later_release_is_warned_of(stage: Stage) -> None:
+    manifest = {
+        "apiVersion": "vaultbind.dev/v1alpha1",
+        "kind": "VaultBinding",
+        "metadata": {"name": "later", "namespace": stage.namespace},
+        "spec": LATER_BINDINGS[0].spec,
+    }
+    done = stage.cluster.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+
+    assert f"Warning: vaultbind: {LATER_BINDINGS[0].path}: {LATER_BINDINGS[0].problem}" in done.stderr
+
+
+def test_another_webhook_that_changes_the_pod_calls_us_again(stage: Stage) -> None:
+    """A sidecar that is added behind us: we are asked again, and answer as before."""
+    with other_webhook(stage) as calls:
+        answer = stage.create(with_name(make_pod({"refresh": "on"}), "reinvoked"), "?dryRun=All")
+
+    assert answer.status == 201, answer.body
+    assert calls
+    spec = answer.body["spec"]
+    assert [item["name"] for item in spec["initContainers"]] == [
+        "vaultbind-agent",
+        "vaultbind-refresh",
+        "mesh-init",
+    ]
+    assert spec["containers"][1]["name"] == "istio-proxy"
+    assert "vaultbind" not in json.dumps(spec["containers"][1])
+    names = [item["name"] for item in spec["volumes"]]
+    assert len(names) == len(set(names))
+
+
+@contextlib.contextmanager
+def other_webhook(stage: Stage) -> Iterator[list[str]]:
+    """A mesh: a proxy at the end and an init container in front of ours."""
+    calls: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            calls.append(review["request"]["uid"])
+            names = [item["name"] for item in review["request"]["object"]["spec"]["containers"]]
+            response = {"uid": review["request"]["uid"], "allowed": True}
+            if "istio-proxy" not in names:
+                response |= {"patchType": "JSONPatch", "patch": PROXY_PATCH}
+            body = json.dumps(
+                {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+            ).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = socketserver.TCPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(stage.webhook.tls / "tls.crt", stage.webhook.tls / "tls.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    port, name = server.server_address[1], f"zz-{stage.namespace}"
+    mesh = pod_webhook(port, stage.authorities.bundle(), stage.namespace, name="mesh.example.com")
+    configure(stage.cluster, WEBHOOKS, name, [mesh])
+    try:
+        deadline = time.monotonic() + 20
+        while not calls:
+            stage.create(make_pod(), "?dryRun=All")
+            assert time.monotonic() < deadline
+        calls.clear()
+        yield calls
+    finally:
+        stage.cluster.call("DELETE", f"{WEBHOOKS}/{name}")
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        time.sleep(1.0)  # the API server forgets configurations by a watch, too
+
+
+PROXY_PATCH = (
+    __import__("base64")
+    .b64encode(
+        json.dumps(
+            [
+                {
+                    "op": "add",
+                    "path": "/spec/containers/-",
+                    "value": {"name": "istio-proxy", "image": "mesh"},
+                },
+                {
+                    "op": "add",
+                    "path": "/spec/initContainers/0",
+                    "value": {"name": "mesh-init", "image": "mesh"},
+                },
+            ]
+        ).encode()
+    )
+    .decode()
+)
+
+
+def test_while_the_webhook_is_down_only_those_who_asked_for_it_are_refused(
+    apiserver: RealCluster, apiserver_namespace: str
+) -> None:
+    wait_for_account(apiserver, apiserver_namespace)
+    bundle = new_authorities().bundle()
+    configure(
+        apiserver, WEBHOOKS, apiserver_namespace, [pod_webhook(free_port(), bundle, apiserver_namespace)]
+    )
+    path = f"/api/v1/namespaces/{apiserver_namespace}/pods"
+    try:
+        deadline = time.monotonic() + 20
+        while (answer := apiserver.call("POST", f"{path}?dryRun=All", make_pod())).status == 201:
+            assert time.monotonic() < deadline
+        assert answer.status == 500
+        assert 'failed calling webhook "inject.vaultbind.dev"' in answer.body["message"]
+        for value in (None, "false"):
+            assert apiserver.call("POST", f"{path}?dryRun=All", make_pod(inject=value)).status == 201
+    finally:
+        apiserver.call("DELETE", f"{WEBHOOKS}/{apiserver_namespace}")
+
+
+def test_certificates_change_under_load_without_one_failed_admission(stage: Stage) -> None:
+    """A new certificate, then a new authority as the controller brings it: first trusted, then signing."""
+    stop = threading.Event()
+    results: list[int] = []
+
+    def load() -> None:
+        while not stop.is_set():
+            results.append(stage.create(make_pod(), "?dryRun=All").status)
+
+    with ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(load) for _ in range(4)]
+        renew(stage, stage.authorities)
+        second = Authorities(
+            current=make_authority(datetime.now(UTC)), previous=stage.authorities.current.certificate
+        )
+        trust(stage, second.bundle())
+        renew(stage, second)
+        stop.set()
+        for worker in workers:
+            worker.result(30)
+
+    assert len(results) > 100
+    assert set(results) == {201}
+
+
+def renew(stage: Stage, authorities: Authorities) -> None:
+    """Bring a new certificate and wait until new connections are shown it."""
+    pair = make_serving(authorities.current, [HOST], datetime.now(UTC))
+    put_pair(stage.webhook.tls, pair, authorities.bundle())
+    deadline = time.monotonic() + 30
+    while serial_served(stage.webhook.port, authorities.bundle()) != pair.parsed.serial_number:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(1.0)  # some load on the new one
+
+
+def trust(stage: Stage, bundle: bytes) -> None:
+    """Let the API server trust both authorities, and give it the moment that its watch takes."""
+    webhook = pod_webhook(stage.webhook.port, bundle, stage.namespace)
+    change = {"webhooks": [webhook]}
+    path = f"{WEBHOOKS}/{stage.namespace}"
+    answer = stage.cluster.call("PATCH", path, change, content_type="application/merge-patch+json")
+    assert answer.status == 200
+    time.sleep(1.0)
+
+
+def test_the_log_of_all_that_is_short_and_names_no_token(stage: Stage, tmp_path: Path) -> None:
+    text = stage.webhook.log.read_text()
+
+    assert "Traceback" not in text
+    assert "eyJ" not in text

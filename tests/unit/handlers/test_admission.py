@@ -1,0 +1,95 @@
+"""What Kopf makes of our answers, and the server in front of it."""
+
+import asyncio
+import json
+from contextlib import aclosing
+from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+import jsonpatch
+import kopf
+import pytest
+
+from tests.unit.injection.pods import BINDINGS, INSTALLATION
+from tests.unit.injection.test_mutate import SHAPES
+from vaultbind.handlers.admission import replacing
+from vaultbind.handlers.admission_server import AdmissionServer, prepare
+from vaultbind.injection.certificates import make_authority, make_serving
+from vaultbind.injection.mutate import mutate
+from vaultbind.injection.tls import ServingTls
+
+REVIEW = {"request": {"uid": "1", "namespace": "shop", "object": {"metadata": {"uid": "secret"}}}}
+
+
+@pytest.mark.parametrize("pod", SHAPES.values(), ids=SHAPES)
+def test_the_json_patch_makes_exactly_the_pod_that_was_decided(pod: dict[str, Any]) -> None:
+    mutation = mutate(pod, INSTALLATION, BINDINGS)
+    assert mutation is not None
+    patch = kopf.Patch(body=kopf.Body(cast("Any", deepcopy(pod))), fns=[replacing(mutation.pod)])
+    operations = patch.as_json_patch()
+
+    assert jsonpatch.apply_patch(deepcopy(pod), json.loads(json.dumps(operations))) == mutation.pod
+
+
+def test_kopf_is_shown_no_uid_that_it_would_remember_for_ever() -> None:
+    review = prepare(deepcopy(REVIEW))
+
+    assert review["request"]["object"]["metadata"] == {"uid": "review", "namespace": "shop"}
+
+
+@pytest.mark.parametrize("review", [[], {}, {"request": None}, {"request": {"object": []}}])
+def test_what_is_no_review_is_not_passed_on(review: Any) -> None:
+    with pytest.raises((KeyError, TypeError, AttributeError)):
+        prepare(review)
+
+
+async def serve(tmp_path: Path, fn: Any, bodies: dict[str, bytes]) -> dict[str, tuple[int, bytes]]:
+    """Answers of a server around `fn` to a POST of each body."""
+    now = datetime.now(UTC)
+    authority = make_authority(now)
+    pair = make_serving(authority, ["localhost"], now)
+    (tmp_path / "tls.crt").write_bytes(pair.certificate)
+    (tmp_path / "tls.key").write_bytes(pair.key)
+    server = AdmissionServer("127.0.0.1", 0, ServingTls(tmp_path))
+    answers: dict[str, tuple[int, bytes]] = {}
+    async with aclosing(cast("Any", server(fn))) as configs:
+        await anext(configs)
+        assert server.ready.is_set()
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as session:
+            for name, body in bodies.items():
+                url = f"https://127.0.0.1:{server.port}/inject"
+                async with session.post(url, data=body) as response:
+                    answers[name] = (response.status, await response.read())
+    assert not server.ready.is_set()
+    await asyncio.sleep(0.02)
+    return answers
+
+
+async def test_reviews_are_answered_and_the_rest_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[Any] = []
+
+    async def fn(review: Any, *, webhook: str) -> Any:
+        asked.append(webhook)
+        if review["request"]["uid"] == "2":
+            raise RuntimeError("a value")
+        return {"response": {"uid": review["request"]["uid"]}}
+
+    bodies = {
+        "review": json.dumps(REVIEW).encode(),
+        "no JSON": b"{",
+        "no review": b"[]",
+        "breaks": json.dumps({"request": {"uid": "2"}}).encode(),
+    }
+    answers = await serve(tmp_path, fn, bodies)
+
+    assert answers["review"] == (200, b'{"response":{"uid":"1"}}')
+    assert answers["no JSON"][0] == answers["no review"][0] == 400
+    assert answers["breaks"] == (500, b"the review failed; see the webhook's log")
+    assert asked == ["inject", "inject"]
+    assert "a review failed: unexpected RuntimeError" in caplog.text
+    assert "a value" not in caplog.text

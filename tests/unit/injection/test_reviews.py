@@ -1,0 +1,136 @@
+from typing import Any
+
+import pytest
+
+from tests.unit.injection.cluster import FakeCluster
+from tests.unit.injection.pods import INSTALLATION, make_pod
+from vaultbind.injection.capability import EnvFiles
+from vaultbind.injection.errors import InjectionError
+from vaultbind.injection.lookup import KeyLookup
+from vaultbind.injection.reviews import PodReviews, check_object
+from vaultbind.kube.errors import KubeErrorKind
+from vaultbind.kube.resources import NODES, VAULT_BINDINGS
+
+DATA = [{"key": "PASSWORD", "secret": {"name": "p"}}]
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.cluster = FakeCluster()
+        self.cluster.put(VAULT_BINDINGS, "shop", "shop-db", spec={"data": DATA})
+        lookup = KeyLookup(self.cluster.client, lambda: self.now)
+        self.reviews = PodReviews(installation=lambda: INSTALLATION, lookup=lookup)
+
+    async def names(self, pod: dict[str, Any]) -> list[str]:
+        found = await self.reviews.review(pod, "shop")
+        assert found is not None
+        return [item["name"] for item in found.pod["spec"]["containers"][0].get("env", [])]
+
+
+async def test_files_need_no_question() -> None:
+    stage = Stage()
+
+    assert await stage.names(make_pod()) == []
+    assert stage.cluster.calls == []
+
+
+async def test_variables_are_asked_for_once_in_a_while() -> None:
+    stage = Stage()
+    for _ in range(3):
+        assert await stage.names(make_pod({"mode": "env"})) == ["PASSWORD"]
+    assert stage.cluster.calls == ["get vaultbindings shop-db"]
+
+    stage.now = 6.0
+    await stage.names(make_pod({"mode": "env"}))
+    assert len(stage.cluster.calls) == 2
+
+
+async def test_a_binding_that_comes_a_moment_later_is_seen_at_once() -> None:
+    stage = Stage()
+    with pytest.raises(InjectionError, match="VaultBinding late does not exist"):
+        await stage.names(make_pod({"mode": "env", "bindings": "late"}))
+    stage.cluster.put(VAULT_BINDINGS, "shop", "late", spec={"data": DATA})
+
+    assert await stage.names(make_pod({"mode": "env", "bindings": "late"})) == ["PASSWORD"]
+
+
+async def test_bindings_of_another_namespace_are_not_seen() -> None:
+    stage = Stage()
+    with pytest.raises(InjectionError, match="does not exist"):
+        await stage.reviews.review(make_pod({"mode": "env"}), "other")
+
+
+async def test_a_spec_that_cannot_be_used_is_told() -> None:
+    stage = Stage()
+    stage.cluster.put(VAULT_BINDINGS, "shop", "broken", spec={"data": []})
+    with pytest.raises(InjectionError, match="VaultBinding broken cannot be used: spec"):
+        await stage.names(make_pod({"mode": "env", "bindings": "broken"}))
+
+
+async def test_a_server_that_does_not_answer_refuses_the_pod() -> None:
+    stage = Stage()
+    stage.cluster.errors["get vaultbindings"] = KubeErrorKind.UNREACHABLE
+    with pytest.raises(InjectionError, match="VaultBindings cannot be read: no connection; try again"):
+        await stage.names(make_pod({"mode": "env"}))
+
+
+def test_objects_of_ours() -> None:
+    good = {"kind": "VaultBinding", "metadata": {"name": "a"}, "spec": {"data": DATA}}
+    assert check_object(good) == ""
+
+    later = {**good, "spec": {"data": DATA, "refreshPolicy": "Once"}}
+    assert "not implemented yet" in check_object(later)
+
+    with pytest.raises(InjectionError, match=r"spec\.url"):
+        check_object({"kind": "KeyVault", "metadata": {}, "spec": {"url": "https://a.vault.azure.net:0"}})
+
+
+# -- env files
+
+
+def node(version: str, **spec: Any) -> dict[str, Any]:
+    return {"spec": spec, "status": {"nodeInfo": {"kubeletVersion": version}}}
+
+
+KEPT = {"spec": {"containers": [{"env": [{"name": "A", "valueFrom": {"fileKeyRef": {"key": "A"}}}]}]}}
+DROPPED = {"spec": {"containers": [{"env": [{"name": "A", "valueFrom": {}}]}]}}
+CLUSTERS: dict[str, tuple[dict[str, Any], list[dict[str, Any]], bool]] = {
+    "new everywhere": (KEPT, [node("v1.37.2"), node("v1.35.0")], True),
+    "no nodes yet": (KEPT, [], True),
+    "an old server": (DROPPED, [node("v1.37.2")], False),
+    "an old node": (KEPT, [node("v1.37.2"), node("v1.34.9")], False),
+    "an old node that takes no pods": (KEPT, [node("v1.34.9", unschedulable=True)], True),
+    "a node that tells nothing": (KEPT, [{"metadata": {}}], False),
+    "a version of a vendor": (KEPT, [node("v1.36.1-gke.1000")], True),
+}
+
+
+@pytest.mark.parametrize(("stored", "nodes", "offered"), CLUSTERS.values(), ids=CLUSTERS)
+async def test_whether_env_files_are_offered(
+    stored: dict[str, Any], nodes: list[dict[str, Any]], offered: bool
+) -> None:
+    cluster = FakeCluster(answers={"pods": stored})
+    for index, item in enumerate(nodes):
+        cluster.put(NODES, "", f"n{index}", **item)
+    found = EnvFiles(client=cluster.client, namespace="vaultbind")
+    await found.check()
+
+    assert found.offered is offered
+
+
+async def test_a_server_that_refuses_the_field_does_not_offer_it() -> None:
+    cluster = FakeCluster(errors={"create pods": KubeErrorKind.INVALID})
+    found = EnvFiles(client=cluster.client, namespace="vaultbind", offered=True)
+    await found.check()
+
+    assert not found.offered
+
+
+async def test_what_cannot_be_found_out_stays(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = FakeCluster(errors={"create pods": KubeErrorKind.FORBIDDEN})
+    found = EnvFiles(client=cluster.client, namespace="vaultbind", offered=True)
+    await found.check()
+
+    assert found.offered
+    assert "whether env files are offered cannot be checked: create pods: forbidden" in caplog.text
