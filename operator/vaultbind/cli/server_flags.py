@@ -70,6 +70,13 @@ def _options(port: int) -> list[Callable[[Any], Any]]:
             envvar="VAULTBIND_METRICS_ADDRESS",
             help="HOST:PORT of /metrics, /healthz and /readyz.",
         ),
+        *_log_options(),
+    ]
+
+
+def _log_options() -> list[Callable[[Any], Any]]:
+    option = partial(click.option, show_default=True)
+    return [
         option(
             "--log-format",
             type=click.Choice([item.value for item in LogFormat]),

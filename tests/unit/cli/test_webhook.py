@@ -1,8 +1,21 @@
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from vaultbind.cli.webhook import webhook
+
+
+@pytest.fixture(autouse=True)
+def _same_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
 
 FLAGS = ["--agent-image", "x", "--broker-url", "https://broker"]
 
