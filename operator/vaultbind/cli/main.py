@@ -9,6 +9,7 @@ import click
 from vaultbind import __version__
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "broker": "Hand bound values to the pods that name them.",
     "demo": "See the whole path work, on this machine alone.",
     "emulator": "Serve Azure Key Vault from memory, over HTTPS.",
     "run": "Run the operator.",
