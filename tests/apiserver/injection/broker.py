@@ -120,13 +120,10 @@ class BrokerStage:
         """A pod object, which no kubelet runs; returns a token bound to it, as the kubelet would get it."""
         pod = make_pod(annotations or None, inject=inject, serviceAccountName=account)
         pod["metadata"]["name"] = name
-        self.post(f"/api/v1/namespaces/{place}/pods", pod)
-        return self.token(name, account, namespace=place)
+        self.post(f"/api/v1/namespaces/{self.namespace}/pods", pod)
+        return self.token(name, account)
 
-    def token(
-        self, pod: str, account: str = "web", *, namespace: str = "", audience: str = "vaultbind"
-    ) -> str:
-        place = namespace or self.namespace
+    def token(self, pod: str, account: str = "web", *, audience: str = "vaultbind") -> str:
         spec: dict[str, Any] = {"audiences": [audience], "expirationSeconds": 600}
         if pod:
             spec["boundObjectRef"] = {"kind": "Pod", "apiVersion": "v1", "name": pod}
