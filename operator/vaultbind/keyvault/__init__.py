@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.cache.policy import CacheConfig
     from vaultbind.keyvault.client import KeyVaultClient, KeyVaultClientBuilder
     from vaultbind.keyvault.config import KeyVaultConfig, KeyVaultConfigBuilder
+    from vaultbind.keyvault.envelope.envelopes import Envelopes, read_envelope_header
+    from vaultbind.keyvault.envelope.form import EnvelopeHeader
     from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
     from vaultbind.keyvault.observer import NullObserver, Observer
     from vaultbind.keyvault.resilience.breaker import BreakerConfig, BreakerState
@@ -79,6 +81,8 @@ _HOMES = {
     "DefaultIdentity": "transport.auth",
     "EncryptResult": "types.crypto",
     "EncryptionAlgorithm": "types.crypto",
+    "EnvelopeHeader": "envelope.form",
+    "Envelopes": "envelope.envelopes",
     "ExpiryMonitor": "rotation.monitor",
     "JsonWebKey": "types.key",
     "Key": "types.key",
@@ -124,6 +128,7 @@ _HOMES = {
     "build_credential": "transport.auth",
     "has_allowed_suffix": "validation",
     "parse_vault_url": "validation",
+    "read_envelope_header": "envelope.envelopes",
 }
 
 __all__ = [
@@ -143,6 +148,8 @@ __all__ = [
     "DefaultIdentity",
     "EncryptResult",
     "EncryptionAlgorithm",
+    "EnvelopeHeader",
+    "Envelopes",
     "ExpiryMonitor",
     "JsonWebKey",
     "Key",
@@ -188,6 +195,7 @@ __all__ = [
     "build_credential",
     "has_allowed_suffix",
     "parse_vault_url",
+    "read_envelope_header",
 ]
 
 

@@ -9,6 +9,7 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 
 from vaultbind.keyvault.cache.manager import CacheStats, ReadCache
 from vaultbind.keyvault.config import KeyVaultConfig, KeyVaultConfigBuilder
+from vaultbind.keyvault.envelope.envelopes import Envelopes
 from vaultbind.keyvault.observer import NullObserver, Observer
 from vaultbind.keyvault.resilience.breaker import BreakerState
 from vaultbind.keyvault.resilience.clock import Clock, SystemClock
@@ -29,6 +30,7 @@ from vaultbind.keyvault.transport.auth import (
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
 from vaultbind.keyvault.transport.tokens import SharedCredential, share_credential
 from vaultbind.keyvault.types.common import ObjectKind
+from vaultbind.keyvault.types.key import Key
 
 Transport = AsyncHttpTransport[Any, Any]
 _IDENTITIES = (DefaultIdentity, ManagedIdentity, ClientSecretIdentity, WorkloadIdentity)
@@ -123,6 +125,19 @@ class KeyVaultClient:
     def cache_stats(self) -> CacheStats | None:
         """What the cache did so far; None without one."""
         return self._pipeline.cache.stats if self._pipeline.cache is not None else None
+
+    @property
+    def envelopes(self) -> Envelopes:
+        """Encryption of payloads of any size, with keys that the vault wraps."""
+        return Envelopes(self._keys, self._pipeline.url)
+
+    async def envelope_encrypt(self, key: str | Key, plaintext: bytes, *, aad: bytes = b"") -> bytes:
+        """Encrypt bytes of any number for an RSA key; `envelopes.encrypt` has more options. Raises as it."""
+        return await self.envelopes.encrypt(key, plaintext, aad=aad)
+
+    async def envelope_decrypt(self, envelope: bytes, *, aad: bytes = b"") -> bytes:
+        """Decrypt what `envelope_encrypt` made with a key of this vault; raises as `envelopes.decrypt`."""
+        return await self.envelopes.decrypt(envelope, aad=aad)
 
     @property
     def expiry_monitor(self) -> ExpiryMonitor:
