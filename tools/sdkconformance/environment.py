@@ -57,36 +57,37 @@ def ensure(environ: Mapping[str, str] = os.environ) -> Environment:
     with _lock(folder):
         if not (folder / "complete").exists():
             shutil.rmtree(folder / "venv", ignore_errors=True)
-            print(f"sdk: making {folder / 'venv'} for the suites", flush=True)
-            _run(sys.executable, "-m", "venv", str(folder / "venv"))
-            _run(str(python), *PIP, "install", "--require-hashes", "-r", str(REQUIREMENTS))
+            _run(f"making {folder / 'venv'}", sys.executable, "-m", "venv", str(folder / "venv"))
+            options = ("--require-hashes", "-r", str(REQUIREMENTS))
+            _run("installing what the suites run with", str(python), *PIP, "install", *options)
             (folder / "complete").touch()
         for suite in SUITES.values():
             _fetch(python, folder, suite)
     return Environment(python=python, archives=folder)
 
 
-PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "--retries", "1")
 
 
 def _fetch(python: Path, folder: Path, suite: Suite) -> None:
     """Download a source distribution; pip refuses one with another hash."""
     if (folder / suite.archive).exists():
         return
-    print(f"sdk: downloading {suite.project} {suite.version}", flush=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         pin = Path(scratch, "pin.txt")
         pin.write_text(f"{suite.project}=={suite.version} --hash=sha256:{suite.sha256}\n", encoding="ascii")
         options = ("--no-deps", "--no-binary", ":all:", "--require-hashes", "--dest", scratch)
-        _run(str(python), *PIP, "download", *options, "-r", str(pin))
+        what = f"downloading {suite.project} {suite.version}"
+        _run(what, str(python), *PIP, "download", *options, "-r", str(pin))
         Path(scratch, suite.archive).rename(folder / suite.archive)
 
 
-def _run(*command: str) -> None:
+def _run(what: str, *command: str) -> None:
+    print(f"sdk: {what}", flush=True)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
-        raise UnavailableError(f"{' '.join(command[1:4])} failed: {lines[-1][:300]}")
+        raise UnavailableError(f"{what} failed: {lines[-1][:300]}")
 
 
 def _digest(path: Path) -> str:

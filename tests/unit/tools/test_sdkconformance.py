@@ -24,7 +24,7 @@ def test_what_is_expected_was_not_lowered_and_the_standin_is_the_known_one() -> 
 def test_more_tests_are_expected_with_better_hardware() -> None:
     keys = SUITES["keys"]
     assert len(expected_of(keys, Options(premium=True))) == 84 + 12
-    assert len(expected_of(keys, Options(premium=True, managed_hsm=True))) == 84 + 12 + 84
+    assert len(expected_of(keys, Options(premium=True, managed_hsm=True))) == 84 + 12 + 78
     one = min(keys.expected())
     assert expected_of(keys, Options(tests=(one, "unknown"))) == {one}
 

@@ -175,9 +175,9 @@ def _octets(number: int) -> bytes:
 
 
 def type_of(material: KeyMaterial) -> str:
-    """`RSA`, `EC` or `oct-HSM`."""
+    """`RSA`, `EC` or `oct`."""
     if isinstance(material, bytes):
-        return "oct-HSM"
+        return "oct"
     return "RSA" if isinstance(material, rsa.RSAPrivateKey) else "EC"
 
 

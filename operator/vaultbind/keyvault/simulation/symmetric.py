@@ -20,7 +20,7 @@ GCM_TAG: Final = 16
 
 
 def encrypt(key: bytes, asked: CryptoInput) -> CryptoOutput:
-    """Encrypt; raises VaultProblem (BadParameter) for a wrong iv or a length that CBC cannot take."""
+    """Encrypt; plain CBC fills up with zeros. Raises VaultProblem (BadParameter) for a wrong iv."""
     mode, _ = AES_CONTENT[asked.algorithm]
     if mode is Mode.GCM:
         return _encrypt_gcm(key, asked)
@@ -29,7 +29,8 @@ def encrypt(key: bytes, asked: CryptoInput) -> CryptoOutput:
     if mode is Mode.CBC_PAD:
         padder = PKCS7(BLOCK * 8).padder()
         plain = padder.update(plain) + padder.finalize()
-    _check_blocks(plain, Operation.ENCRYPT)
+    else:
+        plain += bytes(-len(plain) % BLOCK)
     encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
     return CryptoOutput(value=encryptor.update(plain) + encryptor.finalize(), iv=iv)
 
@@ -48,7 +49,8 @@ def decrypt(key: bytes, asked: CryptoInput) -> CryptoOutput:
     if mode is Mode.GCM:
         return CryptoOutput(value=_decrypt_gcm(key, asked))
     iv = _cbc_iv(asked)
-    _check_blocks(asked.value, Operation.DECRYPT)
+    if len(asked.value) % BLOCK:
+        raise failed(Operation.DECRYPT)
     decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
     plain = decryptor.update(asked.value) + decryptor.finalize()
     return CryptoOutput(value=_unpad(plain) if mode is Mode.CBC_PAD else plain)
@@ -67,11 +69,6 @@ def _cbc_iv(asked: CryptoInput) -> bytes:
     if asked.iv is None or len(asked.iv) != BLOCK:
         raise bad_parameter("Property iv has invalid value: AES-CBC needs 16 bytes.\r\n")
     return asked.iv
-
-
-def _check_blocks(data: bytes, operation: Operation) -> None:
-    if not data or len(data) % BLOCK:
-        raise failed(operation)
 
 
 def _unpad(plain: bytes) -> bytes:

@@ -158,6 +158,31 @@ def test_an_immutable_release_policy_stays() -> None:
     assert desk.refusal("PATCH", "/keys/k", {"release_policy": policy}) == (400, "BadParameter")
 
 
+@pytest.mark.parametrize(
+    ("kty", "hsm", "shown"), [("oct", False, "oct"), ("oct-HSM", False, "oct-HSM"), ("oct", True, "oct-HSM")]
+)
+def test_an_imported_symmetric_key_keeps_its_type(kty: str, hsm: bool, shown: str) -> None:
+    jwk = {"kty": kty, "k": encode(bytes(16))}
+    status, key = Desk().ask("PUT", "/keys/k", {"key": jwk, "Hsm": hsm})
+    assert (status, key["key"]["kty"]) == (200, shown)
+    short = {"key": {"kty": kty, "k": encode(bytes(15))}}
+    assert Desk().refusal("PUT", "/keys/k", short) == (400, "BadParameter")
+
+
+def test_an_hsm_key_has_an_attestation_of_its_version() -> None:
+    desk = desk_with("EC-HSM")
+    status, shown = desk.ask("GET", "/keys/k/attestation?api-version=7.6")
+    assert status == 200
+    assert set(shown["attributes"]["attestation"]) == {
+        "certificatePemFile",
+        "privateKeyAttestation",
+        "publicKeyAttestation",
+        "version",
+    }
+    assert "attestation" not in desk.ask("GET", "/keys/k")[1]["attributes"]
+    assert desk_with("EC").refusal("GET", "/keys/k//attestation") == (400, "BadParameter")
+
+
 def test_hsm_platform_is_told_since_7_5() -> None:
     desk = desk_with("EC-HSM")
     shown = {v: desk.ask("GET", f"/keys/k?api-version={v}")[1]["attributes"] for v in ("7.4", "7.5")}

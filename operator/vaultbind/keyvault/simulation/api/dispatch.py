@@ -138,6 +138,7 @@ OWN: Final[Mapping[tuple[Kind, Action], Handler]] = {
     (Kind.KEYS, Action.SIGN): keyuse.sign,
     (Kind.KEYS, Action.VERIFY): keyuse.verify,
     (Kind.KEYS, Action.RELEASE): keyuse.release,
+    (Kind.KEYS, Action.ATTEST): keys.get_attestation,
     (Kind.KEYS, Action.RANDOM): keyuse.random_bytes,
     (Kind.CERTIFICATES, Action.CREATE): certificates.create_certificate,
     (Kind.CERTIFICATES, Action.IMPORT): certificates.import_certificate,

@@ -15,6 +15,7 @@ from vaultbind.keyvault.simulation.api.calls import (
 )
 from vaultbind.keyvault.simulation.api.messages import Answer
 from vaultbind.keyvault.simulation.changes import Changes
+from vaultbind.keyvault.simulation.keymaterial import encode
 from vaultbind.keyvault.simulation.keyrules import parse_release_policy
 from vaultbind.keyvault.simulation.problems import bad_parameter
 from vaultbind.keyvault.simulation.records import KeyVersion, Kind
@@ -95,6 +96,21 @@ def import_key(call: Call) -> Answer:
 def get_key(call: Call) -> Answer:
     """GET /keys/{name} and /keys/{name}/{version}."""
     return Answer(content=render_key(call, call.vault.keys.get(call.route.name, call.route.version)))
+
+
+def get_attestation(call: Call) -> Answer:
+    """GET /keys/{name}/{version}/attestation: a stub, since no maker of HSMs signs what we say."""
+    record = call.vault.keys.get(call.route.name, call.route.version)
+    if not record.key_type.endswith("-HSM"):
+        raise bad_parameter("Only keys of a hardware security module have an attestation.")
+    content = render_key(call, record)
+    content["attributes"]["attestation"] = {
+        "certificatePemFile": encode(b"simulated: no certificates of a hardware security module"),
+        "privateKeyAttestation": encode(f"simulated: private key {record.version}".encode()),
+        "publicKeyAttestation": encode(f"simulated: public key {record.version}".encode()),
+        "version": "simulated",
+    }
+    return Answer(content=content)
 
 
 def update_key(call: Call) -> Answer:

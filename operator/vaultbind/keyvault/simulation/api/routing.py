@@ -99,8 +99,9 @@ KEY_USES: Final = {
     "wrapkey": Action.WRAP,
     "unwrapkey": Action.UNWRAP,
     "release": Action.RELEASE,
+    "attestation": Action.ATTEST,
 }
-"""POST /keys/{name}/{version}/..., the version may be empty or left out."""
+"""/keys/{name}/{version}/..., the version may be empty or left out; a POST, but for `attestation`."""
 CONTACT_ACTIONS: Final = {
     "GET": Action.GET_CONTACTS,
     "PUT": Action.SET_CONTACTS,
@@ -162,13 +163,14 @@ def _parse_special(method: str, kind: Kind, rest: list[str]) -> Route | None:
 
 def _parse_use(method: str, rest: list[str]) -> Route | None:
     word = rest[-1].lower()
-    is_use = len(rest) == 3 or (len(rest) == 2 and method == "POST")
+    expected = "GET" if word == "attestation" else "POST"
+    is_use = len(rest) == 3 or (len(rest) == 2 and method == expected)
     if not is_use or word not in KEY_USES:
         return None
     version = rest[1] if len(rest) == 3 else ""
     template = f"/keys/{{name}}/{{version}}/{word}" if version else f"/keys/{{name}}/{word}"
     route = Route(kind=Kind.KEYS, action=KEY_USES[word], template=template, name=rest[0], version=version)
-    return _only(method, "POST", route)
+    return _only(method, expected, route)
 
 
 def _parse_certificate_words(method: str, words: list[str], rest: list[str]) -> Route | None:
