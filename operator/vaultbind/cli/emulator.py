@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from vaultbind.cli.emulator_ctl import TOKEN_VARIABLE, ctl, read_token
+from vaultbind.cli.emulator_ctl_traffic import access, events, fault, throttle
 from vaultbind.emulator import Emulator, EmulatorConfig, EmulatorConfigError, SeedError, StorageError
 
 LATENCY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)")
@@ -102,6 +103,8 @@ def emulator(
         raise click.ClickException(f"cannot start: {error.strerror or error}") from None
 
 
+for command in (fault, throttle, access, events):
+    ctl.add_command(command)
 emulator.add_command(ctl)
 
 

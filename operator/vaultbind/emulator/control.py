@@ -6,7 +6,9 @@ from typing import Any, Final
 import orjson
 
 from vaultbind.emulator import control_state
+from vaultbind.emulator.control_events import EVENT_OPERATIONS, VALIDATE
 from vaultbind.emulator.control_state import ControlError
+from vaultbind.emulator.event_broker import EventBroker
 from vaultbind.emulator.gate import refuse_control
 from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Denial, Estate
 from vaultbind.keyvault.simulation.access import FORBIDDEN_CODES
@@ -18,16 +20,23 @@ DENIAL_FIELDS: Final = ("principal", "vault", "kind", "action", "name", "code")
 Result = tuple[int, Any]
 
 
-def handle_control(request: ApiRequest, estate: Estate, token: str = "") -> ApiResponse:
+def handle_control(
+    request: ApiRequest, estate: Estate, token: str = "", broker: EventBroker | None = None
+) -> ApiResponse:
     """Answer a request below `/_vaultbind/`; with a `token` only one that shows it."""
-    refusal = refuse_control(request, token)
+    path = request.path.removeprefix(PREFIX).rstrip("/")
+    refusal = refuse_control(request, token) if path != VALIDATE else None
     if refusal is not None:
         return _render(refusal[0], {"errors": [refusal[1]]})
-    operation = OPERATIONS.get((request.path.removeprefix(PREFIX).rstrip("/"), request.method))
-    if operation is None:
-        return _render(404, {"errors": ["no such control path or method"], "paths": _paths()})
+    operation = OPERATIONS.get((path, request.method))
+    event_operation = EVENT_OPERATIONS.get((path, request.method))
     try:
-        status, content = operation(request, estate)
+        if operation is not None:
+            status, content = operation(request, estate)
+        elif event_operation is not None and broker is not None:
+            status, content = event_operation(request, broker)
+        else:
+            return _render(404, {"errors": ["no such control path or method"], "paths": _paths()})
     except orjson.JSONDecodeError:
         return _render(400, {"errors": ["the body is not JSON"]})
     except (FaultError, ControlError) as error:
@@ -36,7 +45,7 @@ def handle_control(request: ApiRequest, estate: Estate, token: str = "") -> ApiR
 
 
 def _paths() -> list[str]:
-    return sorted(f"{method} {PREFIX}{path}" for path, method in OPERATIONS)
+    return sorted(f"{method} {PREFIX}{path}" for path, method in (*OPERATIONS, *EVENT_OPERATIONS))
 
 
 def _render(status: int, content: Any) -> ApiResponse:

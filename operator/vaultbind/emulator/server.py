@@ -11,6 +11,11 @@ from aiohttp import web
 
 from vaultbind.emulator.config import EmulatorConfig, check_config
 from vaultbind.emulator.control import PREFIX, handle_control
+from vaultbind.emulator.control_events import VALIDATE
+from vaultbind.emulator.event_broker import EventBroker
+from vaultbind.emulator.event_delivery import EventDelivery
+from vaultbind.emulator.event_pull import EventPull
+from vaultbind.emulator.exchange import read_body, respond, send_reply
 from vaultbind.emulator.gate import may_have_token, refuse_token
 from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
 from vaultbind.emulator.page import answer_page
@@ -20,9 +25,11 @@ from vaultbind.emulator.storage import StateFile, StorageError
 from vaultbind.emulator.tls import Authority, load_authority, server_context
 from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Ending, Estate, EstateConfig, FaultBook
 from vaultbind.keyvault.simulation.access_log import AccessLog, Entry
+from vaultbind.keyvault.simulation.api.messages import DEFAULT_VAULT, render, render_problem
 from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.keyvault.simulation.estate import Reply
 from vaultbind.keyvault.simulation.faults import Target
+from vaultbind.keyvault.simulation.problems import VaultProblem
 from vaultbind.keyvault.simulation.tokens import check_strictly
 
 KEEP_ALIVE_SECONDS: Final = 300.0
@@ -55,6 +62,9 @@ class Emulator:
             )
         )
         self._state: StateFile | None = None
+        self.events = EventBroker(self.estate)
+        self.events.base = self._vault_base
+        self._pull = EventPull(self.events, config.token)
 
     @contextmanager
     def _filled(self) -> Iterator[None]:
@@ -95,9 +105,32 @@ class Emulator:
                 site = web.TCPSite(runner, config.host, config.port, ssl_context=context)
                 await site.start()
                 emulator._listen(runner.addresses[0][1])
-                yield emulator
+                async with emulator._working():
+                    yield emulator
             finally:
                 await runner.cleanup()
+
+    @asynccontextmanager
+    async def _working(self) -> AsyncIterator[None]:
+        """Let time pass in the vaults and deliver events."""
+        url = f"{self.url}{PREFIX}{VALIDATE}"
+        delivery = EventDelivery(self.events, self._tick, self.ca_pem, url)
+        task = asyncio.create_task(delivery.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _tick(self) -> None:
+        self.estate.settle()
+        try:
+            self._keep()
+        except StorageError as error:
+            LOGGER.error("%s", error)
+
+    def _vault_base(self, vault: str) -> str:
+        return self.url if vault == DEFAULT_VAULT else self.vault_url(vault)
 
     def _listen(self, port: int) -> None:
         self._port = port
@@ -143,7 +176,7 @@ class Emulator:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         is_control = request.path.startswith(PREFIX)
-        body = await _read(request, CONTROL_BODY_BYTES if is_control else VAULT_BODY_BYTES)
+        body = await read_body(request, CONTROL_BODY_BYTES if is_control else VAULT_BODY_BYTES)
         if body is None:
             return web.Response(status=413, text="the body is too large")
         wire = ApiRequest(
@@ -158,31 +191,33 @@ class Emulator:
             return await self._answer(request, wire, is_control=is_control)
         except StorageError as error:
             LOGGER.error("%s", error)
-            return web.json_response(
-                {"error": {"code": "InternalServerError", "message": str(error)}}, status=500
-            )
+            failure = render_problem(VaultProblem(500, "InternalServerError", str(error)))
+            return respond(render(failure, wire))
 
     async def _answer(
         self, request: web.BaseRequest, wire: ApiRequest, *, is_control: bool
     ) -> web.StreamResponse:
         page = self._answer_page(request, wire)
         if page is not None:
-            return _respond(page)
+            return respond(page)
         if is_control:
-            response = handle_control(wire, self.estate, self._config.token)
+            response = handle_control(wire, self.estate, self._config.token, self.events)
             self._keep()
-            return _respond(response)
+            return respond(response)
+        pulled = await self._pull.handle(wire)
+        if pulled is not None:
+            return respond(pulled)
         now = self._config.clock()
         identity = self._identity.handle(wire, int(now.timestamp()))
         if identity is not None:
             if not may_have_token(wire, self._config.token, self._identity.clients):
                 identity = refuse_token(identity)
             reply = self._answer_identity(wire, identity, now)
-            return await _send(request, reply, reply.delay)
+            return await send_reply(request, reply, reply.delay)
         await self.estate.prepare(wire)
         reply = self.estate.handle(wire, now)
         self._keep()
-        return await _send(request, reply, self._config.latency + reply.delay)
+        return await send_reply(request, reply, self._config.latency + reply.delay)
 
     def _answer_page(self, request: web.BaseRequest, wire: ApiRequest) -> ApiResponse | None:
         if self._config.token:
@@ -219,40 +254,3 @@ class Emulator:
             )
         )
         return Reply(response=response, delay=fault.delay if fault else 0.0, ending=ending)
-
-
-async def _read(request: web.BaseRequest, limit: int) -> bytes | None:
-    """Body of a request, None when it is larger than `limit` bytes."""
-    blocks, size = [], 0
-    async for block in request.content.iter_any():
-        size += len(block)
-        if size > limit:
-            return None
-        blocks.append(block)
-    return b"".join(blocks)
-
-
-async def _send(request: web.BaseRequest, reply: Reply, delay: float) -> web.StreamResponse:
-    if delay > 0:
-        await asyncio.sleep(delay)
-    if reply.ending is Ending.WHOLE:
-        return _respond(reply.response)
-    transport = request.transport
-    if reply.ending is Ending.CUT:
-        await _send_half(request, reply.response)
-        if transport is not None:
-            transport.close()  # flushes first: the half arrives
-    elif transport is not None:
-        transport.abort()
-    return web.Response()
-
-
-async def _send_half(request: web.BaseRequest, response: ApiResponse) -> None:
-    stream = web.StreamResponse(status=response.status, headers=response.headers)
-    stream.content_length = len(response.body)
-    await stream.prepare(request)
-    await stream.write(response.body[: len(response.body) // 2])
-
-
-def _respond(response: ApiResponse) -> web.Response:
-    return web.Response(status=response.status, headers=response.headers, body=response.body)

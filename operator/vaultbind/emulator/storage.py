@@ -95,7 +95,7 @@ class StateFile:
             }
         except (sqlite3.Error, orjson.JSONDecodeError, CodecError) as error:
             raise self._problem("read", error) from None
-        self._estate.time.shared, self._estate.time.own = shared, own
+        self._estate.time.load(shared, own)
         for name, state in states.items():
             load_vault(self._estate.vault(name), state)
 

@@ -138,3 +138,13 @@ async def test_an_authority_that_is_not_trusted_is_named(control: Control, tmp_p
     async with Emulator.start(EmulatorConfig(ca_file=tmp_path / "other.pem")):
         text = await control.run("--ca-file {folder}/other.pem stats", status=1)
     assert "give --ca-file" in text
+
+
+async def test_event_subscriptions(control: Control) -> None:
+    words = "--vault shop --type *.Secret* --topic mine --duplicates 0.5 --shuffle"
+    assert await control.run(f"events subscribe all {words}") == {"name": "all", "state": "active"}
+    (row,) = await control.run("events list")
+    assert (row["topic"], row["duplicates"], row["shuffle"]) == ("mine", 0.5, True)
+    assert "needs an endpoint" in await control.run("events subscribe x --schema eventgrid", status=1)
+    assert await control.run("events unsubscribe all") == {"removed": 1}
+    assert await control.run("events unsubscribe") == {"removed": 0}

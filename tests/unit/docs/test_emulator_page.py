@@ -5,6 +5,8 @@ import re
 
 from tests.unit.docs.pages import load
 from vaultbind.emulator.control import DENIAL_FIELDS, OPERATIONS, parse_denials
+from vaultbind.emulator.control_events import EVENT_OPERATIONS
+from vaultbind.emulator.event_forms import FIELDS
 from vaultbind.emulator.seed import CERTIFICATE_FIELDS, KEY_FIELDS, SECRET_FIELDS
 from vaultbind.keyvault.simulation.access import FORBIDDEN_CODES
 from vaultbind.keyvault.simulation.fault_forms import KNOWN, parse_faults
@@ -31,11 +33,13 @@ def test_posted_denials_are_denials() -> None:
 
 def test_every_field_of_faults_and_denials_is_told() -> None:
     told = set(PAGE.ticked())
-    assert {*KNOWN, *DENIAL_FIELDS, *FORBIDDEN_CODES} - told == set()
+    assert {*KNOWN, *DENIAL_FIELDS, *FORBIDDEN_CODES, *FIELDS} - told == set()
 
 
 def test_every_control_path_is_named() -> None:
-    assert [path for path, _ in OPERATIONS if f"/_vaultbind/{path}" not in PAGE.text] == []
+    assert [
+        path for path, _ in (*OPERATIONS, *EVENT_OPERATIONS) if f"/_vaultbind/{path}" not in PAGE.text
+    ] == []
 
 
 def test_the_seed_shows_every_field() -> None:

@@ -1,5 +1,6 @@
 """How far the time of the vaults is ahead of the clock: of all of them, and of single ones on top."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +14,8 @@ class VaultTime:
         """Begin on the clock."""
         self.shared = timedelta()
         self.own: dict[str, timedelta] = {}
+        self.listeners: list[Callable[[], None]] = []
+        """Called whenever time was moved."""
 
     def at(self, vault: str, now: datetime) -> datetime:
         """Time of a vault when the clock shows `now`; without a name, the one that all share."""
@@ -27,6 +30,7 @@ class VaultTime:
             self._put(vault, self.own.get(vault, timedelta()) + distance)
         else:
             self.shared = _checked(self.shared + distance)
+        self._tell()
 
     def move_to(self, moment: datetime, now: datetime, vault: str = "") -> None:
         """Make it `moment` now; from there it goes on. Raises ValueError as `advance` does."""
@@ -39,6 +43,17 @@ class VaultTime:
         else:
             self.shared = timedelta()
             self.own.clear()
+        self._tell()
+
+    def load(self, shared: timedelta, own: Mapping[str, timedelta]) -> None:
+        """Be as far ahead as somewhere else, where it was checked."""
+        self.shared = shared
+        self.own = dict(own)
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener()
 
     def _put(self, vault: str, distance: timedelta) -> None:
         self.own[vault] = _checked(distance)

@@ -72,8 +72,7 @@ def _distance(value: Any, where: str) -> timedelta:
 
 def restore(estate: Estate, snapshot: Snapshot) -> None:
     """Make the estate hold what the snapshot says. Vaults that it does not name are empty afterwards."""
-    estate.time.shared = snapshot.shared
-    estate.time.own = dict(snapshot.own)
+    estate.time.load(snapshot.shared, snapshot.own)
     nothing = VaultState(ids=0, objects={}, tables={})
     for name in {*estate.vaults, *snapshot.vaults}:
         load_vault(estate.vault(name), snapshot.vaults.get(name, nothing))
