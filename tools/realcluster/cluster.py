@@ -183,6 +183,7 @@ class RealCluster:
             "subresource": subresource,
             "verb": rule["verbs"][0],
             "namespace": within,
+            "name": rule.get("resourceNames", ("",))[0],
         }
         spec = {"user": f"system:serviceaccount:{namespace}:{name}", "resourceAttributes": asked}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}

@@ -1,0 +1,212 @@
+"""Two real processes and one Lease on the real API server: who works when, and what a change costs."""
+
+import asyncio
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apiserver.operator_process import OperatorProcess, started
+from tests.flow.world_cluster import Cluster, decode, use_real
+from tools.realcluster import RealCluster
+from tools.realcluster.rules import rules
+from vaultbind.emulator import Emulator, EmulatorConfig
+from vaultbind.keyvault.simulation import Fault
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, LEASES, NAMESPACES, SECRETS, VAULT_BINDINGS
+
+KILLED, TERMINATED = 20.0, 3.0
+"""Seconds that a takeover may take."""
+VAULT = "shop"
+STEP = 0.02
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """A namespace with bindings, a vault, and processes that compete."""
+
+    cluster: Cluster
+    emulator: Emulator
+    kubeconfig: Path
+    folder: Path
+    stack: AsyncExitStack
+    token: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    @property
+    def namespace(self) -> str:
+        return f"ha-{self.token}"
+
+    async def start(self, name: str) -> OperatorProcess:
+        flags = (
+            f"--namespace={self.namespace}",
+            f"--lease-namespace={self.namespace}",
+            "--lease-name=vaultbind",
+            "--log-level=info",
+        )
+        return await self.stack.enter_async_context(
+            started(name, self.kubeconfig, self.emulator, self.folder, *flags)
+        )
+
+    async def bind(self, *names: str) -> None:
+        spec = {"vaultRef": {"kind": "ClusterKeyVault", "name": self.namespace}}
+        for name in names:
+            data = [{"key": "value", "secret": {"name": name}}]
+            body = {"metadata": {"name": name}, "spec": {**spec, "data": data}}
+            await self.cluster.create(VAULT_BINDINGS, self.namespace, body)
+
+    async def value(self, name: str) -> str:
+        secret = await self.cluster.get(SECRETS, self.namespace, name)
+        return decode(secret)["value"].decode() if secret else ""
+
+    async def versions(self) -> dict[str, str]:
+        """resourceVersion of everything that the operator writes."""
+        found = [
+            *await self.cluster.objects(SECRETS, self.namespace),
+            *await self.cluster.objects(VAULT_BINDINGS, self.namespace),
+        ]
+        vault = await self.cluster.get(CLUSTER_KEY_VAULTS, "", self.namespace)
+        found += [vault] if vault else []
+        return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in found}
+
+    async def holder(self) -> str:
+        lease = await self.cluster.get(LEASES, self.namespace, "vaultbind")
+        return str((lease or {}).get("spec", {}).get("holderIdentity") or "")
+
+    def gets(self, name: str = "") -> int:
+        return sum(
+            entry.action == "get" and name in ("", entry.name) and entry.outcome != "401"
+            for entry in self.emulator.stats.recent()
+        )
+
+    async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> float:
+        """Wait for something that must come; return the seconds that took."""
+        begun = time.monotonic()
+        async with asyncio.timeout(seconds):
+            while not await condition():  # noqa: ASYNC110 - the state of another process has no event
+                await asyncio.sleep(STEP)
+        return time.monotonic() - begun
+
+
+@asynccontextmanager
+async def stage_on(real: RealCluster, folder: Path) -> AsyncIterator[Stage]:
+    everywhere = rules("namespaces", "cluster", "own")
+    real.grant("kube-system", "vaultbind-ha", everywhere)
+    kubeconfig = real.service_account_kubeconfig("kube-system", "vaultbind-ha")
+    async with AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(use_real(real, kubeconfig))
+        emulator = await stack.enter_async_context(Emulator.start(EmulatorConfig()))
+        stage = Stage(cluster=cluster, emulator=emulator, kubeconfig=kubeconfig, folder=folder, stack=stack)
+        await cluster.create(NAMESPACES, "", {"metadata": {"name": stage.namespace}})
+        spec: dict[str, Any] = {
+            "url": emulator.vault_url(VAULT),
+            "auth": {"managedIdentity": {}},
+            "refreshInterval": "5s",
+            "access": [{"namespaces": {"names": [stage.namespace]}}],
+        }
+        await cluster.create(CLUSTER_KEY_VAULTS, "", {"metadata": {"name": stage.namespace}, "spec": spec})
+        try:
+            yield stage
+        finally:
+            await cluster.delete(CLUSTER_KEY_VAULTS, "", stage.namespace)
+            await cluster.delete(NAMESPACES, "", stage.namespace)
+
+
+@pytest.fixture
+async def stage(apiserver: RealCluster, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage_on(apiserver, tmp_path) as stage:
+        yield stage
+
+
+async def lead_and_follow(stage: Stage) -> tuple[OperatorProcess, OperatorProcess]:
+    """One process that leads and has everything in sync, and one that waits, warm."""
+    vault = stage.emulator.driver(VAULT)
+    names = [f"s{number}" for number in range(10)]
+    for name in names:
+        vault.set_secret(name, f"value of {name}")
+    first = await stage.start("first")
+    await stage.until(first.is_working)
+    await stage.bind(*names)
+
+    async def is_in_sync() -> bool:
+        bindings = await stage.cluster.objects(VAULT_BINDINGS, stage.namespace)
+        return all((item.get("status") or {}).get("revision") for item in bindings)
+
+    await stage.until(is_in_sync)
+    second = await stage.start("second")
+    await stage.until(second.is_standby)
+    return first, second
+
+
+async def test_a_leader_that_ends_hands_over_at_once_and_nothing_is_read_or_written(stage: Stage) -> None:
+    first, second = await lead_and_follow(stage)
+    await settle(stage)
+    before = await stage.versions()
+    stage.emulator.stats.clear()
+    first.send(signal.SIGTERM)
+    assert await stage.until(second.leads) < TERMINATED
+    assert await first.wait_ended() == 0
+    await stage.until(second.is_working)
+    await stage.until(lambda: has_looked_twice(stage))
+    assert stage.gets() == 0
+    assert await stage.versions() == before
+
+
+async def settle(stage: Stage) -> None:
+    """Let two looks pass: what was read right after its change is read once more."""
+    stage.emulator.stats.clear()
+    await stage.until(lambda: has_looked_twice(stage))
+
+
+async def has_looked_twice(stage: Stage) -> bool:
+    """Whether the leader has listed the vault's secrets two times since the last count."""
+    return stage.emulator.stats.count(operation="secrets.list", outcome="200") >= 2
+
+
+async def test_a_leader_that_is_killed_is_replaced(stage: Stage) -> None:
+    first, second = await lead_and_follow(stage)
+    stage.emulator.driver(VAULT).set_secret("s0", "changed while nobody leads")
+    first.send(signal.SIGKILL)
+    assert await stage.until(second.leads) < KILLED
+
+    async def has_arrived() -> bool:
+        return await stage.value("s0") == "changed while nobody leads"
+
+    await stage.until(has_arrived)
+
+
+async def test_a_paused_leader_that_wakes_up_is_refused_and_ends(stage: Stage) -> None:
+    """It wakes up with an old value in its hands, on its way to the Secret."""
+    first, second = await lead_and_follow(stage)
+    vault = stage.emulator.driver(VAULT)
+    vault.set_secret("s0", "old")
+    stage.emulator.stats.clear()
+    stage.emulator.faults.add(Fault(method="GET", route="/secrets/*", delay=1.0, count=1))
+
+    async def is_reading() -> bool:
+        return stage.gets("s0") > 0
+
+    await stage.until(is_reading)
+    first.send(signal.SIGSTOP)
+    stage.emulator.faults.clear()
+    vault.set_secret("s0", "new")
+    assert await stage.until(second.leads) < KILLED
+
+    async def has_arrived() -> bool:
+        return await stage.value("s0") == "new"
+
+    await stage.until(has_arrived)
+    await settle(stage)
+    before = await stage.versions()
+    stage.emulator.stats.clear()
+    first.send(signal.SIGCONT)
+    assert await first.wait_ended() == 1
+    assert "the lease is lost" in first.log
+    assert await stage.value("s0") == "new"
+    assert await stage.versions() == before
+    assert stage.gets() <= 1, "at most the call in flight is repeated"
+    assert await second.leads()
