@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vaultbind.keyvault.cache.manager import CacheStats
     from vaultbind.keyvault.cache.policy import CacheConfig
+    from vaultbind.keyvault.certs.bundle import CertificateBundle
     from vaultbind.keyvault.client import KeyVaultClient, KeyVaultClientBuilder
     from vaultbind.keyvault.config import KeyVaultConfig, KeyVaultConfigBuilder
     from vaultbind.keyvault.envelope.envelopes import Envelopes, read_envelope_header
@@ -38,8 +39,25 @@ if TYPE_CHECKING:
     )
     from vaultbind.keyvault.transport.session import SharedTransport
     from vaultbind.keyvault.transport.tokens import SharedCredential
-    from vaultbind.keyvault.types.certificate import Certificate, CertificatePolicy, CertificateProperties
-    from vaultbind.keyvault.types.common import ObjectKind, ObjectProperties, SecretString
+    from vaultbind.keyvault.types.certificate import (
+        Certificate,
+        CertificateContentType,
+        CertificateLifetimeAction,
+        CertificateOperation,
+        CertificatePolicy,
+        CertificatePolicyAction,
+        CertificateProperties,
+        DeletedCertificate,
+        WellKnownIssuer,
+    )
+    from vaultbind.keyvault.types.common import (
+        BackupBlob,
+        DeletedObject,
+        ObjectKind,
+        ObjectProperties,
+        RecoveryLevel,
+        SecretString,
+    )
     from vaultbind.keyvault.types.crypto import (
         DecryptResult,
         EncryptionAlgorithm,
@@ -51,26 +69,37 @@ if TYPE_CHECKING:
         VerifyResult,
         WrapResult,
     )
+    from vaultbind.keyvault.types.jwk import JsonWebKey
     from vaultbind.keyvault.types.key import (
         CreateKeyOptions,
-        JsonWebKey,
+        DeletedKey,
+        ImportKeyOptions,
         Key,
         KeyCurve,
         KeyOperation,
         KeyProperties,
         KeyReleasePolicy,
+        KeyRotationAction,
+        KeyRotationLifetimeAction,
+        KeyRotationPolicy,
         KeyType,
     )
-    from vaultbind.keyvault.types.secret import Secret, SecretProperties
+    from vaultbind.keyvault.types.secret import DeletedSecret, Secret, SecretProperties, SetSecretOptions
     from vaultbind.keyvault.validation import VaultUrl, has_allowed_suffix, parse_vault_url
 
 _HOMES = {
+    "BackupBlob": "types.common",
     "BreakerConfig": "resilience.breaker",
     "BreakerState": "resilience.breaker",
     "CacheConfig": "cache.policy",
     "CacheStats": "cache.manager",
     "Certificate": "types.certificate",
+    "CertificateBundle": "certs.bundle",
+    "CertificateContentType": "types.certificate",
+    "CertificateLifetimeAction": "types.certificate",
+    "CertificateOperation": "types.certificate",
     "CertificatePolicy": "types.certificate",
+    "CertificatePolicyAction": "types.certificate",
     "CertificateProperties": "types.certificate",
     "CertificatesService": "services.certificates",
     "CheckResult": "rotation.monitor",
@@ -79,17 +108,25 @@ _HOMES = {
     "CredentialConfig": "transport.auth",
     "DecryptResult": "types.crypto",
     "DefaultIdentity": "transport.auth",
+    "DeletedCertificate": "types.certificate",
+    "DeletedKey": "types.key",
+    "DeletedObject": "types.common",
+    "DeletedSecret": "types.secret",
     "EncryptResult": "types.crypto",
     "EncryptionAlgorithm": "types.crypto",
     "EnvelopeHeader": "envelope.form",
     "Envelopes": "envelope.envelopes",
     "ExpiryMonitor": "rotation.monitor",
-    "JsonWebKey": "types.key",
+    "ImportKeyOptions": "types.key",
+    "JsonWebKey": "types.jwk",
     "Key": "types.key",
     "KeyCurve": "types.key",
     "KeyOperation": "types.key",
     "KeyProperties": "types.key",
     "KeyReleasePolicy": "types.key",
+    "KeyRotationAction": "types.key",
+    "KeyRotationLifetimeAction": "types.key",
+    "KeyRotationPolicy": "types.key",
     "KeyType": "types.key",
     "KeyVaultClient": "client",
     "KeyVaultClientBuilder": "client",
@@ -108,12 +145,14 @@ _HOMES = {
     "ObjectProperties": "types.common",
     "Observer": "observer",
     "Priority": "resilience.ratelimit",
+    "RecoveryLevel": "types.common",
     "RetryConfig": "resilience.retry",
     "RotationHandler": "rotation.handler",
     "Secret": "types.secret",
     "SecretProperties": "types.secret",
     "SecretString": "types.common",
     "SecretsService": "services.secrets",
+    "SetSecretOptions": "types.secret",
     "SharedCredential": "transport.tokens",
     "SharedTransport": "transport.session",
     "SignResult": "types.crypto",
@@ -123,6 +162,7 @@ _HOMES = {
     "UnwrapResult": "types.crypto",
     "VaultUrl": "validation",
     "VerifyResult": "types.crypto",
+    "WellKnownIssuer": "types.certificate",
     "WorkloadIdentity": "transport.auth",
     "WrapResult": "types.crypto",
     "build_credential": "transport.auth",
@@ -132,12 +172,18 @@ _HOMES = {
 }
 
 __all__ = [
+    "BackupBlob",
     "BreakerConfig",
     "BreakerState",
     "CacheConfig",
     "CacheStats",
     "Certificate",
+    "CertificateBundle",
+    "CertificateContentType",
+    "CertificateLifetimeAction",
+    "CertificateOperation",
     "CertificatePolicy",
+    "CertificatePolicyAction",
     "CertificateProperties",
     "CertificatesService",
     "CheckResult",
@@ -146,17 +192,25 @@ __all__ = [
     "CredentialConfig",
     "DecryptResult",
     "DefaultIdentity",
+    "DeletedCertificate",
+    "DeletedKey",
+    "DeletedObject",
+    "DeletedSecret",
     "EncryptResult",
     "EncryptionAlgorithm",
     "EnvelopeHeader",
     "Envelopes",
     "ExpiryMonitor",
+    "ImportKeyOptions",
     "JsonWebKey",
     "Key",
     "KeyCurve",
     "KeyOperation",
     "KeyProperties",
     "KeyReleasePolicy",
+    "KeyRotationAction",
+    "KeyRotationLifetimeAction",
+    "KeyRotationPolicy",
     "KeyType",
     "KeyVaultClient",
     "KeyVaultClientBuilder",
@@ -175,12 +229,14 @@ __all__ = [
     "ObjectProperties",
     "Observer",
     "Priority",
+    "RecoveryLevel",
     "RetryConfig",
     "RotationHandler",
     "Secret",
     "SecretProperties",
     "SecretString",
     "SecretsService",
+    "SetSecretOptions",
     "SharedCredential",
     "SharedTransport",
     "SignResult",
@@ -190,6 +246,7 @@ __all__ = [
     "UnwrapResult",
     "VaultUrl",
     "VerifyResult",
+    "WellKnownIssuer",
     "WorkloadIdentity",
     "WrapResult",
     "build_credential",

@@ -78,7 +78,7 @@ class KeyVaultClient:
             cache=self._open_cache(config, clock, observer),
         )
         self._secrets = SecretsService(self._pipeline)
-        self._certificates = CertificatesService(self._pipeline)
+        self._certificates = CertificatesService(self._pipeline, self._secrets.get_secret)
         self._keys = KeysService(self._pipeline)
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import Final, NoReturn, TypeVar
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.types.crypto import EncryptionAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm
-from vaultbind.keyvault.types.key import JsonWebKey
+from vaultbind.keyvault.types.jwk import JsonWebKey
 from vaultbind.keyvault.validation import KEY_SIZES
 
 AES_BLOCK: Final = 16

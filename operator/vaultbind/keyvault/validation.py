@@ -6,7 +6,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
-from vaultbind.keyvault.types.key import CreateKeyOptions, KeyCurve, KeyOperation, KeyType
+from vaultbind.keyvault.types.certificate import (
+    CertificateContentType,
+    CertificateLifetimeAction,
+    CertificatePolicy,
+    CertificatePolicyAction,
+)
+from vaultbind.keyvault.types.jwk import JsonWebKey
+from vaultbind.keyvault.types.key import (
+    CreateKeyOptions,
+    ImportKeyOptions,
+    KeyCurve,
+    KeyOperation,
+    KeyRotationAction,
+    KeyRotationPolicy,
+    KeyType,
+)
 
 MAX_VALUE_BYTES = 25_600
 MAX_CONTENT_TYPE = 255
@@ -19,6 +34,7 @@ HTTPS_PORT = 443
 
 _NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
 _VERSION = re.compile(r"[0-9A-Za-z]{1,32}")
+_DURATION = re.compile(r"P(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?<!P)")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _URL = re.compile(rf"https://({_LABEL}(?:\.{_LABEL})*)(?::([0-9]{{1,5}}))?/?", re.IGNORECASE)
 
@@ -53,6 +69,13 @@ def parse_version(version: str) -> str:
     return version
 
 
+def parse_exact_version(version: str) -> str:
+    """Return `version`, which must not be empty, else raise KeyVaultError (VALIDATION)."""
+    if not version:
+        raise _invalid("a version has 1 to 32 letters and digits")
+    return parse_version(version)
+
+
 def parse_vault_url(url: str) -> VaultUrl:
     """Parse `https://host[:port]`; no user, path, query or fragment. Raises KeyVaultError (VALIDATION)."""
     match = _URL.fullmatch(url)
@@ -74,10 +97,20 @@ def has_allowed_suffix(url: VaultUrl, suffixes: Iterable[str]) -> bool:
     return any(_ends_in(labels, url.port, suffix) for suffix in suffixes)
 
 
-def check_secret(value: str, content_type: str | None, tags: Mapping[str, str] | None) -> None:
-    """Raise KeyVaultError (VALIDATION) when the service would refuse such a secret."""
-    if len(value.encode("utf-8", "surrogatepass")) > MAX_VALUE_BYTES:
+def check_secret_value(value: str) -> None:
+    """Raise KeyVaultError (VALIDATION) for a value that the service would refuse."""
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        size = -1
+    if size < 0:
+        raise _invalid("a secret's value is text that UTF-8 can express")
+    if size > MAX_VALUE_BYTES:
         raise _invalid(f"a secret's value has at most {MAX_VALUE_BYTES} bytes")
+
+
+def check_secret_properties(content_type: str | None, tags: Mapping[str, str] | None) -> None:
+    """Raise KeyVaultError (VALIDATION) for properties that the service would refuse."""
     if content_type is not None and len(content_type) > MAX_CONTENT_TYPE:
         raise _invalid(f"a content type has at most {MAX_CONTENT_TYPE} characters")
     check_tags(tags or {}, MAX_SECRET_TAG)
@@ -93,19 +126,76 @@ def check_tags(tags: Mapping[str, str], longest: int) -> None:
 
 def check_new_key(options: CreateKeyOptions) -> None:
     """Raise KeyVaultError (VALIDATION) when the service would refuse to make such a key."""
-    _check_members(KeyType, [options.key_type], "a key's type")
-    family = options.key_type.removesuffix("-HSM")
-    if options.curve is not None:
-        _check_members(KeyCurve, [options.curve], "a key's curve")
+    _check_shape(options.key_type, options.size, options.curve)
+    if options.public_exponent is not None and not options.key_type.startswith("RSA"):
+        raise _invalid("only RSA keys have a public exponent")
+    _check_shared(options)
+
+
+def check_imported_key(key: JsonWebKey, options: ImportKeyOptions) -> None:
+    """Raise KeyVaultError (VALIDATION) when the service would refuse to take such a key."""
+    _check_members(KeyType, [key.kty], "a key's type")
+    if not key.d and not key.k:
+        raise _invalid("a key without its private members cannot be imported")
+    _check_shared(options)
+
+
+def check_operations(operations: Iterable[str] | None) -> None:
+    """Raise KeyVaultError (VALIDATION) for what is no operation of a key."""
+    _check_members(KeyOperation, operations or (), "a key's operations")
+
+
+def check_rotation_policy(policy: KeyRotationPolicy) -> None:
+    """Raise KeyVaultError (VALIDATION) when the service would refuse such a policy."""
+    durations = [policy.expires_in] if policy.expires_in else []
+    for action in policy.lifetime_actions:
+        moments = [moment for moment in (action.time_after_create, action.time_before_expiry) if moment]
+        if len(moments) != 1:
+            raise _invalid("an action of a rotation policy has one moment: after creation or before expiry")
+        _check_members(KeyRotationAction, [action.action], "an action of a rotation policy")
+        if action.action == KeyRotationAction.NOTIFY and not action.time_before_expiry:
+            raise _invalid("a notification comes before expiry")
+        durations += moments
+    if not all(_DURATION.fullmatch(duration) for duration in durations):
+        raise _invalid("a duration of a rotation policy has the form P90D, P18M or P2Y")
+
+
+def check_certificate_policy(policy: CertificatePolicy) -> None:
+    """Raise KeyVaultError (VALIDATION) when the service would refuse such a policy."""
+    if policy.content_type is not None:
+        _check_members(CertificateContentType, [policy.content_type], "a certificate's content type")
+    if policy.key_type is not None:
+        _check_shape(policy.key_type, policy.key_size, policy.curve)
+    for action in policy.lifetime_actions:
+        _check_lifetime_action(action)
+
+
+def _check_shape(key_type: str, size: int | None, curve: str | None) -> None:
+    _check_members(KeyType, [key_type], "a key's type")
+    family = key_type.removesuffix("-HSM")
+    if curve is not None:
+        _check_members(KeyCurve, [curve], "a key's curve")
         if family != "EC":
             raise _invalid("only EC keys have a curve")
     sizes = KEY_SIZES.get(family, ())
-    if options.size is not None and options.size not in sizes:
+    if size is not None and size not in sizes:
         known = ", ".join(map(str, sizes)) or "none: their curve tells it"
-        raise _invalid(f"sizes of {options.key_type} keys are {known}")
-    if options.public_exponent is not None and family != "RSA":
-        raise _invalid("only RSA keys have a public exponent")
-    _check_members(KeyOperation, options.operations or (), "a key's operations")
+        raise _invalid(f"sizes of {key_type} keys are {known}")
+
+
+def _check_lifetime_action(action: CertificateLifetimeAction) -> None:
+    _check_members(CertificatePolicyAction, [action.action], "an action of a certificate policy")
+    percentage, days = action.lifetime_percentage, action.days_before_expiry
+    if (percentage is None) == (days is None):
+        raise _invalid("an action of a certificate policy has one moment: a percentage or days before expiry")
+    if percentage is not None and not 1 <= percentage <= 99:
+        raise _invalid("a lifetime percentage is 1 to 99")
+    if days is not None and days < 1:
+        raise _invalid("days before expiry are at least 1")
+
+
+def _check_shared(options: CreateKeyOptions | ImportKeyOptions) -> None:
+    check_operations(options.operations)
     if options.exportable and options.release_policy is None:
         raise _invalid("an exportable key needs a release policy")
     check_tags(options.tags or {}, MAX_TAG)

@@ -21,7 +21,7 @@ from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.types.crypto import EncryptionAlgorithm as E
 from vaultbind.keyvault.types.crypto import KeyWrapAlgorithm as W
 from vaultbind.keyvault.types.crypto import SignatureAlgorithm as S
-from vaultbind.keyvault.types.key import JsonWebKey
+from vaultbind.keyvault.types.jwk import JsonWebKey
 
 
 def rsa(bits: int, kty: str = "RSA") -> JsonWebKey:

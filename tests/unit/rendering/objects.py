@@ -8,7 +8,8 @@ from vaultbind.api.binding import BindingSpec, DataEntry, Source, Target, TlsEnt
 from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.keyvault.types.certificate import Certificate, CertificateProperties
 from vaultbind.keyvault.types.common import SecretString
-from vaultbind.keyvault.types.key import JsonWebKey, Key, KeyProperties
+from vaultbind.keyvault.types.jwk import JsonWebKey
+from vaultbind.keyvault.types.key import Key, KeyProperties
 from vaultbind.keyvault.types.secret import Secret, SecretProperties
 from vaultbind.rendering.render import Rendered, render
 from vaultbind.rendering.values import Values, VaultValue

@@ -38,7 +38,7 @@ from vaultbind.api.binding import (
 from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import VaultObjectRef
 from vaultbind.keyvault.certs import CertificateBundle, CertificateParseErrorKind, parse_bundle
-from vaultbind.keyvault.types.key import JsonWebKey
+from vaultbind.keyvault.types.jwk import JsonWebKey
 from vaultbind.rendering.keys import MAX_BYTES
 from vaultbind.rendering.problems import RenderProblem
 from vaultbind.rendering.render import render

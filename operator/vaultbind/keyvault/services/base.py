@@ -35,17 +35,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One request that is neither a get nor a list: `path` and its template `route`, from the vault's root.
-
-    `repeatable`: sending it twice does no more than sending it once.
-    """
+    """One request that is neither a get nor a list: `path` and its template `route` from the vault's root."""
 
     method: str
     path: str
     route: str
     name: str | None
     content: bytes | None = None
-    repeatable: bool = False
 
 
 class ObjectService(Generic[Full, Item]):
@@ -67,6 +63,10 @@ class ObjectService(Generic[Full, Item]):
         self._base = pipeline.url + self._collection
         self._query = f"?api-version={pipeline.api_version}"
 
+    async def list_all(self, *, priority: Priority = Priority.FRESH) -> list[Item]:
+        """All items of the list of this kind at once; needs the permission `list` on the whole vault."""
+        return await self._list(priority)
+
     async def _get(self, name: str, version: str, priority: Priority) -> Full:
         parse_name(name)
         parse_version(version)
@@ -84,13 +84,7 @@ class ObjectService(Generic[Full, Item]):
 
     async def _send(self, operation: Operation) -> bytes:
         """Carry out an operation and return the answer's body; raises KeyVaultError with its name."""
-        call = Call(
-            kind=self.kind.value,
-            method=operation.method,
-            route=operation.route,
-            name=operation.name,
-            repeatable=operation.repeatable,
-        )
+        call = self._call(operation.method, operation.route, operation.name, Priority.FRESH)
         url = f"{self._pipeline.url}{operation.path}{self._query}"
         return await self._pipeline.request(call, url, operation.content)
 
@@ -106,19 +100,22 @@ class ObjectService(Generic[Full, Item]):
         except KeyVaultError as error:
             raise error.named(name) from None
 
-    def _list(self, priority: Priority) -> Listing[Item]:
+    def _list(self, priority: Priority, more: str = "") -> Listing[Item]:
         call = self._call("GET", self._collection, None, priority)
-        return self._listing(call, f"{self._base}{self._query}&maxresults={PAGE_SIZE}")
+        first = f"{self._base}{self._query}&maxresults={PAGE_SIZE}{more}"
+        return self._listing(call, first, self._parse_item)
 
     def _list_versions(self, name: str, priority: Priority) -> Listing[Item]:
         parse_name(name)
         call = self._call("GET", f"{self._collection}/{{name}}/versions", name, priority)
-        return self._listing(call, f"{self._base}/{name}/versions{self._query}&maxresults={PAGE_SIZE}")
+        return self._listing(
+            call, f"{self._base}/{name}/versions{self._query}&maxresults={PAGE_SIZE}", self._parse_item
+        )
 
-    def _listing(self, call: Call, first: str) -> Listing[Item]:
-        async def fetch(link: str | None) -> tuple[list[Item], str | None]:
+    def _listing(self, call: Call, first: str, parse: Callable[[Json], T]) -> Listing[T]:
+        async def fetch(link: str | None) -> tuple[list[T], str | None]:
             url = first if link is None else self._pipeline.resolve(link)
-            return parse_page(await self._pipeline.request(call, url), self._parse_item)
+            return parse_page(await self._pipeline.request(call, url), parse)
 
         return Listing(fetch)
 

@@ -16,7 +16,8 @@ from vaultbind.keyvault.crypto_rules import (
     parse_algorithm,
 )
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
-from vaultbind.keyvault.services.base import ObjectService, Operation
+from vaultbind.keyvault.services.base import Operation
+from vaultbind.keyvault.services.lifecycle import ObjectLifecycle
 from vaultbind.keyvault.types.crypto import (
     DecryptResult,
     EncryptionAlgorithm,
@@ -28,7 +29,8 @@ from vaultbind.keyvault.types.crypto import (
     VerifyResult,
     WrapResult,
 )
-from vaultbind.keyvault.types.key import JsonWebKey, Key, KeyProperties
+from vaultbind.keyvault.types.jwk import JsonWebKey
+from vaultbind.keyvault.types.key import Key, KeyProperties
 from vaultbind.keyvault.validation import parse_name, parse_version
 from vaultbind.keyvault.wire.crypto import (
     OperationAnswer,
@@ -41,7 +43,7 @@ from vaultbind.keyvault.wire.crypto import (
 )
 
 
-class KeyCrypto(ObjectService[Key, KeyProperties]):
+class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
     """Encrypt, sign, wrap and their opposites.
 
     All raise KeyVaultError: KEY_NOT_FOUND, DISABLED, FORBIDDEN, OPERATION_FORBIDDEN (not among the key's
@@ -166,7 +168,6 @@ class KeyCrypto(ObjectService[Key, KeyProperties]):
             route="/rng",
             name=None,
             content=render_count(count),
-            repeatable=True,
         )
         found = self._parse_as(await self._send(operation), None, parse_random)
         if len(found) != count:
@@ -191,7 +192,6 @@ class KeyCrypto(ObjectService[Key, KeyProperties]):
             route=f"{self._collection}/{{name}}/{{version}}/{verb}",
             name=name,
             content=content,
-            repeatable=True,
         )
 
 

@@ -1,16 +1,47 @@
 """The keys of a vault."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import ClassVar
 
 from vaultbind.keyvault.resilience.ratelimit import Priority
 from vaultbind.keyvault.services.base import Operation
 from vaultbind.keyvault.services.crypto import KeyCrypto
+from vaultbind.keyvault.services.lifecycle import WAIT
 from vaultbind.keyvault.services.listing import Listing
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
-from vaultbind.keyvault.types.common import ObjectKind
-from vaultbind.keyvault.types.key import CreateKeyOptions, Key, KeyProperties
-from vaultbind.keyvault.validation import check_new_key, parse_name
-from vaultbind.keyvault.wire.keys import parse_key, parse_key_properties, render_new_key
+from vaultbind.keyvault.types.common import BackupBlob, ObjectKind
+from vaultbind.keyvault.types.jwk import JsonWebKey
+from vaultbind.keyvault.types.key import (
+    CreateKeyOptions,
+    DeletedKey,
+    ImportKeyOptions,
+    Key,
+    KeyOperation,
+    KeyProperties,
+    KeyReleasePolicy,
+    KeyRotationPolicy,
+)
+from vaultbind.keyvault.validation import (
+    MAX_TAG,
+    check_imported_key,
+    check_new_key,
+    check_operations,
+    check_rotation_policy,
+    check_tags,
+    parse_name,
+    parse_version,
+)
+from vaultbind.keyvault.wire.keys import (
+    parse_deleted_key,
+    parse_key,
+    parse_key_properties,
+    parse_rotation_policy,
+    render_import,
+    render_key_update,
+    render_new_key,
+    render_rotation_policy,
+)
 
 
 class KeysService(KeyCrypto):
@@ -51,7 +82,60 @@ class KeysService(KeyCrypto):
         """
         parse_name(name)
         check_new_key(options)
-        return await self._change("POST", name, "create", render_new_key(options))
+        operation = self._of_live("POST", name, "/create", content=render_new_key(options))
+        return self._parse(await self._send(operation), name)
+
+    async def import_key(self, name: str, key: JsonWebKey, options: ImportKeyOptions | None = None) -> Key:
+        """Give a key to the vault, as a new version; needs `keys/import`.
+
+            await client.keys.import_key("signing", JsonWebKey.from_pem(pem))
+
+        Raises KeyVaultError: VALIDATION (no private members), BAD_PARAMETER, DELETED_BUT_RECOVERABLE,
+        MANAGED_BY_KEY_VAULT, FORBIDDEN and those of any call.
+        """
+        options = options or ImportKeyOptions()
+        parse_name(name)
+        check_imported_key(key, options)
+        operation = self._of_live("PUT", name, content=render_import(key, options))
+        return self._parse(await self._send(operation), name)
+
+    async def update_key_properties(
+        self,
+        name: str,
+        version: str = "",
+        *,
+        operations: tuple[KeyOperation, ...] | None = None,
+        enabled: bool | None = None,
+        not_before: datetime | None = None,
+        expires_on: datetime | None = None,
+        tags: Mapping[str, str] | None = None,
+        release_policy: KeyReleasePolicy | None = None,
+    ) -> Key:
+        """Change a version, the latest when none is named; needs `keys/update`.
+
+        What is None stays as it is; `tags` and `operations` replace all. Raises KeyVaultError: VALIDATION,
+        KEY_NOT_FOUND, MANAGED_BY_KEY_VAULT, FORBIDDEN and those of any call.
+        """
+        parse_name(name)
+        parse_version(version)
+        check_operations(operations)
+        check_tags(tags or {}, MAX_TAG)
+        content = render_key_update(
+            operations=operations,
+            enabled=enabled,
+            not_before=not_before,
+            expires_on=expires_on,
+            tags=tags,
+            release_policy=release_policy,
+        )
+        operation = Operation(
+            method="PATCH",
+            path=f"{self._collection}/{name}/{version}",
+            route=f"{self._collection}/{{name}}/{{version}}",
+            name=name,
+            content=content,
+        )
+        return self._parse(await self._send(operation), name)
 
     async def rotate_key(self, name: str) -> Key:
         """Make a new version of a key, of the same type and size; needs `keys/rotate`.
@@ -60,15 +144,68 @@ class KeysService(KeyCrypto):
         FORBIDDEN and those of any call.
         """
         parse_name(name)
-        return await self._change("POST", name, "rotate")
+        return self._parse(await self._send(self._of_live("POST", name, "/rotate")), name)
 
-    async def _change(self, method: str, name: str, verb: str, content: bytes | None = None) -> Key:
-        """Send `content` to a path below the key and read the key that comes back."""
-        operation = Operation(
-            method=method,
-            path=f"{self._collection}/{name}/{verb}",
-            route=f"{self._collection}/{{name}}/{verb}",
-            name=name,
-            content=content,
-        )
-        return self._parse(await self._send(operation), name)
+    async def get_key_rotation_policy(self, name: str) -> KeyRotationPolicy:
+        """Read when a key is rotated; needs `keys/getrotationpolicy`. Raises KEY_NOT_FOUND, FORBIDDEN."""
+        parse_name(name)
+        operation = self._of_live("GET", name, "/rotationpolicy")
+        return self._parse_as(await self._send(operation), name, parse_rotation_policy)
+
+    async def update_key_rotation_policy(self, name: str, policy: KeyRotationPolicy) -> KeyRotationPolicy:
+        """Set when a key is rotated, and return the policy as the service keeps it.
+
+        Needs `keys/setrotationpolicy`. Raises KeyVaultError: VALIDATION, KEY_NOT_FOUND, BAD_PARAMETER (a
+        rotation within 7 days of creation or expiry), FORBIDDEN and those of any call.
+        """
+        parse_name(name)
+        check_rotation_policy(policy)
+        operation = self._of_live("PUT", name, "/rotationpolicy", content=render_rotation_policy(policy))
+        return self._parse_as(await self._send(operation), name, parse_rotation_policy)
+
+    async def delete_key(self, name: str, *, wait: float = WAIT) -> DeletedKey:
+        """Delete a key with all versions; needs `keys/delete`, and `keys/get` to wait for the end.
+
+        Raises KeyVaultError: KEY_NOT_FOUND, MANAGED_BY_KEY_VAULT (delete the certificate instead), TIMEOUT
+        (not done after `wait` seconds), FORBIDDEN and those of any call.
+        """
+        return await self._delete(name, wait, parse_deleted_key)
+
+    async def get_deleted_key(self, name: str) -> DeletedKey:
+        """Read a deleted key; needs `keys/get`. Raises KEY_NOT_FOUND."""
+        return await self._get_deleted(name, parse_deleted_key)
+
+    def list_deleted_keys(self, *, priority: Priority = Priority.FRESH) -> Listing[DeletedKey]:
+        """List deleted keys; needs `keys/list` on the whole vault."""
+        return self._list_deleted(priority, parse_deleted_key)
+
+    async def recover_deleted_key(self, name: str, *, wait: float = WAIT) -> Key:
+        """Bring a deleted key back with all versions; needs `keys/recover`, and `keys/get` to wait.
+
+        Raises KeyVaultError: KEY_NOT_FOUND, TIMEOUT (not done after `wait` seconds), FORBIDDEN and those of
+        any call.
+        """
+        return await self._recover(name, wait, parse_key)
+
+    async def purge_deleted_key(self, name: str, *, wait: float = WAIT) -> None:
+        """Destroy a deleted key, and with it what only it can decrypt; needs `keys/purge`.
+
+        Needs `keys/get` to wait for the end. Raises KeyVaultError: KEY_NOT_FOUND, TIMEOUT (not done after
+        `wait` seconds), FORBIDDEN (also where the vault is protected from purging) and those of any call.
+        """
+        await self._purge(name, wait)
+
+    async def backup_key(self, name: str) -> BackupBlob:
+        """All versions of a key in one encrypted blob; needs `keys/backup`. At most 500 versions.
+
+        Raises KeyVaultError: KEY_NOT_FOUND, MANAGED_BY_KEY_VAULT, FORBIDDEN and those of any call.
+        """
+        return await self._backup(name)
+
+    async def restore_key(self, backup: BackupBlob) -> Key:
+        """Restore a backed-up key under its old name; needs `keys/restore`.
+
+        Raises KeyVaultError: VALIDATION (the backup of another kind), CONFLICT (the name is taken),
+        BAD_PARAMETER (from another subscription or geography), FORBIDDEN and those of any call.
+        """
+        return await self._restore(backup, parse_key)

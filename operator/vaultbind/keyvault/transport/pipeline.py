@@ -56,7 +56,7 @@ class VaultPipeline:
         self.url = str(parse_vault_url(config.vault_url))
         self.api_version = config.api_version
         self._limiter = limiter
-        self._clock = clock
+        self.clock = clock
         self._observer = observer
         self._timeout = config.total_timeout
         self._breaker = Breaker(config.breaker)
@@ -87,7 +87,7 @@ class VaultPipeline:
             self.cache.forget(call.kind, call.name)
 
     async def _request(self, call: Call, url: str, content: bytes | None) -> bytes:
-        wait = self._breaker.admit(self._clock.monotonic())
+        wait = self._breaker.admit(self.clock.monotonic())
         self._tell_breaker()
         if wait > 0:
             raise KeyVaultError(KeyVaultErrorKind.BREAKER_OPEN, object_name=call.name, retry_after=wait)
@@ -133,7 +133,7 @@ class VaultPipeline:
             response.headers,
             response.content,
             object_name=call.name,
-            now=self._clock.time(),
+            now=self.clock.time(),
         )
         if error.kind is KeyVaultErrorKind.THROTTLED and error.retry_after is None:
             error.retry_after = self._limiter.pause_left or None
@@ -144,7 +144,7 @@ class VaultPipeline:
         if failure is None or failure.kind not in _VAULT_FAILED | _VAULT_NOT_ASKED:
             self._breaker.succeeded()
         elif failure.kind in _VAULT_FAILED:
-            self._breaker.failed(self._clock.monotonic())
+            self._breaker.failed(self.clock.monotonic())
         else:
             self._breaker.abandoned()
         self._tell_breaker()

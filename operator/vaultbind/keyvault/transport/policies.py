@@ -47,17 +47,13 @@ _ASKING = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What the policies need to know about a request; `name` is the object's, for errors only.
-
-    `repeatable`: sending it twice does no more than sending it once, as with every read.
-    """
+    """What the policies need to know about a request; `name` is the object's, for errors only."""
 
     kind: str
     method: str
     route: str
     name: str | None = None
     priority: Priority = Priority.FRESH
-    repeatable: bool = False
 
     @property
     def changes(self) -> bool:
@@ -117,7 +113,7 @@ class RetryPolicy(Policy):
         attempt = Attempt(
             number=number,
             method=call.method,
-            repeatable=call.repeatable,
+            repeatable=not call.changes,
             elapsed=elapsed,
             status=status,
             sent=error is None or is_sent(error),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
 
 class ObjectKind(StrEnum):
@@ -39,6 +39,50 @@ class ObjectProperties:
     tags: Mapping[str, str] = field(default_factory=dict)
     recovery_level: str | None = None
     recoverable_days: int | None = None
+
+
+class RecoveryLevel(StrEnum):
+    """How a vault treats what is deleted; properties hold the word as the service says it."""
+
+    PURGEABLE = "Purgeable"
+    RECOVERABLE_PURGEABLE = "Recoverable+Purgeable"
+    RECOVERABLE = "Recoverable"
+    RECOVERABLE_PROTECTED_SUBSCRIPTION = "Recoverable+ProtectedSubscription"
+    CUSTOMIZED_RECOVERABLE_PURGEABLE = "CustomizedRecoverable+Purgeable"
+    CUSTOMIZED_RECOVERABLE = "CustomizedRecoverable"
+    CUSTOMIZED_RECOVERABLE_PROTECTED_SUBSCRIPTION = "CustomizedRecoverable+ProtectedSubscription"
+
+
+Properties = TypeVar("Properties", bound=ObjectProperties)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedObject(Generic[Properties]):
+    """A deleted object that can be recovered until `scheduled_purge_on`.
+
+    A vault without soft deletion, of which there are hardly any left, sets none of the last three.
+    """
+
+    properties: Properties
+    recovery_id: str | None = None
+    deleted_on: datetime | None = None
+    scheduled_purge_on: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return self.properties.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupBlob:
+    """All versions of an object, encrypted by the service: opaque, and restored in the same geography only.
+
+    `data` may be stored anywhere; `kind` tells which service can restore it.
+    """
+
+    kind: ObjectKind
+    data: bytes = field(repr=False)
 
 
 class SecretString:

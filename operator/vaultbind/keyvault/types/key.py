@@ -1,21 +1,13 @@
-"""Keys: properties, public part, and its usual forms."""
+"""Keys: properties, and how they are made, imported and rotated."""
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
-from vaultbind.keyvault.types.common import ObjectKind, ObjectProperties
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-_RFC_CURVE = {"P-256": "P-256", "P-384": "P-384", "P-521": "P-521", "P-256K": "secp256k1"}
-_COORDINATE_BYTES = {"P-256": 32, "P-256K": 32, "P-384": 48, "P-521": 66}
+from vaultbind.keyvault.types.common import DeletedObject, ObjectKind, ObjectProperties
+from vaultbind.keyvault.types.jwk import JsonWebKey
 
 
 class KeyType(StrEnum):
@@ -94,94 +86,6 @@ class KeyProperties(ObjectProperties):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JsonWebKey:
-    """The public members of a key as the vault returns them, decoded; `kid` is the versioned id."""
-
-    kid: str
-    kty: str
-    crv: str | None = None
-    n: bytes = b""
-    e: bytes = b""
-    x: bytes = b""
-    y: bytes = b""
-
-    @property
-    def size(self) -> int | None:
-        """Bits of an RSA modulus; None for other keys: a curve has its name, symmetric keys tell nothing."""
-        return int.from_bytes(self.n).bit_length() if self._is_rsa() else None
-
-    def to_json(self) -> str:
-        """RFC 7517 JSON with the public members and `kid`; HSM types are told by their plain name.
-
-        Raises KeyVaultError (VALIDATION) for a symmetric key.
-        """
-        if self._is_rsa():
-            members = {
-                "kty": "RSA",
-                "n": _base64url(self.n.lstrip(b"\0")),
-                "e": _base64url(self.e.lstrip(b"\0")),
-            }
-        else:
-            size = self._coordinate_bytes()
-            members = {
-                "kty": "EC",
-                "crv": _RFC_CURVE[self.crv or ""],
-                "x": _base64url(self.x.rjust(size, b"\0")),
-                "y": _base64url(self.y.rjust(size, b"\0")),
-            }
-        return json.dumps({**members, "kid": self.kid}, separators=(",", ":"))
-
-    def to_pem(self) -> bytes:
-        """SubjectPublicKeyInfo in PEM.
-
-        Raises KeyVaultError: VALIDATION for a symmetric key, PROTOCOL when the members make no valid key.
-        """
-        from cryptography.hazmat.primitives import serialization
-
-        key = self.to_public_key()
-        return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-    def to_public_key(self) -> "rsa.RSAPublicKey | ec.EllipticCurvePublicKey":
-        """Build the key for the `cryptography` package; raises as `to_pem` does."""
-        try:
-            return self._build_rsa() if self._is_rsa() else self._build_ec()
-        except ValueError:
-            detail = "the public members make no valid key"
-        raise KeyVaultError(KeyVaultErrorKind.PROTOCOL, detail=detail)
-
-    def _build_rsa(self) -> "rsa.RSAPublicKey":
-        from cryptography.hazmat.primitives.asymmetric import rsa
-
-        return rsa.RSAPublicNumbers(int.from_bytes(self.e), int.from_bytes(self.n)).public_key()
-
-    def _build_ec(self) -> "ec.EllipticCurvePublicKey":
-        from cryptography.hazmat.primitives.asymmetric import ec
-
-        self._coordinate_bytes()
-        curves: dict[str, ec.EllipticCurve] = {
-            "P-256": ec.SECP256R1(),
-            "P-256K": ec.SECP256K1(),
-            "P-384": ec.SECP384R1(),
-            "P-521": ec.SECP521R1(),
-        }
-        numbers = ec.EllipticCurvePublicNumbers(
-            int.from_bytes(self.x), int.from_bytes(self.y), curves[self.crv or ""]
-        )
-        return numbers.public_key()
-
-    def _is_rsa(self) -> bool:
-        return self.kty in {"RSA", "RSA-HSM"}
-
-    def _coordinate_bytes(self) -> int:
-        size = _COORDINATE_BYTES.get(self.crv or "") if self.kty in {"EC", "EC-HSM"} else None
-        if size is None:
-            raise KeyVaultError(
-                KeyVaultErrorKind.VALIDATION, detail="only RSA and EC keys have a public part"
-            )
-        return size
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """One version of a key with its public part; private parts never leave the vault."""
 
@@ -199,6 +103,61 @@ class Key:
         """The version that was read."""
         return self.properties.version
 
+    @property
+    def key_type(self) -> str:
+        """`RSA`, `EC`, `oct` or one of their HSM forms."""
+        return self.key.kty
 
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedKey(DeletedObject[KeyProperties]):
+    """A deleted key; without its public part in lists."""
+
+    key: JsonWebKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportKeyOptions:
+    """How an imported key is to be; what is None the service decides.
+
+    `hardware_protected` puts an RSA or EC key into the HSM of a premium vault.
+    """
+
+    hardware_protected: bool | None = None
+    operations: tuple[KeyOperation, ...] | None = None
+    enabled: bool | None = None
+    not_before: datetime | None = None
+    expires_on: datetime | None = None
+    tags: Mapping[str, str] | None = None
+    exportable: bool | None = None
+    release_policy: KeyReleasePolicy | None = None
+
+
+class KeyRotationAction(StrEnum):
+    """What happens at a moment of a key's life."""
+
+    ROTATE = "Rotate"
+    NOTIFY = "Notify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRotationLifetimeAction:
+    """A KeyRotationAction at one of two moments, ISO 8601 durations (`P90D`, `P2Y`): give exactly one."""
+
+    action: str
+    time_after_create: str | None = None
+    time_before_expiry: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRotationPolicy:
+    """When the service makes new versions of a key and how long these live (`expires_in`, ISO 8601).
+
+    The service adds a notification 30 days before expiry to a policy that has none.
+    """
+
+    lifetime_actions: tuple[KeyRotationLifetimeAction, ...] = ()
+    expires_in: str | None = None
+    id: str | None = None
+    created_on: datetime | None = None
+    updated_on: datetime | None = None

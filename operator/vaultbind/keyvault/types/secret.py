@@ -1,9 +1,11 @@
 """Secrets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
-from vaultbind.keyvault.types.common import ObjectKind, ObjectProperties, SecretString
+from vaultbind.keyvault.types.common import DeletedObject, ObjectKind, ObjectProperties, SecretString
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +17,8 @@ class SecretProperties(ObjectProperties):
     content_type: str | None = None
     managed: bool = False
     key_id: str | None = None
+    previous_version: str | None = None
+    """Only of a certificate's secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +37,22 @@ class Secret:
     def version(self) -> str:
         """The version that was read or made."""
         return self.properties.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedSecret(DeletedObject[SecretProperties]):
+    """A deleted secret, without its value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSecretOptions:
+    """What a new version of a secret has beside its value; None is left to the service.
+
+    Times are aware, in whole seconds on the wire. They are advice: the service gives out an expired secret.
+    """
+
+    content_type: str | None = None
+    tags: Mapping[str, str] | None = None
+    enabled: bool | None = None
+    not_before: datetime | None = None
+    expires_on: datetime | None = None

@@ -51,6 +51,20 @@ def parse_common(data: Json, identifier: str) -> Json:
     }
 
 
+def parse_deletion(data: Json) -> Json:
+    """Fields of DeletedObject beside the properties."""
+    return {
+        "recovery_id": data.get("recoveryId"),
+        "deleted_on": parse_moment(data.get("deletedDate")),
+        "scheduled_purge_on": parse_moment(data.get("scheduledPurgeDate")),
+    }
+
+
+def parse_backup(data: Json) -> bytes:
+    """Bytes of a backup."""
+    return parse_bytes(parse_text(data["value"]))
+
+
 def parse_moment(seconds: float | None) -> datetime | None:
     """Time of epoch seconds; one that no calendar knows becomes the calendar's end."""
     if seconds is None:
@@ -93,6 +107,11 @@ def render_attributes(
         "exportable": exportable,
     }
     return drop_absent(attributes) or None
+
+
+def render_tags(tags: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Tags as JSON can have them; an empty mapping removes all."""
+    return dict(tags) if tags is not None else None
 
 
 def render_bytes(data: bytes | None) -> str | None:

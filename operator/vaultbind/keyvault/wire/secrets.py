@@ -1,15 +1,15 @@
 """Secrets on the wire."""
 
-from datetime import datetime
-
 from vaultbind.keyvault.types.common import SecretString
-from vaultbind.keyvault.types.secret import Secret, SecretProperties
+from vaultbind.keyvault.types.secret import DeletedSecret, Secret, SecretProperties, SetSecretOptions
 from vaultbind.keyvault.wire.documents import (
     Json,
     parse_common,
+    parse_deletion,
     parse_text,
     render_attributes,
     render_document,
+    render_tags,
 )
 
 
@@ -26,20 +26,30 @@ def parse_secret_properties(data: Json) -> SecretProperties:
         content_type=data.get("contentType"),
         managed=bool(data.get("managed")),
         key_id=data.get("kid"),
+        previous_version=data.get("previousVersion"),
     )
 
 
-def render_secret(
-    value: str,
-    *,
-    content_type: str | None,
-    tags: dict[str, str] | None,
-    enabled: bool | None,
-    not_before: datetime | None,
-    expires_on: datetime | None,
-) -> bytes:
-    """Render the body that sets a secret; absent members are left to the service."""
-    attributes = render_attributes(enabled=enabled, not_before=not_before, expires_on=expires_on)
-    return render_document(
-        {"value": value, "contentType": content_type, "tags": tags, "attributes": attributes}
-    )
+def parse_deleted_secret(data: Json) -> DeletedSecret:
+    """Parse a deleted secret, from its own answer or a list."""
+    return DeletedSecret(properties=parse_secret_properties(data), **parse_deletion(data))
+
+
+def render_secret(value: str, options: SetSecretOptions) -> bytes:
+    """Render the body that sets a secret."""
+    return render_document({"value": value, **_render_options(options)})
+
+
+def render_secret_update(options: SetSecretOptions) -> bytes:
+    """Render the body that changes a version's properties."""
+    return render_document(_render_options(options))
+
+
+def _render_options(options: SetSecretOptions) -> Json:
+    return {
+        "contentType": options.content_type,
+        "tags": render_tags(options.tags),
+        "attributes": render_attributes(
+            enabled=options.enabled, not_before=options.not_before, expires_on=options.expires_on
+        ),
+    }

@@ -9,7 +9,8 @@ from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.transport.policies import Call
 from vaultbind.keyvault.types.certificate import Certificate, CertificateProperties
 from vaultbind.keyvault.types.common import SecretString
-from vaultbind.keyvault.types.key import JsonWebKey, Key, KeyProperties
+from vaultbind.keyvault.types.jwk import JsonWebKey
+from vaultbind.keyvault.types.key import Key, KeyProperties
 from vaultbind.keyvault.types.secret import Secret, SecretProperties
 
 SECRET = Secret(value=SecretString("x" * 100), properties=SecretProperties(id="i", name="n"))

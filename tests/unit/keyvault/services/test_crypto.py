@@ -23,7 +23,8 @@ from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.types.common import ObjectKind
 from vaultbind.keyvault.types.crypto import EncryptionAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm
-from vaultbind.keyvault.types.key import JsonWebKey, Key, KeyProperties
+from vaultbind.keyvault.types.jwk import JsonWebKey
+from vaultbind.keyvault.types.key import Key, KeyProperties
 
 KID = f"{VAULT}/keys/k/{VERSION}"
 PLAIN = b"the plaintext"

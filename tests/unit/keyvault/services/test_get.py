@@ -11,6 +11,8 @@ from tests.unit.keyvault.fakes import VAULT, VERSION, Answer, answer, canned, ma
 from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.types.certificate import CertificatePolicy
+from vaultbind.keyvault.types.common import SecretString
+from vaultbind.keyvault.types.secret import SetSecretOptions
 
 CREATED, UPDATED = (datetime.fromtimestamp(seconds, UTC) for seconds in (1_700_000_000, 1_700_000_100))
 ATTRIBUTES = {"enabled": True, "created": 1_700_000_000, "updated": 1_700_000_100}
@@ -89,12 +91,14 @@ async def test_setting_a_secret_sends_what_was_given_and_nothing_else() -> None:
 
     made = await client.secrets.set_secret(
         "db",
-        "välue",
-        content_type="text/plain",
-        tags={"a": "b"},
-        enabled=False,
-        not_before=CREATED,
-        expires_on=UPDATED,
+        SecretString("välue"),
+        SetSecretOptions(
+            content_type="text/plain",
+            tags={"a": "b"},
+            enabled=False,
+            not_before=CREATED,
+            expires_on=UPDATED,
+        ),
     )
     await client.secrets.set_secret("db", "")
 
@@ -240,21 +244,26 @@ async def test_names_are_checked_before_the_wire(name: str, version: str) -> Non
     assert transport.requests == []
 
 
-VALUES = [
-    ("long value", {"value": "ä" * 12_801}, "25600"),
-    ("long content type", {"value": "", "content_type": "a" * 256}, "255"),
-    ("many tags", {"value": "", "tags": {str(i): "" for i in range(16)}}, "15"),
-    ("long tag name", {"value": "", "tags": {"a" * 513: ""}}, "512"),
-    ("long tag", {"value": "", "tags": {"a": "b" * 513}}, "512"),
+VALUES: list[tuple[str, str, dict[str, Any], str]] = [
+    ("long value", "ä" * 12_801, {}, "25600"),
+    ("text that UTF-8 cannot express", "\ud800", {}, "UTF-8"),
+    ("long content type", "", {"content_type": "a" * 256}, "255"),
+    ("many tags", "", {"tags": {str(i): "" for i in range(16)}}, "15"),
+    ("long tag name", "", {"tags": {"a" * 513: ""}}, "512"),
+    ("long tag", "", {"tags": {"a": "b" * 513}}, "512"),
 ]
 
 
-@pytest.mark.parametrize(("fields", "limit"), [row[1:] for row in VALUES], ids=[row[0] for row in VALUES])
-async def test_limits_are_checked_before_the_wire_and_named(fields: dict[str, Any], limit: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "fields", "limit"), [row[1:] for row in VALUES], ids=[row[0] for row in VALUES]
+)
+async def test_limits_are_checked_before_the_wire_and_named(
+    value: str, fields: dict[str, Any], limit: str
+) -> None:
     transport = canned(answer(secret()))
 
     with pytest.raises(KeyVaultError, match=limit) as caught:
-        await make_client(transport).secrets.set_secret("db", **fields)
+        await make_client(transport).secrets.set_secret("db", value, SetSecretOptions(**fields))
 
     assert caught.value.kind is KeyVaultErrorKind.VALIDATION
     assert transport.requests == []
@@ -262,7 +271,6 @@ async def test_limits_are_checked_before_the_wire_and_named(fields: dict[str, An
 
 async def test_the_largest_secret_passes() -> None:
     client = make_client(canned(answer(secret())))
+    options = SetSecretOptions(content_type="a" * 255, tags={str(i): "b" * 512 for i in range(15)})
 
-    await client.secrets.set_secret(
-        "db", "ä" * 12_800, content_type="a" * 255, tags={str(i): "b" * 512 for i in range(15)}
-    )
+    await client.secrets.set_secret("db", "ä" * 12_800, options)
