@@ -8,14 +8,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vaultbind.keyvault.builder import KeyVaultClientBuilder
     from vaultbind.keyvault.cache.manager import CacheStats
     from vaultbind.keyvault.cache.policy import CacheConfig
     from vaultbind.keyvault.certs.bundle import CertificateBundle
-    from vaultbind.keyvault.client import KeyVaultClient, KeyVaultClientBuilder
+    from vaultbind.keyvault.client import KeyVaultClient
     from vaultbind.keyvault.config import KeyVaultConfig, KeyVaultConfigBuilder
     from vaultbind.keyvault.envelope.envelopes import Envelopes, read_envelope_header
     from vaultbind.keyvault.envelope.form import EnvelopeHeader
     from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+    from vaultbind.keyvault.health import HealthStatus
     from vaultbind.keyvault.observer import NullObserver, Observer
     from vaultbind.keyvault.resilience.breaker import BreakerConfig, BreakerState
     from vaultbind.keyvault.resilience.ratelimit import Priority, TokenBucket
@@ -29,13 +31,17 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.services.keys import KeysService
     from vaultbind.keyvault.services.listing import Listing
     from vaultbind.keyvault.services.secrets import SecretsService
-    from vaultbind.keyvault.transport.auth import (
+    from vaultbind.keyvault.transport.auth import build_credential
+    from vaultbind.keyvault.transport.clouds import AzureCloud
+    from vaultbind.keyvault.transport.identities import (
+        AzureCliIdentity,
+        ClientCertificateIdentity,
         ClientSecretIdentity,
         CredentialConfig,
         DefaultIdentity,
+        FederatedIdentity,
         ManagedIdentity,
         WorkloadIdentity,
-        build_credential,
     )
     from vaultbind.keyvault.transport.session import SharedTransport
     from vaultbind.keyvault.transport.tokens import SharedCredential
@@ -88,6 +94,8 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.validation import VaultUrl, has_allowed_suffix, parse_vault_url
 
 _HOMES = {
+    "AzureCliIdentity": "transport.identities",
+    "AzureCloud": "transport.clouds",
     "BackupBlob": "types.common",
     "BreakerConfig": "resilience.breaker",
     "BreakerState": "resilience.breaker",
@@ -103,11 +111,12 @@ _HOMES = {
     "CertificateProperties": "types.certificate",
     "CertificatesService": "services.certificates",
     "CheckResult": "rotation.monitor",
-    "ClientSecretIdentity": "transport.auth",
+    "ClientCertificateIdentity": "transport.identities",
+    "ClientSecretIdentity": "transport.identities",
     "CreateKeyOptions": "types.key",
-    "CredentialConfig": "transport.auth",
+    "CredentialConfig": "transport.identities",
     "DecryptResult": "types.crypto",
-    "DefaultIdentity": "transport.auth",
+    "DefaultIdentity": "transport.identities",
     "DeletedCertificate": "types.certificate",
     "DeletedKey": "types.key",
     "DeletedObject": "types.common",
@@ -117,6 +126,8 @@ _HOMES = {
     "EnvelopeHeader": "envelope.form",
     "Envelopes": "envelope.envelopes",
     "ExpiryMonitor": "rotation.monitor",
+    "FederatedIdentity": "transport.identities",
+    "HealthStatus": "health",
     "ImportKeyOptions": "types.key",
     "JsonWebKey": "types.jwk",
     "Key": "types.key",
@@ -129,7 +140,7 @@ _HOMES = {
     "KeyRotationPolicy": "types.key",
     "KeyType": "types.key",
     "KeyVaultClient": "client",
-    "KeyVaultClientBuilder": "client",
+    "KeyVaultClientBuilder": "builder",
     "KeyVaultConfig": "config",
     "KeyVaultConfigBuilder": "config",
     "KeyVaultError": "errors",
@@ -137,7 +148,7 @@ _HOMES = {
     "KeyWrapAlgorithm": "types.crypto",
     "KeysService": "services.keys",
     "Listing": "services.listing",
-    "ManagedIdentity": "transport.auth",
+    "ManagedIdentity": "transport.identities",
     "MonitorConfig": "rotation.config",
     "MonitorState": "rotation.state",
     "NullObserver": "observer",
@@ -163,7 +174,7 @@ _HOMES = {
     "VaultUrl": "validation",
     "VerifyResult": "types.crypto",
     "WellKnownIssuer": "types.certificate",
-    "WorkloadIdentity": "transport.auth",
+    "WorkloadIdentity": "transport.identities",
     "WrapResult": "types.crypto",
     "build_credential": "transport.auth",
     "has_allowed_suffix": "validation",
@@ -172,6 +183,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "AzureCliIdentity",
+    "AzureCloud",
     "BackupBlob",
     "BreakerConfig",
     "BreakerState",
@@ -187,6 +200,7 @@ __all__ = [
     "CertificateProperties",
     "CertificatesService",
     "CheckResult",
+    "ClientCertificateIdentity",
     "ClientSecretIdentity",
     "CreateKeyOptions",
     "CredentialConfig",
@@ -201,6 +215,8 @@ __all__ = [
     "EnvelopeHeader",
     "Envelopes",
     "ExpiryMonitor",
+    "FederatedIdentity",
+    "HealthStatus",
     "ImportKeyOptions",
     "JsonWebKey",
     "Key",

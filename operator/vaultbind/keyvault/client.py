@@ -3,13 +3,15 @@
 import random
 from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from azure.core.pipeline.transport import AsyncHttpTransport
 
 from vaultbind.keyvault.cache.manager import CacheStats, ReadCache
-from vaultbind.keyvault.config import KeyVaultConfig, KeyVaultConfigBuilder
+from vaultbind.keyvault.config import KeyVaultConfig
 from vaultbind.keyvault.envelope.envelopes import Envelopes
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.health import HealthStatus, check_health
 from vaultbind.keyvault.observer import NullObserver, Observer
 from vaultbind.keyvault.resilience.breaker import BreakerState
 from vaultbind.keyvault.resilience.clock import Clock, SystemClock
@@ -19,21 +21,20 @@ from vaultbind.keyvault.rotation.reader import VaultReader
 from vaultbind.keyvault.services.certificates import CertificatesService
 from vaultbind.keyvault.services.keys import KeysService
 from vaultbind.keyvault.services.secrets import SecretsService
-from vaultbind.keyvault.transport.auth import (
-    ClientSecretIdentity,
-    DefaultIdentity,
-    ManagedIdentity,
-    WorkloadIdentity,
-    build_credential,
-    quiet_azure_loggers,
-)
+from vaultbind.keyvault.transport.auth import build_credential, quiet_azure_loggers
+from vaultbind.keyvault.transport.identities import CredentialConfig
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
 from vaultbind.keyvault.transport.tokens import SharedCredential, share_credential
-from vaultbind.keyvault.types.common import ObjectKind
+from vaultbind.keyvault.types.certificate import Certificate
+from vaultbind.keyvault.types.common import ObjectKind, SecretString
+from vaultbind.keyvault.types.crypto import EncryptionAlgorithm
 from vaultbind.keyvault.types.key import Key
+from vaultbind.keyvault.types.secret import Secret
+
+if TYPE_CHECKING:
+    from vaultbind.keyvault.builder import KeyVaultClientBuilder
 
 Transport = AsyncHttpTransport[Any, Any]
-_IDENTITIES = (DefaultIdentity, ManagedIdentity, ClientSecretIdentity, WorkloadIdentity)
 
 
 class KeyVaultClient:
@@ -94,6 +95,8 @@ class KeyVaultClient:
     @staticmethod
     def builder() -> "KeyVaultClientBuilder":
         """Start a client setting by setting."""
+        from vaultbind.keyvault.builder import KeyVaultClientBuilder
+
         return KeyVaultClientBuilder()
 
     @property
@@ -155,6 +158,49 @@ class KeyVaultClient:
         """
         self.expiry_monitor.register(handler)
 
+    async def get_secret(self, name: str) -> Secret:
+        """Read a secret's latest version; `secrets.get_secret`."""
+        return await self._secrets.get_secret(name)
+
+    async def get_secret_version(self, name: str, version: str) -> Secret:
+        """Read one version of a secret; `secrets.get_secret_version`."""
+        return await self._secrets.get_secret_version(name, version)
+
+    async def set_secret(self, name: str, value: str | SecretString) -> Secret:
+        """Make a new version of a secret; `secrets.set_secret`."""
+        return await self._secrets.set_secret(name, value)
+
+    async def get_key(self, name: str) -> Key:
+        """Read a key's latest version; `keys.get_key`."""
+        return await self._keys.get_key(name)
+
+    async def get_certificate(self, name: str) -> Certificate:
+        """Read a certificate's latest version; `certificates.get_certificate`."""
+        return await self._certificates.get_certificate(name)
+
+    async def encrypt(self, key_name: str, algorithm: EncryptionAlgorithm, plaintext: bytes) -> bytes:
+        """Encrypt one block with the latest version of an RSA key; `keys.encrypt` without its result's rest.
+
+        Raises KeyVaultError: VALIDATION for AES, whose iv and tag would be lost, and as `keys.encrypt`.
+        """
+        _refuse_aes(algorithm, "keys.encrypt, which returns iv and tag")
+        return (await self._keys.encrypt(key_name, algorithm, plaintext)).ciphertext
+
+    async def decrypt(self, key_name: str, algorithm: EncryptionAlgorithm, ciphertext: bytes) -> bytes:
+        """Decrypt one block with the latest version of an RSA key; `keys.decrypt` takes another version.
+
+        Raises KeyVaultError: VALIDATION for AES, which needs iv and tag, and as `keys.decrypt`.
+        """
+        _refuse_aes(algorithm, "keys.decrypt, which takes iv and tag")
+        return (await self._keys.decrypt(key_name, algorithm, ciphertext)).plaintext
+
+    async def health_check(self) -> HealthStatus:
+        """Find out whether the vault can be used, by up to three small reads; raises nothing.
+
+        No permission is needed; which ones the identity has is part of the answer.
+        """
+        return await check_health(self._pipeline)
+
     async def aclose(self) -> None:
         """End what the client made itself."""
         while self._owned:
@@ -205,31 +251,14 @@ class KeyVaultClient:
         self, config: KeyVaultConfig, transport: Transport, clock: Clock, observer: Observer
     ) -> SharedCredential:
         given = config.credential
-        if not isinstance(given, _IDENTITIES):
+        if not isinstance(given, CredentialConfig):
             return share_credential(given, clock=clock.time, observer=observer)
         credential = build_credential(given, transport=transport, clock=clock.time, observer=observer)
         self._owned.append(credential.aclose)
         return credential
 
 
-class KeyVaultClientBuilder(KeyVaultConfigBuilder):
-    """A configuration's builder that ends in a client."""
-
-    def __init__(self) -> None:
-        """Start with defaults."""
-        super().__init__()
-        self._parts: dict[str, Any] = {}
-
-    def transport(self, transport: Transport) -> Self:
-        """Use these connections; they stay the caller's."""
-        self._parts["transport"] = transport
-        return self
-
-    def observer(self, observer: Observer) -> Self:
-        """Tell this observer about requests."""
-        self._parts["observer"] = observer
-        return self
-
-    def build_client(self) -> KeyVaultClient:
-        """Make the client; raises KeyVaultError (CONFIGURATION) that tells all mistakes at once."""
-        return KeyVaultClient(self.build(), **self._parts)
+def _refuse_aes(algorithm: str, instead: str) -> None:
+    if not algorithm.startswith("RSA"):
+        detail = f"{algorithm} is more than bytes to bytes: use {instead}"
+        raise KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=detail)

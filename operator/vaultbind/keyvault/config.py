@@ -1,6 +1,7 @@
 """How to reach a vault and how patient to be; a configuration that exists is valid."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
@@ -8,17 +9,16 @@ from typing import Any, Self
 from azure.core.credentials_async import AsyncTokenProvider
 
 from vaultbind.keyvault.cache.policy import CacheConfig, find_cache_problems
+from vaultbind.keyvault.environment import URL_VARIABLE, read_environment
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.breaker import BreakerConfig
 from vaultbind.keyvault.resilience.retry import RetryConfig
 from vaultbind.keyvault.rotation.config import MonitorConfig, find_monitor_problems
-from vaultbind.keyvault.transport.auth import CredentialConfig, DefaultIdentity
-from vaultbind.keyvault.validation import parse_vault_url
+from vaultbind.keyvault.transport.identities import CredentialConfig, DefaultIdentity
+from vaultbind.keyvault.validation import has_allowed_suffix, parse_vault_url
 
 API_VERSION = "2025-07-01"
 USER_AGENT = "vaultbind-keyvault"
-URL_VARIABLE = "AZURE_KEYVAULT_URL"
-PREFIX = "VAULTBIND_KEYVAULT_"
 _POSITIVE = (
     "connect_timeout",
     "read_timeout",
@@ -27,8 +27,14 @@ _POSITIVE = (
     "burst",
     "max_wait",
 )
+_MAY_BE_ZERO = frozenset({"retry.base_delay", "retry.max_delay", "retry.budget"})
 _HUGE = 1e9
-_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_FORMS = {
+    "user_agent": (re.compile(r"[\x20-\x7e]{1,255}"), "must be 1 to 255 printable ASCII characters"),
+    "api_version": (re.compile(r"[0-9A-Za-z.-]{1,32}"), "must be a version such as 7.6 or 2025-07-01"),
+    "proxy": (re.compile(r"https?://[\x21-\x7e]+"), "must be an http or https URL"),
+    "ca_pem": (re.compile(r".*-----BEGIN [A-Z0-9 ]*CERTIFICATE-----.*", re.DOTALL), "must hold PEM"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,32 +67,27 @@ class KeyVaultConfig:
     api_version: str = API_VERSION
     verify_challenge_resource: bool = True
 
+    allowed_suffixes: tuple[str, ...] = ()
+    """Endings that the vault's host may have (`.vault.azure.net`); none: any. See `has_allowed_suffix`."""
+
     def __post_init__(self) -> None:
-        problems = [*_find_url_problems(self.vault_url), *_find_number_problems(self)]
+        problems = find_problems(self)
         if problems:
             raise _mistakes(problems)
 
     @staticmethod
     def from_env(environ: Mapping[str, str] | None = None) -> "KeyVaultConfig":
-        """Read `AZURE_KEYVAULT_URL` and `VAULTBIND_KEYVAULT_*`; the identity is Azure's default one.
+        """Read `AZURE_KEYVAULT_URL`, `HTTPS_PROXY`, `NO_PROXY` and `VAULTBIND_KEYVAULT_*`.
 
-        Raises KeyVaultError (CONFIGURATION) that tells all mistakes at once.
+        The identity is Azure's default one, of the cloud that the vault belongs to; it reads the `AZURE_*`
+        variables of the process. `VAULTBIND_KEYVAULT_CA_FILE` is read now. Raises KeyVaultError
+        (CONFIGURATION) that tells all mistakes at once, and no value.
         """
-        variables = os.environ if environ is None else environ
-        values: dict[str, Any] = {"vault_url": variables.get(URL_VARIABLE, "")}
-        problems: list[str] = []
-        for name, parse in _VARIABLES.items():
-            text = variables.get(PREFIX + name.upper())
-            if text:
-                _parse_into(values, problems, name, parse, text)
-        known = {PREFIX + name.upper() for name in _VARIABLES}
-        unknown = sorted(name for name in variables if name.startswith(PREFIX) and name not in known)
-        problems += [f"{name}: unknown variable" for name in unknown]
-        return _build(values, problems)
+        return _build(*read_environment(os.environ if environ is None else environ))
 
 
-class KeyVaultConfigBuilder:
-    """Collects settings one by one; `build()` checks them together."""
+class KeyVaultSettings:
+    """Settings, one by one; `build_config()` checks them together."""
 
     def __init__(self, vault_url: str = "") -> None:
         """Start with defaults."""
@@ -119,6 +120,30 @@ class KeyVaultConfigBuilder:
         """Keep what was read for a while; None asks the vault every time."""
         return self.set(cache=cache)
 
+    def breaker(self, breaker: BreakerConfig) -> Self:
+        """Set when a failing vault is left alone, and for how long."""
+        return self.set(breaker=breaker)
+
+    def monitor(self, monitor: MonitorConfig) -> Self:
+        """Set what `expiry_monitor` watches."""
+        return self.set(monitor=monitor)
+
+    def proxy(self, url: str | None) -> Self:
+        """Set the proxy of all requests but those to loopback and the metadata service."""
+        return self.set(proxy=url)
+
+    def user_agent(self, text: str) -> Self:
+        """Set what requests call themselves."""
+        return self.set(user_agent=text)
+
+    def api_version(self, version: str) -> Self:
+        """Set the version of the service's interface."""
+        return self.set(api_version=version)
+
+    def allowed_suffixes(self, *suffixes: str) -> Self:
+        """Set the endings that the vault's host may have."""
+        return self.set(allowed_suffixes=suffixes)
+
     def ca_pem(self, pem: str) -> Self:
         """Trust these certificates, too."""
         return self.set(ca_pem=pem)
@@ -128,7 +153,7 @@ class KeyVaultConfigBuilder:
         self._values |= values
         return self
 
-    def build(self) -> KeyVaultConfig:
+    def build_config(self) -> KeyVaultConfig:
         """Make the configuration; raises KeyVaultError (CONFIGURATION) that tells all mistakes at once."""
         known = {item.name for item in fields(KeyVaultConfig)}
         unknown = sorted(self._values.keys() - known)
@@ -136,34 +161,12 @@ class KeyVaultConfigBuilder:
         return _build(values, [f"{name}: unknown setting" for name in unknown])
 
 
-_VARIABLES: dict[str, Any] = {
-    "connect_timeout": float,
-    "read_timeout": float,
-    "total_timeout": float,
-    "requests_per_second": float,
-    "burst": int,
-    "max_wait": float,
-    "cache_ttl": float,
-    "retry_attempts": int,
-    "proxy": str,
-    "user_agent": str,
-    "api_version": str,
-    "verify_challenge_resource": lambda text: _FLAGS[text.lower()],
-}
+class KeyVaultConfigBuilder(KeyVaultSettings):
+    """Collects the settings of a configuration."""
 
-
-def _parse_into(values: dict[str, Any], problems: list[str], name: str, parse: Any, text: str) -> None:
-    try:
-        value = parse(text)
-    except (ValueError, KeyError):
-        problems.append(f"{PREFIX}{name.upper()}: cannot be read")
-        return
-    if name == "retry_attempts":
-        values["retry"] = RetryConfig(attempts=value)
-    elif name == "cache_ttl":
-        values["cache"] = CacheConfig(ttl=value)
-    else:
-        values[name] = value
+    def build(self) -> KeyVaultConfig:
+        """Make the configuration; raises KeyVaultError (CONFIGURATION) that tells all mistakes at once."""
+        return self.build_config()
 
 
 def _build(values: dict[str, Any], problems: list[str]) -> KeyVaultConfig:
@@ -178,18 +181,15 @@ def _build(values: dict[str, Any], problems: list[str]) -> KeyVaultConfig:
     raise _mistakes(problems)
 
 
-def _find_url_problems(url: str) -> list[str]:
-    if not url:
-        return [f"vault_url: missing ({URL_VARIABLE})"]
-    try:
-        parse_vault_url(url)
-    except KeyVaultError as error:
-        return [f"vault_url: {error.detail}"]
-    return []
-
-
-def _find_number_problems(config: KeyVaultConfig) -> list[str]:
-    problems = [f"{name}: must be positive" for name in _POSITIVE if not 0 < getattr(config, name) < _HUGE]
+def find_problems(config: KeyVaultConfig) -> list[str]:
+    """Everything that is wrong with the settings, as sentences without values."""
+    problems = [*_find_url_problems(config.vault_url, config.allowed_suffixes)]
+    problems += [f"{name}: must be positive" for name in _POSITIVE if not 0 < getattr(config, name) < _HUGE]
+    problems += [
+        f"{name}: must be positive"
+        for name, value in _nested_numbers(config).items()
+        if not (value == 0 and name in _MAY_BE_ZERO) and not 0 < value < _HUGE
+    ]
     if config.retry.attempts < 1:
         problems.append("retry.attempts: must be at least 1")
     problems += [
@@ -200,7 +200,40 @@ def _find_number_problems(config: KeyVaultConfig) -> list[str]:
     if config.cache is not None:
         problems += find_cache_problems(config.cache)
     problems += find_monitor_problems(config.monitor)
-    return problems
+    return [*problems, *_find_text_problems(config)]
+
+
+def _nested_numbers(config: KeyVaultConfig) -> dict[str, float]:
+    retry, breaker = config.retry, config.breaker
+    return {
+        "retry.base_delay": retry.base_delay,
+        "retry.max_delay": retry.max_delay,
+        "retry.budget": retry.budget,
+        "breaker.failures": breaker.failures,
+        "breaker.open_seconds": breaker.open_seconds,
+        "breaker.max_open_seconds": breaker.max_open_seconds,
+    }
+
+
+def _find_text_problems(config: KeyVaultConfig) -> list[str]:
+    texts = {name: getattr(config, name) for name in _FORMS}
+    return [
+        f"{name}: {sentence}"
+        for name, (form, sentence) in _FORMS.items()
+        if texts[name] is not None and not form.fullmatch(texts[name])
+    ]
+
+
+def _find_url_problems(url: str, suffixes: tuple[str, ...]) -> list[str]:
+    if not url:
+        return [f"vault_url: missing ({URL_VARIABLE})"]
+    try:
+        parsed = parse_vault_url(url)
+    except KeyVaultError as error:
+        return [f"vault_url: {error.detail}"]
+    if suffixes and not has_allowed_suffix(parsed, suffixes):
+        return [f"vault_url: must end in {' or '.join(suffixes)}"]
+    return []
 
 
 def _mistakes(problems: list[str]) -> KeyVaultError:

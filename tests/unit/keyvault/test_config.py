@@ -1,19 +1,34 @@
 """A configuration that exists is valid, and one that cannot exist tells everything that is wrong."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.unit.keyvault.fakes import VAULT, CannedTransport, FakeCredential, canned
+from tests.unit.keyvault.certs.authority import leaf
+from tests.unit.keyvault.fakes import (
+    VAULT,
+    CannedTransport,
+    FakeClock,
+    FakeCredential,
+    answer,
+    canned,
+    secret,
+)
 from vaultbind.keyvault.cache.policy import CacheConfig
 from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.config import KeyVaultConfig, KeyVaultConfigBuilder
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.observer import NullObserver
+from vaultbind.keyvault.resilience.breaker import BreakerConfig
+from vaultbind.keyvault.resilience.ratelimit import TokenBucket
 from vaultbind.keyvault.resilience.retry import RetryConfig
-from vaultbind.keyvault.transport.auth import ClientSecretIdentity, DefaultIdentity
-from vaultbind.keyvault.types.common import SecretString
+from vaultbind.keyvault.rotation.config import MonitorConfig
+from vaultbind.keyvault.transport.clouds import find_cloud
+from vaultbind.keyvault.transport.identities import ClientSecretIdentity, DefaultIdentity
+from vaultbind.keyvault.types.common import ObjectKind, SecretString
 
+PEM = leaf().pem
 ENV = "VAULTBIND_KEYVAULT_"
 MISTAKES: list[tuple[str, Callable[[], object], list[str]]] = [
     (
@@ -43,6 +58,27 @@ MISTAKES: list[tuple[str, Callable[[], object], list[str]]] = [
         "not a number",
         lambda: KeyVaultConfig(vault_url=VAULT, read_timeout=float("nan"), max_wait=float("inf")),
         ["read_timeout", "max_wait"],
+    ),
+    (
+        "numbers within",
+        lambda: KeyVaultConfig(
+            vault_url=VAULT,
+            retry=RetryConfig(base_delay=-1, max_delay=0, budget=float("nan")),
+            breaker=BreakerConfig(failures=0, open_seconds=0, max_open_seconds=float("inf")),
+        ),
+        ["retry.base_delay", "retry.budget", "breaker.failures", "breaker.open_seconds", "breaker.max_open"],
+    ),
+    (
+        "texts",
+        lambda: KeyVaultConfig(
+            vault_url=VAULT, user_agent="a\r\nb", api_version="7&x", proxy="socks5://p", ca_pem="pem"
+        ),
+        ["user_agent", "api_version", "proxy", "ca_pem"],
+    ),
+    (
+        "a vault elsewhere",
+        lambda: KeyVaultConfig(vault_url=VAULT, allowed_suffixes=(".vault.azure.cn", ".localhost")),
+        ["vault_url: must end in .vault.azure.cn or .localhost"],
     ),
     ("no url", lambda: KeyVaultConfig.from_env({}), ["AZURE_KEYVAULT_URL"]),
     (
@@ -108,6 +144,73 @@ def test_from_env() -> None:
     assert isinstance(config.credential, DefaultIdentity)
 
 
+def test_what_the_environment_can_set_within(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text(PEM)
+
+    config = KeyVaultConfig.from_env(
+        {
+            "AZURE_KEYVAULT_URL": VAULT,
+            ENV + "RETRY_ATTEMPTS": "2",
+            ENV + "RETRY_BUDGET": "9",
+            ENV + "BREAKER_FAILURES": "3",
+            ENV + "BREAKER_OPEN_SECONDS": "4",
+            ENV + "ALLOWED_SUFFIXES": ".vault.azure.net, .localhost",
+            ENV + "CA_FILE": str(tmp_path / "ca.pem"),
+        }
+    )
+
+    assert config.retry == RetryConfig(attempts=2, budget=9)
+    assert config.breaker == BreakerConfig(failures=3, open_seconds=4)
+    assert config.allowed_suffixes == (".vault.azure.net", ".localhost")
+    assert config.ca_pem == PEM
+
+
+def test_a_ca_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(KeyVaultError, match="CA_FILE: cannot be read"):
+        KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": VAULT, ENV + "CA_FILE": str(tmp_path / "ca.pem")})
+
+
+PROXIES: list[tuple[str, dict[str, str], str | None]] = [
+    ("none", {}, None),
+    ("as everybody has it", {"HTTPS_PROXY": "http://p"}, "http://p"),
+    ("in small letters", {"https_proxy": "http://p"}, "http://p"),
+    ("our own goes first", {"HTTPS_PROXY": "http://p", ENV + "PROXY": "http://q"}, "http://q"),
+    ("not for this domain", {"HTTPS_PROXY": "http://p", "NO_PROXY": "a, .vault.azure.net"}, None),
+    ("not for this host", {"HTTPS_PROXY": "http://p", "no_proxy": "SHOP.vault.azure.net"}, None),
+    ("not for anybody", {"HTTPS_PROXY": "http://p", "NO_PROXY": "*"}, None),
+    ("not for others", {"HTTPS_PROXY": "http://p", "NO_PROXY": "op.vault.azure.net"}, "http://p"),
+]
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"), [row[1:] for row in PROXIES], ids=[row[0] for row in PROXIES]
+)
+def test_the_proxy_of_the_environment(variables: dict[str, str], proxy: str | None) -> None:
+    assert KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": VAULT, **variables}).proxy == proxy
+
+
+CLOUDS: list[tuple[str, dict[str, str], str]] = [
+    ("https://a.vault.azure.net", {}, "https://login.microsoftonline.com"),
+    ("https://a.vault.azure.cn", {}, "https://login.chinacloudapi.cn"),
+    ("https://a.vault.usgovcloudapi.net", {}, "https://login.microsoftonline.us"),
+    ("https://a.vault.azure.cn", {"AZURE_AUTHORITY_HOST": "https://login.example"}, ""),
+    ("https://a.vault.localhost:8443", {}, ""),
+]
+
+
+@pytest.mark.parametrize(("url", "variables", "authority"), CLOUDS)
+def test_a_vault_tells_its_cloud(url: str, variables: dict[str, str], authority: str) -> None:
+    config = KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": url, **variables})
+
+    assert config.credential == DefaultIdentity(authority_host=authority)
+
+
+def test_what_is_no_url_has_no_cloud() -> None:
+    assert find_cloud("https://[") is None
+    with pytest.raises(KeyVaultError, match="vault_url"):
+        KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": "https://[", "HTTPS_PROXY": "http://p"})
+
+
 def test_defaults_are_strict() -> None:
     config = KeyVaultConfig(vault_url=VAULT)
 
@@ -126,7 +229,13 @@ def test_the_builder_sets_what_it_says() -> None:
         .retry(RetryConfig(attempts=1))
         .rate_limit(5, 6)
         .cache(CacheConfig(ttl=9))
-        .ca_pem("pem")
+        .breaker(BreakerConfig(failures=2))
+        .monitor(MonitorConfig(kinds=(ObjectKind.SECRET,)))
+        .proxy("http://proxy:3128")
+        .user_agent("shop/1")
+        .api_version("7.6")
+        .allowed_suffixes(".vault.azure.net", ".localhost")
+        .ca_pem(PEM)
         .build()
     )
 
@@ -139,7 +248,13 @@ def test_the_builder_sets_what_it_says() -> None:
         requests_per_second=5,
         burst=6,
         cache=CacheConfig(ttl=9),
-        ca_pem="pem",
+        breaker=BreakerConfig(failures=2),
+        monitor=MonitorConfig(kinds=(ObjectKind.SECRET,)),
+        proxy="http://proxy:3128",
+        user_agent="shop/1",
+        api_version="7.6",
+        allowed_suffixes=(".vault.azure.net", ".localhost"),
+        ca_pem=PEM,
     )
     assert "s3cr3t" not in repr(config)
 
@@ -150,16 +265,42 @@ async def test_ways_to_make_a_client() -> None:
         assert client.vault_url == VAULT
     async with await KeyVaultClient.from_env({"AZURE_KEYVAULT_URL": VAULT}) as client:
         assert client.vault_url == VAULT
-    built = KeyVaultClient.builder().vault_url(VAULT).observer(NullObserver()).build_client()
+    async with KeyVaultClient.builder().vault_url(VAULT) as client:
+        assert client.vault_url == VAULT
+    async with await KeyVaultClient.builder().vault_url(VAULT) as client:
+        assert client.vault_url == VAULT
+    built = KeyVaultClient.builder().vault_url(VAULT).observer(NullObserver()).build()
     await built.aclose()
     await built.aclose()
+
+
+async def test_a_builder_that_failed_has_nothing_to_close() -> None:
+    builder = KeyVaultClient.builder()
+
+    with pytest.raises(KeyVaultError, match="vault_url"):
+        async with builder:
+            pass
+    await builder.__aexit__(None, None, None)
+
+
+async def test_parts_of_a_client_can_be_shared() -> None:
+    clock, transport = FakeClock(), canned(answer(secret()))
+    limiter = TokenBucket(1, 1, clock, max_wait=0.1)
+    builder = KeyVaultClient.builder().vault_url(VAULT).credential(FakeCredential())
+    client = builder.transport(transport).limiter(limiter).build()
+
+    with pytest.raises(KeyVaultError) as caught:
+        await client.get_secret("db")
+
+    assert caught.value.kind is KeyVaultErrorKind.RATE_LIMITED
+    assert len(transport.requests) == 1, "the challenge took the only token"
 
 
 async def test_what_the_caller_gave_is_not_closed() -> None:
     transport: CannedTransport = canned(ValueError())
     credential = FakeCredential()
     builder = KeyVaultClient.builder().vault_url(VAULT).credential(credential)
-    client = builder.transport(transport).build_client()
+    client = builder.transport(transport).build()
 
     await client.aclose()
 

@@ -1,4 +1,4 @@
-"""Identities, and how they become credentials.
+"""How identities become credentials.
 
 Building a credential does no I/O and does not import azure.identity; the first token does.
 """
@@ -7,15 +7,24 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
+from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
 from azure.core.pipeline.transport import AsyncHttpTransport
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.observer import Observer
+from vaultbind.keyvault.transport.identities import (
+    AzureCliIdentity,
+    ClientCertificateIdentity,
+    ClientSecretIdentity,
+    CredentialConfig,
+    DefaultIdentity,
+    FederatedIdentity,
+    ManagedIdentity,
+    WorkloadIdentity,
+)
 from vaultbind.keyvault.transport.tokens import SharedCredential, TokenSource
-from vaultbind.keyvault.types.common import SecretString
 
 _DEVELOPER_CREDENTIALS = (
     "shared_token_cache",
@@ -25,46 +34,6 @@ _DEVELOPER_CREDENTIALS = (
     "powershell",
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DefaultIdentity:
-    """DefaultAzureCredential without developers' tools: environment, workload identity, managed identity.
-
-    `AZURE_TOKEN_CREDENTIALS`, when set, decides instead.
-    """
-
-    authority_host: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManagedIdentity:
-    """Managed identity; by `client_id` or `resource_id`, or the system-assigned one when both are empty."""
-
-    client_id: str = ""
-    resource_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientSecretIdentity:
-    """Service principal with a client secret; empty `authority_host`: `AZURE_AUTHORITY_HOST` or Azure's."""
-
-    tenant_id: str
-    client_id: str
-    client_secret: SecretString
-    authority_host: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkloadIdentity:
-    """Federated token of the process; what is empty comes from the `AZURE_*` variables."""
-
-    tenant_id: str = ""
-    client_id: str = ""
-    token_file: str = ""
-    authority_host: str = ""
-
-
-CredentialConfig = DefaultIdentity | ManagedIdentity | ClientSecretIdentity | WorkloadIdentity
 Transport = AsyncHttpTransport[Any, Any]
 
 
@@ -94,10 +63,8 @@ def _build_source(
     match config:
         case ManagedIdentity():
             return cast("TokenSource", aio.ManagedIdentityCredential(**_managed(config, environ), **options))
-        case ClientSecretIdentity():
-            secret = config.client_secret.expose_secret()
-            options |= _authority(config.authority_host)
-            return aio.ClientSecretCredential(config.tenant_id, config.client_id, secret, **options)
+        case AzureCliIdentity():
+            return aio.AzureCliCredential(tenant_id=config.tenant_id, process_timeout=config.timeout)
         case WorkloadIdentity():
             return _build_workload(config, options)
         case DefaultIdentity():
@@ -105,6 +72,63 @@ def _build_source(
             if not environ.get("AZURE_TOKEN_CREDENTIALS"):
                 options |= {f"exclude_{name}_credential": True for name in _DEVELOPER_CREDENTIALS}
             return aio.DefaultAzureCredential(**options)
+    options |= _authority(config.authority_host)
+    return _build_principal(config, options)
+
+
+def _build_principal(
+    config: ClientSecretIdentity | ClientCertificateIdentity | FederatedIdentity, options: dict[str, Any]
+) -> TokenSource:
+    from azure.identity import aio
+
+    match config:
+        case ClientSecretIdentity():
+            secret = config.client_secret.expose_secret()
+            return aio.ClientSecretCredential(config.tenant_id, config.client_id, secret, **options)
+        case ClientCertificateIdentity():
+            return _build_certificate(config, options)
+        case FederatedIdentity():
+            return _Federated(config, options)
+
+
+def _build_certificate(config: ClientCertificateIdentity, options: dict[str, Any]) -> TokenSource:
+    from azure.identity import aio
+
+    try:
+        return aio.CertificateCredential(
+            config.tenant_id,
+            config.client_id,
+            certificate_data=config.certificate,
+            password=config.password.expose_secret() if config.password else None,
+            **options,
+        )
+    except ValueError:  # its text could quote what it was given
+        detail = "the client certificate or its password is not usable: PEM or PFX with an RSA private key"
+    raise KeyVaultError(
+        KeyVaultErrorKind.AUTHENTICATION_FAILED, code="ClientCertificateUnusable", detail=detail
+    )
+
+
+class _Federated:
+    """The SDK asks synchronously for an assertion, so it is fetched before."""
+
+    def __init__(self, config: FederatedIdentity, options: dict[str, Any]) -> None:
+        from azure.identity import aio
+
+        self._fetch = config.fetch_assertion
+        self._assertion = ""
+        self._credential = aio.ClientAssertionCredential(
+            config.tenant_id, config.client_id, lambda: self._assertion, **options
+        )
+
+    async def get_token_info(
+        self, *scopes: str, options: TokenRequestOptions | None = None
+    ) -> AccessTokenInfo:
+        self._assertion = await self._fetch()
+        return await self._credential.get_token_info(*scopes, options=options)
+
+    async def close(self) -> None:
+        await self._credential.close()
 
 
 def _build_workload(config: WorkloadIdentity, options: dict[str, Any]) -> TokenSource:

@@ -3,6 +3,7 @@
 import re
 import ssl
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -111,6 +112,14 @@ def map_token_failure(error: Exception, *, object_name: str | None = None) -> Ke
         object_name=object_name,
         retryable=transient or (cause is not None and not numbered),
     )
+
+
+def parse_date(text: str | None) -> float | None:
+    """Epoch seconds of a `Date` header; None for one that is absent or makes no sense."""
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def is_sent(error: AzureError) -> bool:

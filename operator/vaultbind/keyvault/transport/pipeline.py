@@ -8,6 +8,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -25,7 +26,7 @@ from vaultbind.keyvault.observer import Observer
 from vaultbind.keyvault.resilience.breaker import Breaker, BreakerState
 from vaultbind.keyvault.resilience.clock import Clock
 from vaultbind.keyvault.resilience.ratelimit import TokenBucket
-from vaultbind.keyvault.transport.failures import map_exception, map_response
+from vaultbind.keyvault.transport.failures import map_exception, map_response, parse_date
 from vaultbind.keyvault.transport.policies import CALL, AttemptPolicy, Call, FirstCallPolicy, RetryPolicy
 from vaultbind.keyvault.validation import HTTPS_PORT, parse_vault_url
 
@@ -34,6 +35,19 @@ _VAULT_FAILED = frozenset(
     {KeyVaultErrorKind.TIMEOUT, KeyVaultErrorKind.UNREACHABLE, KeyVaultErrorKind.SERVER_ERROR}
 )
 _VAULT_NOT_ASKED = frozenset({KeyVaultErrorKind.RATE_LIMITED, KeyVaultErrorKind.AUTHENTICATION_FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """How a request went that was sent to see how it goes.
+
+    `seconds` from sending to the answer; `skew`: how far the other side's clock is ahead, in seconds and to
+    half a second at best, None when it told no time.
+    """
+
+    error: KeyVaultError | None
+    seconds: float
+    skew: float | None
 
 
 class VaultPipeline:
@@ -115,17 +129,36 @@ class VaultPipeline:
             raise KeyVaultError(KeyVaultErrorKind.PROTOCOL, code="ForeignNextLink")
         return link
 
+    async def probe(self, call: Call, url: str) -> Probe:
+        """Send one read whatever the breaker says and without telling it; failures are part of the answer."""
+        started, began = self.clock.monotonic(), self.clock.time()
+        error, date = None, None
+        try:
+            response = await self._exchange(call, url, None)
+        except (KeyVaultError, AzureError, ValueError, TimeoutError) as failure:
+            error = map_exception(failure, object_name=call.name)
+        else:
+            date = parse_date(response.headers.get("Date"))
+            error = None if response.status_code in _OK else self._explain(call, response)
+        seconds = self.clock.monotonic() - started
+        # A date has whole seconds: half of one is missing on average.
+        skew = None if date is None else date + 0.5 - (began + seconds / 2)
+        return Probe(error=error, seconds=seconds, skew=skew)
+
     async def _send(self, call: Call, url: str, content: bytes | None) -> bytes:
+        response = await self._exchange(call, url, content)
+        if response.status_code in _OK:
+            return response.content
+        raise self._explain(call, response)
+
+    async def _exchange(self, call: Call, url: str, content: bytes | None) -> AsyncHttpResponse:
         headers = {**self._headers, "x-ms-client-request-id": uuid.uuid4().hex}
         if content is not None:
             headers["Content-Type"] = "application/json"
         request = HttpRequest(call.method, url, headers=headers, content=content)
         options: dict[str, Any] = {CALL: call}
         async with asyncio.timeout(self._timeout):
-            response = await self._client.send_request(request, **options)
-        if response.status_code in _OK:
-            return response.content
-        raise self._explain(call, response)
+            return await self._client.send_request(request, **options)
 
     def _explain(self, call: Call, response: AsyncHttpResponse) -> KeyVaultError:
         error = map_response(

@@ -11,15 +11,13 @@ from azure.core.rest import HttpRequest
 
 from tests.unit.keyvault.fakes import TENANT_TEXT, CannedTransport, Outcome, answer
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
-from vaultbind.keyvault.transport.auth import (
+from vaultbind.keyvault.transport.auth import _build_source, build_credential, quiet_azure_loggers
+from vaultbind.keyvault.transport.identities import (
     ClientSecretIdentity,
     CredentialConfig,
     DefaultIdentity,
     ManagedIdentity,
     WorkloadIdentity,
-    _build_source,
-    build_credential,
-    quiet_azure_loggers,
 )
 from vaultbind.keyvault.types.common import SecretString
 
