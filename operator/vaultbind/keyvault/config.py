@@ -27,7 +27,7 @@ _POSITIVE = (
     "burst",
     "max_wait",
 )
-_MAY_BE_ZERO = frozenset({"retry.base_delay", "retry.max_delay", "retry.budget"})
+_POSITIVE_IN_BREAKER = ("failures", "open_seconds", "max_open_seconds")
 _HUGE = 1e9
 _FORMS = {
     "user_agent": (re.compile(r"[\x20-\x7e]{1,255}"), "must be 1 to 255 printable ASCII characters"),
@@ -186,9 +186,9 @@ def find_problems(config: KeyVaultConfig) -> list[str]:
     problems = [*_find_url_problems(config.vault_url, config.allowed_suffixes)]
     problems += [f"{name}: must be positive" for name in _POSITIVE if not 0 < getattr(config, name) < _HUGE]
     problems += [
-        f"{name}: must be positive"
-        for name, value in _nested_numbers(config).items()
-        if not (value == 0 and name in _MAY_BE_ZERO) and not 0 < value < _HUGE
+        f"breaker.{name}: must be positive"
+        for name in _POSITIVE_IN_BREAKER
+        if not 0 < getattr(config.breaker, name) < _HUGE
     ]
     if config.retry.attempts < 1:
         problems.append("retry.attempts: must be at least 1")
@@ -201,18 +201,6 @@ def find_problems(config: KeyVaultConfig) -> list[str]:
         problems += find_cache_problems(config.cache)
     problems += find_monitor_problems(config.monitor)
     return [*problems, *_find_text_problems(config)]
-
-
-def _nested_numbers(config: KeyVaultConfig) -> dict[str, float]:
-    retry, breaker = config.retry, config.breaker
-    return {
-        "retry.base_delay": retry.base_delay,
-        "retry.max_delay": retry.max_delay,
-        "retry.budget": retry.budget,
-        "breaker.failures": breaker.failures,
-        "breaker.open_seconds": breaker.open_seconds,
-        "breaker.max_open_seconds": breaker.max_open_seconds,
-    }
 
 
 def _find_text_problems(config: KeyVaultConfig) -> list[str]:

@@ -29,7 +29,7 @@ def keyvault_client(keyvault: "LocalVault") -> "KeyVaultClient":
     from vaultbind.keyvault import KeyVaultClient
 
     builder = KeyVaultClient.builder().vault_url(keyvault.url).credential(keyvault.credential)
-    return builder.transport(keyvault.transport).build_client()
+    return builder.transport(keyvault.transport).build()
 
 
 @pytest.fixture(scope="session")
