@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.services.certificates import CertificatesService
     from vaultbind.keyvault.services.keys import KeysService
     from vaultbind.keyvault.services.listing import Listing
+    from vaultbind.keyvault.services.local import LocalPublicKey
     from vaultbind.keyvault.services.secrets import SecretsService
     from vaultbind.keyvault.transport.auth import build_credential
     from vaultbind.keyvault.transport.clouds import AzureCloud
@@ -148,6 +149,7 @@ _HOMES = {
     "KeyWrapAlgorithm": "types.crypto",
     "KeysService": "services.keys",
     "Listing": "services.listing",
+    "LocalPublicKey": "services.local",
     "ManagedIdentity": "transport.identities",
     "MonitorConfig": "rotation.config",
     "MonitorState": "rotation.state",
@@ -237,6 +239,7 @@ __all__ = [
     "KeyWrapAlgorithm",
     "KeysService",
     "Listing",
+    "LocalPublicKey",
     "ManagedIdentity",
     "MonitorConfig",
     "MonitorState",

@@ -200,6 +200,17 @@ async def get_key(client: KeyVaultClient) -> None:
     assert (await client.keys.get_key("k")).version != made.version
 
 
+@story("keys.open_public_key")
+async def open_public_key(client: KeyVaultClient) -> None:
+    await rsa_key(client)
+    local = await client.keys.open_public_key("rsa")
+    encrypted = local.encrypt(EncryptionAlgorithm.RSA_OAEP_256, b"plain")
+    back = await client.keys.decrypt("rsa", encrypted.algorithm, encrypted.ciphertext)
+    assert (back.plaintext, back.key_id) == (b"plain", encrypted.key_id)
+    signed = await client.keys.sign("rsa", SignatureAlgorithm.PS256, message=b"m")
+    assert local.verify(signed.algorithm, message=b"m", signature=signed.signature)
+
+
 @story("keys.import_key")
 async def import_key(client: KeyVaultClient) -> None:
     private = ec.generate_private_key(ec.SECP256R1())

@@ -9,6 +9,7 @@ from vaultbind.keyvault.services.base import Operation
 from vaultbind.keyvault.services.crypto import KeyCrypto
 from vaultbind.keyvault.services.lifecycle import WAIT
 from vaultbind.keyvault.services.listing import Listing
+from vaultbind.keyvault.services.local import FRESH_SECONDS, LocalPublicKey
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
 from vaultbind.keyvault.types.common import BackupBlob, ObjectKind
 from vaultbind.keyvault.types.jwk import JsonWebKey
@@ -62,6 +63,26 @@ class KeysService(KeyCrypto):
         Raises KeyVaultError: KEY_NOT_FOUND, DISABLED, FORBIDDEN and those of any call.
         """
         return await self._get(name, version, priority)
+
+    async def open_public_key(
+        self, name: str, version: str = "", *, max_age: float = FRESH_SECONDS
+    ) -> LocalPublicKey:
+        """Read an RSA or EC key for encrypting, wrapping and verifying here; needs `keys/get`.
+
+            key = await client.keys.open_public_key("signing")
+            good = [key.verify(SignatureAlgorithm.ES256, message=m, signature=s) for m, s in pairs]
+
+        It is read from the vault, whatever the cache has, and believed for `max_age` seconds: so long may a
+        key be used on that is disabled meanwhile. Raises as `get_key` does, and VALIDATION for a symmetric
+        key, which is used in the vault only.
+        """
+        parse_name(name)
+        parse_version(version)
+        clock = self._pipeline.clock
+        read_at = clock.monotonic()
+        key = await self._fetch(name, version, Priority.FRESH)
+        key.key.check_public()
+        return LocalPublicKey(key=key, clock=clock, read_at=read_at, max_age=max_age)
 
     def list_keys(self, *, priority: Priority = Priority.FRESH) -> Listing[KeyProperties]:
         """List the latest version of every key; needs `keys/list` on the whole vault."""

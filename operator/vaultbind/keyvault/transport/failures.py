@@ -31,6 +31,8 @@ _BY_CODE = {
     "CertificateDisabled": _K.DISABLED,
     "ForbiddenByFirewall": _K.FORBIDDEN_BY_FIREWALL,
     "KeyOperationForbidden": _K.OPERATION_FORBIDDEN,
+    "KeyNotYetValid": _K.OPERATION_FORBIDDEN,
+    "KeyExpired": _K.OPERATION_FORBIDDEN,
     "KeyManagedByKeyVault": _K.MANAGED_BY_KEY_VAULT,
     "SecretManagedByKeyVault": _K.MANAGED_BY_KEY_VAULT,
     "SecretNotFound": _K.SECRET_NOT_FOUND,

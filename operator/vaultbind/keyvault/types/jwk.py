@@ -108,6 +108,11 @@ class JsonWebKey:
         """Bits of an RSA modulus; None for other keys: a curve has its name, symmetric keys tell nothing."""
         return int.from_bytes(self.n).bit_length() if self._is_rsa() else None
 
+    def check_public(self) -> None:
+        """Raise KeyVaultError (VALIDATION) for a symmetric key, which has no public part."""
+        if not self._is_rsa():
+            self._coordinate_bytes()
+
     def to_json(self) -> str:
         """RFC 7517 JSON with the public members and `kid`; HSM types are told by their plain name.
 
