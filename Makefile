@@ -104,6 +104,10 @@ bench: $(VENV)/dev.stamp ## measure on the real API server: table and JSON
 	@test -e bench/__main__.py || { echo "make bench: bench/ does not exist yet" >&2; exit 1; }
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/dev.stamp ## strange requests against the emulator for a while (MINUTES=10, SEED=number repeats a run)
+	@$(BIN)/python -m tools.fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
 .PHONY: sdk-conformance
 sdk-conformance: $(VENV)/dev.stamp ## the Azure SDK's own tests against the emulator (ARGS="keys --premium --managed-hsm")
 	@$(BIN)/python -m tools.sdkconformance $(ARGS)

@@ -82,7 +82,7 @@ def _set_faults(request: ApiRequest, estate: Estate) -> Result:
 
 def _clear_faults(request: ApiRequest, estate: Estate) -> Result:
     number = request.query.get("id")
-    if number is not None and not number.isdigit():
+    if number is not None and not (number.isascii() and number.isdigit()):
         return 400, {"errors": ["id must be a number"]}
     return 200, {"cleared": estate.faults.clear(None if number is None else int(number))}
 

@@ -101,7 +101,7 @@ def get_log(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
         if name not in {*LOG_FILTERS, "limit"}
     ]
     limit = request.query.get("limit", str(LOG_LIMIT))
-    if not limit.isdigit() or not 1 <= int(limit) <= 100_000:
+    if not (limit.isascii() and limit.isdigit()) or not 1 <= int(limit) <= 100_000:
         unknown.append("limit must be a number of at least 1")
     if unknown:
         raise ControlError(*unknown)

@@ -7,14 +7,26 @@ from aiohttp import web
 from vaultbind.keyvault.simulation import ApiResponse, Ending, Reply
 
 
-async def read_body(request: web.BaseRequest, limit: int) -> bytes | None:
-    """Body of a request, None when it is larger than `limit` bytes."""
+class BodyError(Exception):
+    """A body that cannot be taken: `status` and a sentence for the answer."""
+
+    def __init__(self, status: int, text: str) -> None:
+        """Keep both."""
+        super().__init__(text)
+        self.status = status
+
+
+async def read_body(request: web.BaseRequest, limit: int) -> bytes:
+    """Body of a request of at most `limit` bytes; raises BodyError."""
     blocks, size = [], 0
-    async for block in request.content.iter_any():
-        size += len(block)
-        if size > limit:
-            return None
-        blocks.append(block)
+    try:
+        async for block in request.content.iter_any():
+            size += len(block)
+            if size > limit:
+                raise BodyError(413, f"the body has more than {limit} bytes")
+            blocks.append(block)
+    except web.RequestPayloadError:
+        raise BodyError(400, "the body is not encoded as its headers say") from None
     return b"".join(blocks)
 
 

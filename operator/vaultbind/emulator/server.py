@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -15,7 +16,7 @@ from vaultbind.emulator.control_events import VALIDATE
 from vaultbind.emulator.event_broker import EventBroker
 from vaultbind.emulator.event_delivery import EventDelivery
 from vaultbind.emulator.event_pull import EventPull
-from vaultbind.emulator.exchange import read_body, respond, send_reply
+from vaultbind.emulator.exchange import BodyError, read_body, respond, send_reply
 from vaultbind.emulator.gate import may_have_token, refuse_token
 from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
 from vaultbind.emulator.page import answer_page
@@ -34,6 +35,10 @@ from vaultbind.keyvault.simulation.tokens import check_strictly
 
 KEEP_ALIVE_SECONDS: Final = 300.0
 LOGGER: Final = logging.getLogger(__name__)
+WIRE_LOGGER: Final = logging.getLogger("vaultbind.emulator.wire")
+"""What aiohttp says about broken requests quotes them, so it goes nowhere."""
+WIRE_LOGGER.addHandler(logging.NullHandler())
+WIRE_LOGGER.propagate = False
 SHUTDOWN_SECONDS: Final = 0.5
 VAULT_BODY_BYTES: Final = 16 * 2**20
 """A backup of 500 versions is the largest that the service takes."""
@@ -97,7 +102,9 @@ class Emulator:
         now = datetime.now().astimezone()
         emulator = cls(config, load_authority(config.ca_file, now))
         context = server_context(emulator._authority, now, config.names)
-        server = web.Server(emulator._serve, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        server = web.Server(
+            emulator._serve, access_log=None, logger=WIRE_LOGGER, keepalive_timeout=KEEP_ALIVE_SECONDS
+        )
         runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
         with emulator._filled():
             await runner.setup()
@@ -176,9 +183,10 @@ class Emulator:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         is_control = request.path.startswith(PREFIX)
-        body = await read_body(request, CONTROL_BODY_BYTES if is_control else VAULT_BODY_BYTES)
-        if body is None:
-            return web.Response(status=413, text="the body is too large")
+        try:
+            body = await read_body(request, CONTROL_BODY_BYTES if is_control else VAULT_BODY_BYTES)
+        except BodyError as error:
+            return web.Response(status=error.status, text=str(error))
         wire = ApiRequest(
             method=request.method,
             host=request.headers.get("Host", self._config.host),
@@ -191,8 +199,11 @@ class Emulator:
             return await self._answer(request, wire, is_control=is_control)
         except StorageError as error:
             LOGGER.error("%s", error)
-            failure = render_problem(VaultProblem(500, "InternalServerError", str(error)))
-            return respond(render(failure, wire))
+            return _failure(wire, str(error))
+        except Exception as error:  # noqa: BLE001 - told by type and place: its text could hold a value
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            LOGGER.error("%s in %s, line %s", type(error).__name__, place.filename, place.lineno)
+            return _failure(wire, "The emulator failed; its log says where.")
 
     async def _answer(
         self, request: web.BaseRequest, wire: ApiRequest, *, is_control: bool
@@ -254,3 +265,7 @@ class Emulator:
             )
         )
         return Reply(response=response, delay=fault.delay if fault else 0.0, ending=ending)
+
+
+def _failure(request: ApiRequest, message: str) -> web.Response:
+    return respond(render(render_problem(VaultProblem(500, "InternalServerError", message)), request))

@@ -19,6 +19,7 @@ from vaultbind.keyvault.simulation.policies import (
     Policy,
     complete_policy,
     merge_policy,
+    policy_section,
     refuse,
 )
 from vaultbind.keyvault.simulation.policychecks import check_policy
@@ -82,7 +83,7 @@ class SimulatedCertificates:
         """Take a certificate with its key from PFX or PEM."""
         self._claim(name, now, changes)
         asked = upload.policy or {}
-        content_type = (asked.get("secret_props") or {}).get("contentType") or PFX
+        content_type = policy_section(asked, "secret_props").get("contentType") or PFX
         bundle = parse_upload(upload.value, upload.password, content_type)
         policy = complete_policy(import_policy(bundle, asked), now)
         check_policy(policy)

@@ -29,13 +29,13 @@ def refuse(member: str) -> VaultProblem:
 
 def complete_policy(asked: Mapping[str, Any], now: int) -> dict[str, Any]:
     """Policy with the service's defaults for what was not asked; raises VaultProblem (BadParameter)."""
-    key = _section(asked, "key_props")
-    secret = _section(asked, "secret_props")
-    issuer = {"name": UNKNOWN, **_section(asked, "issuer")}
+    key = policy_section(asked, "key_props")
+    secret = policy_section(asked, "secret_props")
+    issuer = {"name": UNKNOWN, **policy_section(asked, "issuer")}
     policy = {
         "key_props": _complete_key(key),
         "secret_props": {"contentType": secret.get("contentType") or PFX},
-        "x509_props": _complete_x509(_section(asked, "x509_props")),
+        "x509_props": _complete_x509(policy_section(asked, "x509_props")),
         "lifetime_actions": _actions(asked.get("lifetime_actions")) or default_actions(issuer["name"]),
         "issuer": issuer,
         "attributes": {"enabled": True, "created": now, "updated": now},
@@ -51,7 +51,8 @@ def default_actions(issuer: str) -> list[dict[str, Any]]:
     return [{"trigger": {"lifetime_percentage": 80}, "action": {"action_type": action}}]
 
 
-def _section(policy: Mapping[str, Any], name: str) -> dict[str, Any]:
+def policy_section(policy: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Members of a section that are not null, none when it is absent; raises VaultProblem (BadParameter)."""
     section = policy.get(name)
     if section is None:
         return {}
@@ -66,7 +67,7 @@ def _actions(actions: Any) -> list[Any]:
         return []
     if not isinstance(actions, list) or not all(isinstance(action, Mapping) for action in actions):
         raise refuse("lifetime_actions")
-    return [{part: _section(action, part) for part in ("trigger", "action")} for action in actions]
+    return [{part: policy_section(action, part) for part in ("trigger", "action")} for action in actions]
 
 
 def _complete_key(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def _complete_x509(asked: Mapping[str, Any]) -> dict[str, Any]:
         "basic_constraints": {"ca": False},
     }
     if isinstance(asked.get("sans"), Mapping):
-        asked = {**asked, "sans": _section(asked, "sans")}
+        asked = {**asked, "sans": policy_section(asked, "sans")}
     return {**defaults, **asked}
 
 
@@ -109,9 +110,9 @@ def _merge_section(old: Any, name: str, value: Any, changes: Mapping[str, Any]) 
         return _actions(value)
     if not isinstance(old, Mapping):
         return value
-    section = _section(changes, name)
+    section = policy_section(changes, name)
     if name == "x509_props" and isinstance(section.get("sans"), Mapping):
-        section["sans"] = _section(section, "sans")
+        section["sans"] = policy_section(section, "sans")
     return {**old, **section}
 
 

@@ -80,7 +80,7 @@ def parse_host(host: str) -> Address:
 
 
 def _address(host: str, vault: str, name: str, port: str, suffix: str) -> Address:
-    number = int(port) if port.isdigit() else 443
+    number = int(port) if port.isascii() and port.isdigit() else 443
     return Address(
         vault=vault,
         base=f"https://{host}",

@@ -22,7 +22,7 @@ def page_limit(call: Call) -> int:
     text = call.query.get("maxresults")
     if text is None:
         return MAX_RESULTS
-    if not text.isdigit() or not 1 <= int(text) <= MAX_RESULTS:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MAX_RESULTS:
         raise bad_parameter("The maxresults parameter must be between 1 and 25.")
     return int(text)
 
