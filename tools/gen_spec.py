@@ -11,11 +11,15 @@ from typing import Any
 
 import yaml
 
-from vaultbind.api.implemented import BINDING_REFUSALS, KEYVAULT_REFUSALS, Refusal
+from vaultbind.api.implemented import BINDING_REFUSALS, CRYPTOJOB_REFUSALS, KEYVAULT_REFUSALS, Refusal
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "spec" / "v1alpha1"
 BLOCK = re.compile(r"(<!-- fields: (\w+) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+REFUSALS: Mapping[str, Sequence[Refusal]] = {
+    "VaultBinding": BINDING_REFUSALS,
+    "CryptoJob": CRYPTOJOB_REFUSALS,
+}
 HEAD = "| field | type | meaning |\n|---|---|---|\n"
 
 
@@ -27,7 +31,7 @@ def render(page: str, crds: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _rows(kind: str, top: str, crds: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    refusals = BINDING_REFUSALS if kind == "VaultBinding" else KEYVAULT_REFUSALS
+    refusals = REFUSALS.get(kind, KEYVAULT_REFUSALS)
     schema = crds[kind]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
     step, _, field = top.partition(".")
     if field:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.api import cases
+from tests.unit.api import cases, cases_cryptojob
+from tests.unit.api.schema import places
 from tools.realcluster import Answer, RealCluster
 
 API = "/apis/vaultbind.dev/v1alpha1"
@@ -15,21 +16,25 @@ PATHS = {
     "VaultBinding": f"{API}/namespaces/default/vaultbindings",
     "KeyVault": f"{API}/namespaces/default/keyvaults",
     "ClusterKeyVault": f"{API}/clusterkeyvaults",
+    "CryptoJob": f"{API}/namespaces/default/cryptojobs",
 }
 BUILDERS = {
     "VaultBinding": cases.binding,
     "KeyVault": cases.keyvault,
     "ClusterKeyVault": cases.cluster_keyvault,
+    "CryptoJob": cases_cryptojob.cryptojob,
 }
 REFUSED = {
     "VaultBinding": cases.INVALID_BINDINGS + cases.LATER_BINDINGS,
     "KeyVault": cases.INVALID_KEYVAULTS + cases.LATER_KEYVAULTS,
     "ClusterKeyVault": cases.INVALID_CLUSTER_KEYVAULTS,
+    "CryptoJob": cases_cryptojob.INVALID_CRYPTOJOBS + cases_cryptojob.LATER_CRYPTOJOBS,
 }
 VALID = {
     "VaultBinding": cases.VALID_BINDINGS,
     "KeyVault": cases.VALID_KEYVAULTS,
     "ClusterKeyVault": cases.VALID_CLUSTER_KEYVAULTS,
+    "CryptoJob": cases_cryptojob.VALID_CRYPTOJOBS,
 }
 RULES = {"VaultBinding": cases.LATER_RULES, "KeyVault": cases.LATER_KEYVAULT_RULES}
 
@@ -155,12 +160,13 @@ def test_each_member_of_a_union_gives_way_to_each_other(
         ("vb", ["NAME", "READY", "REASON", "SECRET", "VAULT", "EXPIRES", "AGE", "MESSAGE"]),
         ("kv", ["NAME", "READY", "REASON", "URL", "OBJECTS", "AGE", "MESSAGE"]),
         ("ckv", ["NAME", "READY", "REASON", "URL", "OBJECTS", "AGE", "MESSAGE"]),
+        ("crj", ["NAME", "OPERATION", "KEY", "STATUS", "DURATION", "AGE", "MESSAGE"]),
     ],
 )
 def test_columns_and_short_names(
     apiserver: RealCluster, apiserver_namespace: str, resource: str, columns: list[str]
 ) -> None:
-    kind = {"vb": "VaultBinding", "kv": "KeyVault", "ckv": "ClusterKeyVault"}[resource]
+    kind = {"vb": "VaultBinding", "kv": "KeyVault", "ckv": "ClusterKeyVault", "crj": "CryptoJob"}[resource]
     manifest = BUILDERS[kind](next(iter(VALID[kind].values())), name="columns")
     manifest["metadata"].pop("namespace", None)
     scope = ["-n", apiserver_namespace]
@@ -173,7 +179,7 @@ def test_columns_and_short_names(
         apiserver.kubectl("delete", resource, "columns", *scope)
 
 
-@pytest.mark.parametrize("resource", ["vaultbindings", "keyvaults", "clusterkeyvaults"])
+@pytest.mark.parametrize("resource", ["vaultbindings", "keyvaults", "clusterkeyvaults", "cryptojobs"])
 def test_the_server_finds_nothing_wrong_with_the_schema(apiserver: RealCluster, resource: str) -> None:
     path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{resource}.vaultbind.dev"
     conditions = {c["type"]: c["status"] for c in apiserver.call("GET", path).body["status"]["conditions"]}
@@ -184,7 +190,52 @@ def test_the_server_finds_nothing_wrong_with_the_schema(apiserver: RealCluster, 
 def test_the_examples_are_accepted(apiserver: RealCluster) -> None:
     apiserver.kubectl("create", "namespace", "shop")
     try:
-        for name in ("keyvault.yaml", "bindings.yaml"):
+        for name in ("keyvault.yaml", "bindings.yaml", "cryptojobs.yaml"):
             apiserver.kubectl("apply", "--dry-run=server", "-f", f"examples/{name}")
     finally:
         apiserver.kubectl("delete", "namespace", "shop", "--wait=false")
+
+
+IMMUTABLE = "only suspend, activeDeadlineSeconds, ttlSecondsAfterFinished and backoffLimit may change"
+MUTABLE = {"suspend": True, "activeDeadlineSeconds": 9, "ttlSecondsAfterFinished": 9, "backoffLimit": 1}
+CHANGES: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "vaultRef": (cases_cryptojob.job(), {"vaultRef": {"name": "other"}}),
+    "key": (cases_cryptojob.job(), {"key": {"name": "other"}}),
+    "key.version": (cases_cryptojob.job(), {"key": {"version": cases.VERSION}}),
+    "operation": (cases_cryptojob.job("Decrypt"), {"operation": "UnwrapKey"}),
+    "algorithm": (cases_cryptojob.job(algorithm="RS256"), {"algorithm": None}),
+    "input": (cases_cryptojob.job(), {"input": {"text": "other"}}),
+    "messageType": (cases_cryptojob.job(), {"messageType": "Message"}),
+    "signature": (cases_cryptojob.job("Verify"), {"signature": {"value": "b3RoZXI="}}),
+    "iv": (cases_cryptojob.job("Decrypt"), {"iv": {"value": "aXY="}}),
+    "aad": (cases_cryptojob.job("Decrypt"), {"aad": {"value": "aXY="}}),
+    "tag": (cases_cryptojob.job("Decrypt"), {"tag": {"value": "aXY="}}),
+    "envelope": (cases_cryptojob.job("Decrypt"), {"envelope": True}),
+    "output": (cases_cryptojob.job("Decrypt"), {"output": {"secret": {"name": "other"}}}),
+    "minAge": (cases_cryptojob.job("RotateKey"), {"minAge": "1h"}),
+    "failOnInvalid": (cases_cryptojob.job("Verify"), {"failOnInvalid": True}),
+}
+
+
+@pytest.mark.parametrize("field", [*CHANGES, *MUTABLE])
+def test_a_cryptojob_changes_in_four_fields_only(
+    apiserver: RealCluster, apiserver_namespace: str, field: str
+) -> None:
+    """Every field of the spec is here: the table is compared with the schema below."""
+    spec, change = CHANGES.get(field, (cases_cryptojob.job(), {field: MUTABLE.get(field)}))
+    body = cases_cryptojob.cryptojob(spec, name=field.lower())
+    body["metadata"].pop("namespace")
+    path = PATHS["CryptoJob"].replace("/default/", f"/{apiserver_namespace}/")
+    made = apiserver.call("POST", path, body)
+    assert made.status == 201, made.body["message"]
+    answer = apiserver.call("PATCH", f"{path}/{field.lower()}", {"spec": change}, content_type=MERGE_PATCH)
+    if field in MUTABLE:
+        assert answer.status == 200, answer.body["message"]
+    else:
+        assert answer.status == 422
+        assert IMMUTABLE in answer.body["message"]
+
+
+def test_the_table_of_changes_knows_every_field() -> None:
+    fields = places("CryptoJob")["spec"]["properties"]
+    assert {name.partition(".")[0] for name in CHANGES} | set(MUTABLE) == set(fields)

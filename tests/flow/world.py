@@ -23,6 +23,7 @@ from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.kube.error_mapping import Call
 from vaultbind.kube.resources import (
     CLUSTER_KEY_VAULTS,
+    CRYPTO_JOBS,
     EVENTS,
     KEY_VAULTS,
     NAMESPACES,
@@ -335,7 +336,7 @@ class World:
     async def tell(self) -> str:
         """All that helps to understand a failure."""
         lines: list[str] = []
-        for resource in (CLUSTER_KEY_VAULTS, KEY_VAULTS, VAULT_BINDINGS):
+        for resource in (CLUSTER_KEY_VAULTS, KEY_VAULTS, VAULT_BINDINGS, CRYPTO_JOBS):
             for obj in await self.cluster.objects(resource, self._place(resource)):
                 conditions = (obj.get("status") or {}).get("conditions") or ()
                 lines.append(f"{resource.kind} {obj['metadata']['name']}:")
@@ -414,8 +415,9 @@ async def _end(world: World) -> None:
         ours = sum(call.verb in WRITES for call in world.calls)
         assert ours >= written, "somebody else than our client wrote to the cluster: Kopf?"
         return
-    for binding in await world.cluster.objects(VAULT_BINDINGS, world.namespace):
-        await world.delete(VAULT_BINDINGS, binding["metadata"]["name"])
+    for resource in (VAULT_BINDINGS, CRYPTO_JOBS):
+        for found in await world.cluster.objects(resource, world.namespace):
+            await world.delete(resource, found["metadata"]["name"])
     for vault in await world.cluster.objects(CLUSTER_KEY_VAULTS, ""):
         await world.delete(CLUSTER_KEY_VAULTS, vault["metadata"]["name"])
     await world.cluster.delete(NAMESPACES, "", world.namespace)

@@ -22,12 +22,9 @@ from vaultbind.api.binding import (
 from vaultbind.api.errors import SpecError
 from vaultbind.api.fields import Fields
 from vaultbind.api.implemented import check_binding
-from vaultbind.api.names import GROUP, KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT
-from vaultbind.api.refs import ObjectKey
+from vaultbind.api.names import GROUP
 from vaultbind.api.thresholds import parse_warn_before
-
-DEFAULT_VAULT: Final = ObjectKey(KIND_CLUSTER_KEYVAULT, "", "default")
-"""Meant when `vaultRef` is absent."""
+from vaultbind.api.vault_ref import parse_vault_ref
 
 TYPE_OPAQUE: Final = "Opaque"
 TYPE_TLS: Final = "kubernetes.io/tls"
@@ -46,11 +43,6 @@ KEYS_OF_TYPE: Final[Mapping[str, str]] = {
 _MOST_DATA: Final = 256
 _MOST_DATA_FROM: Final = 32
 _MOST_PAIRS: Final = 64
-
-
-class _VaultKind(StrEnum):
-    KEYVAULT = KIND_KEYVAULT
-    CLUSTER_KEYVAULT = KIND_CLUSTER_KEYVAULT
 
 
 class _OneFormat(StrEnum):
@@ -82,7 +74,7 @@ def parse_binding(obj: Mapping[str, Any]) -> BindingSpec:
     )
     expiry = spec.object("expiry")
     parsed = BindingSpec(
-        vault=_parse_vault(spec.object("vaultRef"), metadata.get("namespace", "")),
+        vault=parse_vault_ref(spec.object("vaultRef"), metadata.get("namespace", "")),
         target=target,
         data=data,
         data_from=data_from,
@@ -91,14 +83,6 @@ def parse_binding(obj: Mapping[str, Any]) -> BindingSpec:
     )
     _check_keys(parsed)
     return parsed
-
-
-def _parse_vault(ref: Fields | None, namespace: str) -> ObjectKey:
-    if ref is None:
-        return DEFAULT_VAULT
-    kind = ref.choice("kind", _VaultKind.KEYVAULT)
-    name = ref.required_text("name", grammar.DNS_SUBDOMAIN)
-    return ObjectKey(kind.value, namespace if kind is _VaultKind.KEYVAULT else "", name)
 
 
 def _parse_target(target: Fields, metadata: Mapping[str, Any], *, has_tls: bool) -> Target:

@@ -18,6 +18,9 @@ class ConditionType(StrEnum):
     SYNCED = "Synced"  # True is good
     STALLED = "Stalled"  # present and True: nothing moves until a person acts
     EXPIRING = "Expiring"  # True: act
+    COMPLETE = "Complete"  # True: a CryptoJob has done its work
+    FAILED = "Failed"  # True: a CryptoJob has given up
+    SUSPENDED = "Suspended"  # True: a CryptoJob is held back
 
 
 class Status(StrEnum):
@@ -127,6 +130,61 @@ class Reason(Enum):
     EXPIRES_SOON = ("ExpiresSoon", "A bound object expires within a warnBefore threshold.", False)
     EXPIRED = ("Expired", "A bound object has expired.", False)
     NOT_YET_VALID = ("NotYetValid", "A bound object is not valid yet.", False)
+    # -- CryptoJob
+    COMPLETED = ("Completed", "The operation is done, and its result is where the job says.", False)
+    RUNNING = (
+        "Running",
+        "The job is claimed: key and algorithm are chosen, the operation comes next.",
+        False,
+    )
+    RESUMED = ("Resumed", "The job was suspended and is no longer.", False)
+    ROTATION_NOT_DUE = (
+        "RotationNotDue",
+        "The key's latest version is younger than minAge: nothing was rotated, and the job is complete.",
+        False,
+    )
+    INPUT_NOT_FOUND = (
+        "InputNotFound",
+        "A Secret, ConfigMap or key of one that the job reads is missing.",
+        False,
+    )
+    INPUT_INVALID = (
+        "InputInvalid",
+        "An input cannot be decoded, has the wrong size or is no output of the opposite operation.",
+        True,
+    )
+    KEY_NOT_FOUND = ("KeyNotFound", "The vault has no such key, or it is deleted.", False)
+    KEY_DISABLED = ("KeyDisabled", "The key is disabled in the vault.", False)
+    KEY_NOT_YET_VALID = ("KeyNotYetValid", "The key's not-before time lies in the future.", False)
+    KEY_EXPIRED = (
+        "KeyExpired",
+        "The key has expired; it still decrypts, unwraps and verifies, and can be rotated.",
+        False,
+    )
+    KEY_OPERATION_NOT_ALLOWED = (
+        "KeyOperationNotAllowed",
+        "The operation is not among the key's own (key_ops).",
+        False,
+    )
+    OPERATION_NOT_ALLOWED = (
+        "OperationNotAllowed",
+        "The KeyVault's spec.crypto does not allow the key or the operation.",
+        True,
+    )
+    OPERATION_REFUSED = (
+        "OperationRefused",
+        "The vault refuses the input, as a ciphertext that was made with another key.",
+        True,
+    )
+    OUTPUT_NOT_OWNED = (
+        "OutputNotOwned",
+        "A Secret or ConfigMap of the output's name is not this job's.",
+        False,
+    )
+    RESULT_TOO_LARGE = ("ResultTooLarge", "The result does not fit where it should go.", True)
+    SIGNATURE_INVALID = ("SignatureInvalid", "The signature is wrong, and failOnInvalid is true.", True)
+    BACKOFF_LIMIT_EXCEEDED = ("BackoffLimitExceeded", "More attempts failed than backoffLimit allows.", True)
+    DEADLINE_EXCEEDED = ("DeadlineExceeded", "The job was not done within activeDeadlineSeconds.", True)
     # -- events only
     ROTATED = ("Rotated", "A watched object of the vault has a new version (event).", False)
     UPDATED = ("Updated", "New content was written to the Secret (event).", False)

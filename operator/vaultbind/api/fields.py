@@ -121,13 +121,15 @@ class Fields:
         """Return the objects of a list, empty when absent."""
         return [Fields(value, path) for value, path in self._items(field, most)]
 
-    def texts(self, field: str, grammar: Grammar, *, most: int) -> tuple[str, ...]:
+    def texts(
+        self, field: str, grammar: Grammar, *, most: int, may_be_empty: bool = False
+    ) -> tuple[str, ...]:
         """Return the texts of a list, empty when absent; a list that is there must hold one at least."""
         found = tuple(
             _checked(value, path, grammar.is_met, grammar.sentence)
             for value, path in self._items(field, most)
         )
-        if not found and self.has(field):
+        if not found and self.has(field) and not may_be_empty:
             raise self.fail(field, "must not be empty, leave it out instead")
         return found
 

@@ -87,3 +87,25 @@ RESOURCE_ID: Final = Grammar(
     pattern=r"^/[-0-9a-zA-Z_./()]+$", longest=512, sentence="must be an Azure resource id, it starts with /"
 )
 PEM_TEXT: Final = Grammar(pattern=r"^(?s:.)+$", longest=65_536, sentence="must be PEM text of at most 64 KiB")
+BASE64: Final = Grammar(
+    pattern=r"^[A-Za-z0-9+/]*={0,2}$", longest=1_048_576, sentence="must be base64 of at most 1 MiB"
+)
+BASE64_BLOCK: Final = Grammar(
+    pattern=r"^[A-Za-z0-9+/]*={0,2}$", longest=24, sentence="must be base64 of at most 16 bytes"
+)
+BASE64_AAD: Final = Grammar(
+    pattern=r"^[A-Za-z0-9+/]*={0,2}$", longest=65_536, sentence="must be base64 of at most 64 KiB"
+)
+INLINE_TEXT: Final = Grammar(
+    pattern=r"^(?s:.)+$", longest=1_048_576, sentence="must be text of 1 to 1048576 characters"
+)
+COMPACT_JWS: Final = Grammar(
+    pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+$",
+    longest=1_048_576,
+    sentence="must be a JWS in compact form",
+)
+KEY_PATTERN: Final = Grammar(
+    pattern=r"^[-0-9a-zA-Z*]+$",
+    longest=127,
+    sentence="must be a pattern of letters, digits, '-' and '*'",
+)

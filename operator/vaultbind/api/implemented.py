@@ -66,8 +66,15 @@ KEYVAULT_REFUSALS: Final = (
         "another ServiceAccount than the operator's own is not implemented yet",
     ),
     _field("spec.caBundleRef", "a reference is not implemented yet, use caBundle"),
-    _field("spec.crypto", "limits for CryptoJobs are not implemented yet"),
     _field("spec.rotation", "rotation of keys is not implemented yet"),
+)
+
+CRYPTOJOB_REFUSALS: Final = (
+    Refusal(
+        path="spec.envelope",
+        sentence="envelopes are not implemented yet",
+        values=frozenset({True}),
+    ),
 )
 
 BINDING_FIELDS: Final[Mapping[str, str]] = {
@@ -95,6 +102,7 @@ KEYVAULT_FIELDS: Final[Mapping[str, str]] = {
     "spec.auth.workloadIdentity": "serviceAccountRef clientId tenantId",
     "spec.rateLimit": "requestsPerSecond burst",
     "spec.expiry": "warnBefore scope",
+    "spec.crypto": "allowedKeys allowedOperations",
 }
 CLUSTER_KEYVAULT_FIELDS: Final[Mapping[str, str]] = {
     **KEYVAULT_FIELDS,
@@ -104,6 +112,31 @@ CLUSTER_KEYVAULT_FIELDS: Final[Mapping[str, str]] = {
     "spec.access[].namespaces": "names selector all",
     "spec.access[].namespaces.selector": "matchLabels matchExpressions",
     "spec.access[].namespaces.selector.matchExpressions[]": "key operator values",
+}
+CRYPTOJOB_FIELDS: Final[Mapping[str, str]] = {
+    "spec": (
+        "vaultRef key operation algorithm input messageType signature iv aad tag envelope output"
+        " minAge failOnInvalid suspend activeDeadlineSeconds ttlSecondsAfterFinished backoffLimit"
+    ),
+    "spec.vaultRef": "kind name",
+    "spec.key": "name version",
+    "spec.input": "value text secretKeyRef configMapKeyRef secretRef configMapRef decode",
+    "spec.signature": "value secretKeyRef configMapKeyRef secretRef configMapRef decode format",
+    **{f"spec.{name}": "value secretKeyRef configMapKeyRef decode" for name in ("iv", "aad", "tag")},
+    **{
+        f"spec.{place}.{ref}": "name key"
+        for place in ("input", "signature", "iv", "aad", "tag")
+        for ref in ("secretKeyRef", "configMapKeyRef")
+    },
+    **{
+        f"spec.{place}.{ref}": "name"
+        for place in ("input", "signature")
+        for ref in ("secretRef", "configMapRef")
+    },
+    "spec.output": "secret configMap status format",
+    "spec.output.secret": "name key owner",
+    "spec.output.configMap": "name key owner",
+    "spec.output.status": "",
 }
 
 
@@ -160,6 +193,7 @@ def _problems(value: Any, node: _Node, path: str) -> Iterator[tuple[str, str]]:
             yield from _problems(below, node.fields["[]"], f"{path}[{index}]")
 
 
+check_cryptojob: Final = compile_check(CRYPTOJOB_FIELDS, CRYPTOJOB_REFUSALS)
 check_binding: Final = compile_check(BINDING_FIELDS, BINDING_REFUSALS)
 check_keyvault: Final = compile_check(KEYVAULT_FIELDS, KEYVAULT_REFUSALS)
 check_cluster_keyvault: Final = compile_check(CLUSTER_KEYVAULT_FIELDS, KEYVAULT_REFUSALS)

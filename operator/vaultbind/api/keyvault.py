@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.api.refs import VaultObjectKind
 
 
@@ -88,6 +89,15 @@ class AccessRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CryptoPolicy:
+    """`spec.crypto`: what CryptoJobs may do. None means all; a ClusterKeyVault allows what it names only."""
+
+    allowed_keys: tuple[str, ...] | None = None
+    """Glob patterns (`*` only)."""
+    allowed_operations: frozenset[CryptoOperation] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyVaultSpec:
     """What a KeyVault or ClusterKeyVault asks for, defaults filled in."""
 
@@ -103,3 +113,4 @@ class KeyVaultSpec:
     expiry_scope: ExpiryScope = ExpiryScope.BOUND
     access: tuple[AccessRule, ...] | None = None
     """None on a namespaced KeyVault."""
+    crypto: CryptoPolicy = CryptoPolicy()

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from vaultbind.api import grammar
 from vaultbind.api.access_parser import parse_access
+from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.api.errors import SpecError
 from vaultbind.api.fields import Fields
 from vaultbind.api.implemented import check_cluster_keyvault, check_keyvault
 from vaultbind.api.keyvault import (
     Auth,
+    CryptoPolicy,
     DefaultAuth,
     Detection,
     ExpiryScope,
@@ -29,6 +31,12 @@ _MOST_PER_SECOND: Final = 2_000
 _MOST_BURST: Final = 20_000
 _HIGHEST_PORT: Final = 65_535
 _HTTPS_PORT: Final = "443"
+_MOST_PATTERNS: Final = 64
+_OPERATIONS: Final = grammar.Grammar(
+    pattern=f"^({'|'.join(CryptoOperation)})$",
+    longest=16,
+    sentence=f"must be one of {', '.join(CryptoOperation)}",
+)
 
 
 def parse_keyvault(obj: Mapping[str, Any]) -> KeyVaultSpec:
@@ -55,7 +63,22 @@ def parse_keyvault(obj: Mapping[str, Any]) -> KeyVaultSpec:
         warn_before=parse_warn_before(spec.object("expiry"), _DEFAULTS.warn_before),
         expiry_scope=_parse_expiry_scope(spec.object("expiry")),
         access=parse_access(spec) if is_cluster else None,
+        crypto=_parse_crypto(spec.object("crypto"), is_cluster=is_cluster),
     )
+
+
+def _parse_crypto(crypto: Fields | None, *, is_cluster: bool) -> CryptoPolicy:
+    """What is not named is allowed on a KeyVault and not allowed on a ClusterKeyVault."""
+    keys: tuple[str, ...] | None = () if is_cluster else None
+    operations: frozenset[CryptoOperation] | None = frozenset() if is_cluster else None
+    if crypto is not None and crypto.has("allowedKeys"):
+        keys = crypto.texts("allowedKeys", grammar.KEY_PATTERN, most=_MOST_PATTERNS, may_be_empty=True)
+    if crypto is not None and crypto.has("allowedOperations"):
+        named = crypto.texts(
+            "allowedOperations", _OPERATIONS, most=len(CryptoOperation) + 1, may_be_empty=True
+        )
+        operations = frozenset(map(CryptoOperation, named))
+    return CryptoPolicy(allowed_keys=keys, allowed_operations=operations)
 
 
 def _parse_url(spec: Fields, field: str, url: str) -> str:

@@ -3,13 +3,20 @@
 import asyncio
 import logging
 import random
+import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from vaultbind.api.names import KIND_BINDING, KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT, LABEL_MANAGED
+from vaultbind.api.names import (
+    KIND_BINDING,
+    KIND_CLUSTER_KEYVAULT,
+    KIND_CRYPTO_JOB,
+    KIND_KEYVAULT,
+    LABEL_MANAGED,
+)
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.feed import Feed
 from vaultbind.app.kinds import KIND_LOOK
@@ -21,6 +28,10 @@ from vaultbind.bindings.intake import Intake
 from vaultbind.bindings.observe import BindingObserver
 from vaultbind.bindings.reconcile import BindingRoom
 from vaultbind.bindings.secrets import WatchedSecrets
+from vaultbind.cryptojobs.apply import JobWorker
+from vaultbind.cryptojobs.intake import JobIntake
+from vaultbind.cryptojobs.observe import JobObserver
+from vaultbind.cryptojobs.reconcile import CryptoJobRoom
 from vaultbind.engine.cache import ObjectCache
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import Engine
@@ -72,6 +83,7 @@ class Operator:
             stale_after=settings.stale_after,
         )
         self.intake = Intake(hub=self.hub)
+        self.jobs = JobIntake(hub=self.hub)
         self.engine: Engine = self._build_engine(cache)
         self.feed = Feed(engine=self.engine, client=client, namespaces=settings.namespaces)
         self._watches = self._build_watches()
@@ -95,6 +107,7 @@ class Operator:
             sink=KubeSink(client=self.client, now=self._clock.now, instance=self.identity),
             rooms={
                 KIND_BINDING: bindings.reconcile,
+                KIND_CRYPTO_JOB: self._build_crypto().reconcile,
                 KIND_KEYVAULT: keyvaults.reconcile,
                 KIND_CLUSTER_KEYVAULT: keyvaults.reconcile,
                 KIND_LOOK: vaults.look,
@@ -122,6 +135,14 @@ class Operator:
     def _asks_for_secrets(self) -> bool:
         """Whether Secrets are looked at one by one instead of being watched."""
         return self.settings.drift_detection is DriftDetection.GET
+
+    def _build_crypto(self) -> CryptoJobRoom:
+        return CryptoJobRoom(
+            intake=self.jobs,
+            observer=JobObserver(client=self.client, clock=self._clock),
+            worker=JobWorker(client=self.client, draw=secrets.token_bytes),
+            watcher=self.metrics.crypto,
+        )
 
     def _build_watches(self) -> list[MetadataWatch]:
         watches = [
@@ -152,10 +173,12 @@ class Operator:
         self.engine.add(key, priority)
 
     def _lane_of(self, key: ObjectKey) -> str:
-        """Bindings of one KeyVault share a lane; a look or a KeyVault has one of its own."""
+        """Bindings of one KeyVault share a lane, its jobs another; a look or a KeyVault has its own."""
+        obj = self.engine.cache.get(key)
+        if key.kind == KIND_CRYPTO_JOB:
+            return f"jobs of {self.jobs.vault_of(key, obj) if obj is not None else 'nobody'}"
         if key.kind != KIND_BINDING:
             return str(key)
-        obj = self.engine.cache.get(key)
         vault = self.intake.vault_of(key, obj) if obj is not None else self.hub.book.vault_of(key)
         return f"readers of {vault}" if vault is not None else "readers of no vault"
 
@@ -176,10 +199,11 @@ class Operator:
                 self._requeue_namespace(name)
 
     def _requeue_namespace(self, namespace: str) -> None:
-        """Labels of a namespace decide what it may read."""
-        for key in self.engine.cache.keys(KIND_BINDING):
-            if key.namespace == namespace:
-                self.engine.add(key, Priority.ROUTINE)
+        """Labels of a namespace decide what it may read and use."""
+        for kind in (KIND_BINDING, KIND_CRYPTO_JOB):
+            for key in self.engine.cache.keys(kind):
+                if key.namespace == namespace:
+                    self.engine.add(key, Priority.ROUTINE)
 
     def judge_expiry(self, vault: ObjectKey, uid: str) -> bool:
         """Let a KeyVault and its bindings be judged by the time of day; False where it is gone."""

@@ -13,6 +13,8 @@ from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.permissions import fetch_allowed
 from vaultbind.kube.resources import (
     CLUSTER_KEY_VAULTS,
+    CONFIG_MAPS,
+    CRYPTO_JOBS,
     EVENTS,
     KEY_VAULTS,
     LEASES,
@@ -47,12 +49,14 @@ class Right:
         return f"{self.verb} {name}" + (f" ({self.resource.group})" if self.resource.group else "")
 
 
-OURS = (VAULT_BINDINGS, KEY_VAULTS, CLUSTER_KEY_VAULTS)
+OURS = (VAULT_BINDINGS, KEY_VAULTS, CLUSTER_KEY_VAULTS, CRYPTO_JOBS)
 RIGHTS: tuple[Right, ...] = (
     *(Right(verb=verb, resource=kind) for kind in OURS for verb in ("list", "watch")),
     Right(verb="get", resource=VAULT_BINDINGS),
     *(Right(verb="patch", resource=kind, subresource="status") for kind in OURS),
     *(Right(verb=verb, resource=SECRETS) for verb in ("create", "delete", "get", "patch")),
+    Right(verb="delete", resource=CRYPTO_JOBS),
+    *(Right(verb=verb, resource=CONFIG_MAPS) for verb in ("create", "get", "patch")),
     Right(verb="create", resource=EVENTS),
 )
 WATCH_RIGHTS = tuple(Right(verb=verb, resource=SECRETS) for verb in ("list", "watch"))

@@ -214,12 +214,12 @@ class Engine:
             await self.sink.post_note(obj, note)
 
     def _reschedule(self, key: ObjectKey, report: Report) -> str:
+        if report.next_in is not None:
+            self.schedule(key, report.next_in)
         if report.retry:
             self.schedule(key, max(self.backoff.fail(key), report.retry_after or 0.0))
             return "retry"
         self.backoff.succeed(key)
-        if report.next_in is not None:
-            self.schedule(key, report.next_in)
         return "done"
 
 

@@ -37,7 +37,7 @@ class Report:
     retry_after: float | None = None
     """Seconds; with `retry`: not before that."""
     next_in: float | None = None
-    """Seconds until the next look at this object without a failure."""
+    """Seconds until the next look at this object; with `retry`: at the latest."""
 
 
 def merge_reports(first: Report, *others: Report) -> Report:

@@ -111,3 +111,4 @@ VALIDATING_WEBHOOKS: Final = Resource(
 VAULT_BINDINGS: Final = _ours("vaultbindings", names.KIND_BINDING)
 KEY_VAULTS: Final = _ours("keyvaults", names.KIND_KEYVAULT)
 CLUSTER_KEY_VAULTS: Final = _ours("clusterkeyvaults", names.KIND_CLUSTER_KEYVAULT, namespaced=False)
+CRYPTO_JOBS: Final = _ours("cryptojobs", names.KIND_CRYPTO_JOB)

@@ -59,6 +59,18 @@ BINDINGS: Final = _gauge("bindings", "VaultBindings by the status of their Ready
 SECRET_WRITES: Final = _counter("secret_writes", "Writes of Secrets.", "verb", "outcome")
 DRIFT_REPAIRS: Final = _counter("drift_repairs", "Changes of Secrets by others that were undone.")
 
+CRYPTO_ATTEMPTS: Final = _counter(
+    "crypto_attempts",
+    "Attempts of CryptoJobs; outcome: done, or the reason of the setback.",
+    "operation",
+    "algorithm",
+    "outcome",
+)
+CRYPTO_JOBS: Final = _counter("crypto_jobs", "CryptoJobs that completed or failed.", "operation", "outcome")
+CRYPTO_JOB_SECONDS: Final = _seconds(
+    "crypto_job_duration", "Time from the start of a CryptoJob to its end.", "operation"
+)
+
 VAULT_REQUESTS: Final = _counter(
     "vault_requests",
     "Requests to Key Vault, challenges and retries included; status 0: no answer.",

@@ -15,6 +15,7 @@ from vaultbind.telemetry import definitions
 from vaultbind.telemetry.expiry import ExpiryMetrics
 from vaultbind.telemetry.recorders import (
     BindingMetrics,
+    CryptoMetrics,
     EngineMetrics,
     InjectionMetrics,
     KubeMetrics,
@@ -30,6 +31,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.engine = EngineMetrics(self.registry)
         self.bindings = BindingMetrics(self.registry)
+        self.crypto = CryptoMetrics(self.registry)
         self.vaults = VaultMetrics(self.registry)
         self.kube = KubeMetrics(self.registry)
         self.expiry = ExpiryMetrics(self.registry)

@@ -73,6 +73,24 @@ class BindingMetrics:
             self._bindings.labels(state).set_function(partial(_count_of, state, counts))
 
 
+class CryptoMetrics:
+    """What the room of CryptoJobs reports."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._attempts = counter(registry, d.CRYPTO_ATTEMPTS)
+        self._jobs = counter(registry, d.CRYPTO_JOBS)
+        self._seconds = histogram(registry, d.CRYPTO_JOB_SECONDS)
+
+    def attempted(self, operation: str, algorithm: str, outcome: str) -> None:
+        """An operation was done or not; `outcome` is done or the reason of the setback."""
+        self._attempts.labels(operation, algorithm, outcome).inc()
+
+    def finished(self, operation: str, outcome: str, seconds: float) -> None:
+        """A job completed or failed so many seconds after its start."""
+        self._jobs.labels(operation, outcome).inc()
+        self._seconds.labels(operation).observe(seconds)
+
+
 class KubeMetrics:
     """The API client's observer."""
 

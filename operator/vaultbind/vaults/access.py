@@ -1,11 +1,12 @@
-"""Pure: which namespaces may read which objects through a ClusterKeyVault."""
+"""Pure: who may read which objects and use which keys through a KeyVault."""
 
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from vaultbind.api.keyvault import AccessRule, NamespaceRule
+from vaultbind.api.cryptojob import CryptoOperation
+from vaultbind.api.keyvault import AccessRule, CryptoPolicy, NamespaceRule
 from vaultbind.api.refs import VaultObjectKind
 
 
@@ -46,6 +47,14 @@ def _is_satisfied(expression: Mapping[str, Any], labels: Mapping[str, str]) -> b
     if operator == "In":
         return labels.get(key) in values
     return operator == "NotIn" and labels.get(key) not in values
+
+
+def is_crypto_allowed(policy: CryptoPolicy, key: str, operation: CryptoOperation) -> bool:
+    """Whether CryptoJobs may do that with that key (names ignore case, as in Azure)."""
+    keys, operations = policy.allowed_keys, policy.allowed_operations
+    return (keys is None or any(_is_match(glob, "", key) for glob in keys)) and (
+        operations is None or operation in operations
+    )
 
 
 def _is_match(glob: str, namespace: str, name: str) -> bool:

@@ -7,15 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 from vaultbind.api.conditions import Reason
+from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.api.errors import SpecError
-from vaultbind.api.keyvault import ExpiryScope, KeyVaultSpec
+from vaultbind.api.keyvault import CryptoPolicy, ExpiryScope, KeyVaultSpec
 from vaultbind.api.keyvault_parser import parse_keyvault
 from vaultbind.api.names import KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT
 from vaultbind.api.refs import ObjectKey, VaultObjectKind
 from vaultbind.engine.cache import ObjectCache
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.queue import Priority
-from vaultbind.vaults.access import is_access_granted
+from vaultbind.vaults.access import is_access_granted, is_crypto_allowed
 from vaultbind.vaults.interests import InterestBook
 from vaultbind.vaults.policy import Denial, VaultPolicy, decide_policy
 from vaultbind.vaults.session import ClientFactory, VaultSession
@@ -81,7 +82,9 @@ class VaultHub:
         return Resolution(generation=generation, spec=spec, session=self._join(vault, spec))
 
     def _join(self, vault: ObjectKey, spec: KeyVaultSpec) -> VaultSession:
-        shared = replace(spec, access=None, warn_before=(), expiry_scope=ExpiryScope.BOUND)
+        shared = replace(
+            spec, access=None, warn_before=(), expiry_scope=ExpiryScope.BOUND, crypto=CryptoPolicy()
+        )
         if shared not in self._sessions:
             self._count += 1
             session = VaultSession(
@@ -171,6 +174,19 @@ class VaultHub:
                     "spec.access of the ClusterKeyVault says who may",
                 )
         return None
+
+    def decide_crypto(
+        self, resolution: Resolution, namespace: str, key: str, operation: CryptoOperation
+    ) -> Denial | None:
+        """Return why a namespace may not use that key for that operation through a KeyVault, or None."""
+        spec = resolution.spec
+        if spec is not None and not is_crypto_allowed(spec.crypto, key, operation):
+            return Denial(
+                reason=Reason.OPERATION_NOT_ALLOWED,
+                message=f"{operation} with key {key} is not allowed; allowedKeys and allowedOperations in "
+                "spec.crypto of the KeyVault or ClusterKeyVault say what is",
+            )
+        return self.decide_access(resolution, namespace, ((VaultObjectKind.KEY, key),))
 
     def readers_of(self, session: VaultSession) -> set[ObjectKey]:
         """All readers behind a session."""

@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from vaultbind.api.keyvault import Detection, KeyVaultSpec
 from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
@@ -20,6 +21,7 @@ from vaultbind.vaults.interests import InterestBook
 from vaultbind.vaults.look import Known, Properties, Sighting, sighting_of
 from vaultbind.vaults.reads import Reading, SharedReads
 
+T = TypeVar("T")
 PACES = {Priority.URGENT: Pace.FRESH, Priority.ROUTINE: Pace.REFRESH}
 
 ClientFactory = Callable[[KeyVaultSpec], Awaitable[KeyVaultClient]]
@@ -127,6 +129,23 @@ class VaultSession:
             if _is_cancelled_itself():
                 raise
             raise StaleStateError from None  # the get was cancelled, by `retire`
+
+    async def use(self, call: Callable[[KeyVaultClient], Awaitable[T]]) -> T:
+        """Let `call` ask the vault for something else than a read; what it raises counts as for a read.
+
+        Raises VaultPausedError, StaleStateError and KeyVaultError as `read` does.
+        """
+        if self.retired:
+            raise StaleStateError
+        self.check_pause()
+        started = self.clock.monotonic()
+        try:
+            result = await call(await self.client())
+        except KeyVaultError as error:
+            self.note_failure(error)
+            raise
+        self.note_success(started)
+        return result
 
     async def _fetch(self, ref: VaultObjectRef, priority: Priority) -> VaultValue | None:
         sent, started = self.clock.now(), self.clock.monotonic()

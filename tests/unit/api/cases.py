@@ -579,6 +579,20 @@ LATER_RULES: tuple[tuple[str, Mapping[str, Any], str], ...] = (
 """Rules of the API server for fields that the parser refuses altogether: name, spec, message."""
 
 INVALID_KEYVAULTS = (
+    row(
+        "key pattern",
+        vault(crypto={"allowedKeys": ["a_b"]}),
+        "spec.crypto.allowedKeys[0]",
+        "must be a pattern",
+        "should match",
+    ),
+    row(
+        "allowed operation",
+        vault(crypto={"allowedOperations": ["Hash"]}),
+        "spec.crypto.allowedOperations[0]",
+        "must be one of Encrypt",
+        "Unsupported value",
+    ),
     row("no url", {}, "spec.url", "is required", "Required value"),
     row("url by http", vault(url="http://shop.vault.azure.net"), "spec.url", BAD_URL, BAD_URL),
     row("url with user", vault(url="https://a@shop.vault.azure.net"), "spec.url", BAD_URL, BAD_URL),
@@ -782,7 +796,6 @@ LATER_KEYVAULTS = (
         "spec.caBundleRef",
         "use caBundle",
     ),
-    row("crypto", vault(crypto={"allowedKeys": ["*"]}), "spec.crypto", "not implemented yet"),
     row("rotation", vault(rotation={"keys": [{"name": "*"}]}), "spec.rotation", "not implemented yet"),
 )
 
@@ -957,6 +970,8 @@ VALID_KEYVAULTS: Mapping[str, Mapping[str, Any]] = {
         expiry={"warnBefore": ["1d", "30d", "24h"], "scope": "Bound"},
     ),
     "shortest interval": vault(refreshInterval="0m5s"),
+    "crypto": vault(crypto={"allowedKeys": ["ci-*"], "allowedOperations": ["Sign", "RotateKey"]}),
+    "no crypto": vault(crypto={"allowedKeys": [], "allowedOperations": []}),
     "no thresholds": vault(expiry={"warnBefore": []}),
     "thresholds left out": vault(expiry={"scope": "Bound"}, rateLimit={}),
     "all objects": vault(expiry={"scope": "All"}),

@@ -11,7 +11,7 @@ CRDS: Mapping[str, Mapping[str, Any]] = {
     crd["spec"]["names"]["kind"]: crd
     for crd in (yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml")))
 }
-KINDS = ("VaultBinding", "KeyVault", "ClusterKeyVault")
+KINDS = ("VaultBinding", "KeyVault", "ClusterKeyVault", "CryptoJob")
 
 
 def version(kind: str) -> Mapping[str, Any]:

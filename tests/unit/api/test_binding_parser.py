@@ -18,10 +18,11 @@ from vaultbind.api.binding import (
     Target,
     TlsEntry,
 )
-from vaultbind.api.binding_parser import DEFAULT_VAULT, parse_binding
+from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.conditions import Reason
 from vaultbind.api.errors import SpecError
 from vaultbind.api.refs import ObjectKey, VaultObjectKind
+from vaultbind.api.vault_ref import DEFAULT_VAULT
 
 
 def parse(spec: object) -> BindingSpec:

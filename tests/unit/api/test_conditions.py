@@ -84,4 +84,11 @@ def test_reasons_that_only_a_person_can_end() -> None:
         "AccessDenied",
         "UrlNotAllowed",
         "AmbientIdentityNotAllowed",
+        "InputInvalid",
+        "OperationNotAllowed",
+        "OperationRefused",
+        "ResultTooLarge",
+        "SignatureInvalid",
+        "BackoffLimitExceeded",
+        "DeadlineExceeded",
     }

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from tests.unit.api import cases
 from vaultbind.api.conditions import Reason
+from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.api.errors import SpecError
 from vaultbind.api.keyvault import (
     AccessRule,
     Auth,
+    CryptoPolicy,
     DefaultAuth,
     Detection,
     KeyVaultSpec,
@@ -23,6 +25,8 @@ from vaultbind.api.keyvault import (
 )
 from vaultbind.api.keyvault_parser import parse_keyvault
 from vaultbind.api.refs import VaultObjectKind
+
+NOTHING = CryptoPolicy(allowed_keys=(), allowed_operations=frozenset())
 
 
 def parse(spec: object) -> KeyVaultSpec:
@@ -196,3 +200,29 @@ def test_nothing_else_than_a_spec_error_gets_out(spec: object) -> None:
         assert error.path.startswith("spec")  # noqa: PT017 - most specs fail, which one is not known
     else:
         assert parsed.access
+
+
+@pytest.mark.parametrize(
+    ("crypto", "kind", "cluster"),
+    [
+        (None, CryptoPolicy(), NOTHING),
+        ({}, CryptoPolicy(), NOTHING),
+        (
+            {"allowedKeys": ["ci-*"]},
+            CryptoPolicy(allowed_keys=("ci-*",)),
+            CryptoPolicy(allowed_keys=("ci-*",), allowed_operations=frozenset()),
+        ),
+        (
+            {"allowedOperations": ["Sign"]},
+            CryptoPolicy(allowed_operations=frozenset({CryptoOperation.SIGN})),
+            CryptoPolicy(allowed_keys=(), allowed_operations=frozenset({CryptoOperation.SIGN})),
+        ),
+        ({"allowedKeys": [], "allowedOperations": []}, NOTHING, NOTHING),
+    ],
+)
+def test_cryptojobs_may_do_all_on_a_keyvault_and_what_is_named_on_a_clusterkeyvault(
+    crypto: object, kind: CryptoPolicy, cluster: CryptoPolicy
+) -> None:
+    spec = cases.vault(**({"crypto": crypto} if crypto is not None else {}))
+    assert parse(spec).crypto == kind
+    assert parse_cluster({**spec, "access": cases.EVERYWHERE}).crypto == cluster

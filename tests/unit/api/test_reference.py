@@ -12,11 +12,17 @@ from tests.unit.api.schema import CRDS, ROOT
 from tools import gen_reasons, gen_spec
 from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.conditions import ConditionType, Reason
+from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.keyvault_parser import parse_keyvault
 
 PAGES = sorted((ROOT / "docs" / "spec" / "v1alpha1").glob("*.md"))
-EXAMPLES = [ROOT / "examples" / "keyvault.yaml", ROOT / "examples" / "bindings.yaml"]
-PARSERS = {"VaultBinding": parse_binding, "KeyVault": parse_keyvault, "ClusterKeyVault": parse_keyvault}
+EXAMPLES = [ROOT / "examples" / name for name in ("keyvault.yaml", "bindings.yaml", "cryptojobs.yaml")]
+PARSERS = {
+    "VaultBinding": parse_binding,
+    "KeyVault": parse_keyvault,
+    "ClusterKeyVault": parse_keyvault,
+    "CryptoJob": parse_cryptojob,
+}
 
 
 def manifests() -> Iterator[Any]:

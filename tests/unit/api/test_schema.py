@@ -7,21 +7,23 @@ from typing import Any
 
 import pytest
 
-from tests.unit.api import cases
+from tests.unit.api import cases, cases_cryptojob
 from tests.unit.api.schema import CRDS, KINDS, ROOT, places, version
 from tests.unit.api.schema_coverage import TESTS
-from vaultbind.api import binding, grammar, implemented, keyvault, names
+from vaultbind.api import binding, cryptojob, grammar, implemented, keyvault, names
 from vaultbind.api.refs import VaultObjectKind
 
 FIELDS = {
     "VaultBinding": implemented.BINDING_FIELDS,
     "KeyVault": implemented.KEYVAULT_FIELDS,
     "ClusterKeyVault": implemented.CLUSTER_KEYVAULT_FIELDS,
+    "CryptoJob": implemented.CRYPTOJOB_FIELDS,
 }
 REFUSALS = {
     "VaultBinding": implemented.BINDING_REFUSALS,
     "KeyVault": implemented.KEYVAULT_REFUSALS,
     "ClusterKeyVault": implemented.KEYVAULT_REFUSALS,
+    "CryptoJob": implemented.CRYPTOJOB_REFUSALS,
 }
 DURATION = "^([0-9]+(d|h|m|s))+$"
 GRAMMARS = {
@@ -73,7 +75,7 @@ def test_the_tests_that_the_table_names_exist(path: str) -> None:
 
 @each_kind
 def test_parser_and_schema_know_the_same_fields(kind: str) -> None:
-    free = {"spec.auth.default"}  # an object without fields
+    free = {"spec.auth.default", "spec.output.status"}  # an object without fields
     schema = {
         path: set(place.get("properties", {}))
         for path, place in known_places(kind).items()
@@ -90,6 +92,14 @@ def test_refused_fields_and_values_are_in_the_schema(kind: str) -> None:
 
 
 ENUMS: Mapping[str, type[StrEnum] | frozenset[str]] = {
+    "spec.operation": cryptojob.CryptoOperation,
+    "spec.algorithm": frozenset().union(*cryptojob.ALGORITHMS.values()),
+    **{f"spec.{place}.decode": binding.Decode for place in ("input", "signature", "iv", "aad", "tag")},
+    "spec.messageType": cryptojob.MessageType,
+    "spec.signature.format": cryptojob.SignatureForm,
+    "spec.output.format": cryptojob.SignatureForm,
+    "spec.output.secret.owner": cryptojob.OutputOwner,
+    "spec.output.configMap.owner": cryptojob.OutputOwner,
     "spec.vaultRef.kind": frozenset({"KeyVault", "ClusterKeyVault"}),
     "spec.refreshPolicy": frozenset({"Follow"}),
     "spec.target.creationPolicy": binding.CreationPolicy,
@@ -100,6 +110,7 @@ ENUMS: Mapping[str, type[StrEnum] | frozenset[str]] = {
     "spec.data[].publicKey.format": binding.PublicKeyFormat,
     "spec.detection": keyvault.Detection,
     "spec.expiry.scope": keyvault.ExpiryScope,
+    "spec.crypto.allowedOperations[]": cryptojob.CryptoOperation,
     "spec.access[].kinds[]": VaultObjectKind,
     "spec.access[].namespaces.selector.matchExpressions[].operator": frozenset(
         {"In", "NotIn", "Exists", "DoesNotExist"}
@@ -147,10 +158,14 @@ def test_keys_of_labels_and_annotations(field: str) -> None:
 REFUSED = (
     *(cases.INVALID_BINDINGS + cases.INVALID_KEYVAULTS + cases.INVALID_CLUSTER_KEYVAULTS),
     *(cases.LATER_BINDINGS + cases.LATER_KEYVAULTS),
+    *cases_cryptojob.INVALID_CRYPTOJOBS,
+    *cases_cryptojob.LATER_CRYPTOJOBS,
 )
 SERVER_MESSAGES = [
     *(case.server for case in REFUSED if case.server),
     *(message for _, _, message in cases.LATER_RULES + cases.LATER_KEYVAULT_RULES),
+    # a test of its own:
+    "only suspend, activeDeadlineSeconds, ttlSecondsAfterFinished and backoffLimit may change",
 ]
 
 
@@ -166,9 +181,16 @@ def test_each_rule_of_the_server_has_a_case_that_breaks_it(kind: str) -> None:
     assert [text for text in messages if not any(said in text for said in SERVER_MESSAGES)] == []
 
 
-@pytest.mark.parametrize("kind", ["VaultBinding", "KeyVault"])
+LATER_CASES = {
+    "VaultBinding": cases.LATER_BINDINGS,
+    "KeyVault": cases.LATER_KEYVAULTS,
+    "CryptoJob": cases_cryptojob.LATER_CRYPTOJOBS,
+}
+
+
+@pytest.mark.parametrize("kind", list(LATER_CASES))
 def test_each_refusal_has_a_case(kind: str) -> None:
-    later = cases.LATER_BINDINGS if kind == "VaultBinding" else cases.LATER_KEYVAULTS
+    later = LATER_CASES[kind]
     told = {re.sub(r"\[\d+\]", "[]", case.path) for case in later}
     assert {refusal.path for refusal in REFUSALS[kind]} == told
 
@@ -206,7 +228,9 @@ def test_names(kind: str) -> None:
     assert version(kind)["name"] == names.VERSION
     assert spec["names"]["categories"] == ["vaultbind"]
     assert CRDS[kind]["metadata"]["name"] == f"{spec['names']['plural']}.{names.GROUP}"
-    assert kind in {names.KIND_BINDING, names.KIND_KEYVAULT, names.KIND_CLUSTER_KEYVAULT}
+    assert kind in {
+        *(names.KIND_BINDING, names.KIND_KEYVAULT, names.KIND_CLUSTER_KEYVAULT, names.KIND_CRYPTO_JOB)
+    }
 
 
 def test_both_kinds_of_vault_have_the_same_fields() -> None:

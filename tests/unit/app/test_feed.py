@@ -119,7 +119,7 @@ async def test_a_list_that_fails_is_the_caller_s_to_repeat() -> None:
 @pytest.mark.parametrize(
     ("namespaces", "asked"),
     [
-        ((), {("keyvaults", ""), ("clusterkeyvaults", ""), ("vaultbindings", "")}),
+        ((), {("keyvaults", ""), ("clusterkeyvaults", ""), ("vaultbindings", ""), ("cryptojobs", "")}),
         (
             ("a", "b"),
             {
@@ -128,6 +128,8 @@ async def test_a_list_that_fails_is_the_caller_s_to_repeat() -> None:
                 ("clusterkeyvaults", ""),
                 ("vaultbindings", "a"),
                 ("vaultbindings", "b"),
+                ("cryptojobs", "a"),
+                ("cryptojobs", "b"),
             },
         ),
     ],

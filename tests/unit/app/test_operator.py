@@ -10,6 +10,7 @@ from tests.unit.app.objects import FakeKube, binding, keyvault
 from tests.unit.engine.objects import FakeClock
 from tests.unit.kube.virtual_time import run_virtually
 from vaultbind.api.refs import ObjectKey
+from vaultbind.app.kinds import FED
 from vaultbind.app.operator import Operator
 from vaultbind.engine.queue import Priority
 from vaultbind.kube.client import KubeClient
@@ -244,7 +245,8 @@ def test_the_sweep_runs_at_its_interval_and_looks_again_soon_where_something_is_
         await work
 
     run_virtually(story())
-    assert times == [0] * 3 + [600] * 3 + [1200] * 3 + [1230] * 3
+    kinds = len(FED)
+    assert times == [0] * kinds + [600] * kinds + [1200] * kinds + [1230] * kinds
 
 
 def test_bindings_that_exist_are_known_before_any_is_looked_at() -> None:

@@ -45,7 +45,10 @@ def test_each_kind_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
 
     run_virtually(story())
     assert caplog.text.count("waiting for the cluster: list: no connection") == 3
-    answered = [("vaultbindings", "team-a"), ("keyvaults", "team-a"), ("clusterkeyvaults", "")]
+    answered = [
+        *(("vaultbindings", "team-a"), ("keyvaults", "team-a"), ("clusterkeyvaults", "")),
+        ("cryptojobs", "team-a"),
+    ]
     assert [(plural, place) for _, plural, place in kube.asked[3:]] == answered
 
 

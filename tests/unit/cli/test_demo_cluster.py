@@ -100,7 +100,7 @@ def test_examples_are_applied_as_they_are_but_for_the_port() -> None:
     assert manifests.vault["spec"]["access"] == [{"namespaces": {"all": True}}]
     assert set(manifests.bindings) == {BINDING_SECRETS, BINDING_TLS, BINDING_PUBLIC_KEY}
     assert {item["metadata"]["namespace"] for item in manifests.bindings.values()} == {"shop"}
-    assert len(manifests.crds) == 3
+    assert len(manifests.crds) == 4
     assert "shop:" in manifests.seed
 
 

@@ -15,6 +15,7 @@ from tests.unit.docs.pages import OPERATOR, ROOT, Page, all_pages, load
 from tools.gen_cli_help import commands, options
 from tools.realcluster.rules import rules
 from vaultbind.api.binding_parser import parse_binding
+from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.keyvault_parser import parse_keyvault
 from vaultbind.app import startup
 from vaultbind.emulator.seed import parse_seed
@@ -23,7 +24,12 @@ from vaultbind.settings import DriftDetection, RunSettings
 
 PAGES = all_pages()
 PLACE = re.compile(r"([\w./]+\.py): ([\w.]+)")
-PARSERS = {"VaultBinding": parse_binding, "KeyVault": parse_keyvault, "ClusterKeyVault": parse_keyvault}
+PARSERS = {
+    "VaultBinding": parse_binding,
+    "KeyVault": parse_keyvault,
+    "ClusterKeyVault": parse_keyvault,
+    "CryptoJob": parse_cryptojob,
+}
 NOT_OURS = {"Secret", "ClusterRole"}
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

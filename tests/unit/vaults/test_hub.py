@@ -118,7 +118,7 @@ async def test_a_spec_that_cannot_be_used_stalls() -> None:
     assert shown(await house.reconcile()) == ["Ready False UrlNotAllowed", "Stalled True UrlNotAllowed"]
     house.put(generation=2, refreshInterval="1s")
     assert shown(await house.reconcile()) == ["Ready False InvalidSpec", "Stalled True InvalidSpec"]
-    house.put(generation=3, crypto={"allowedKeys": ["*"]})
+    house.put(generation=3, caBundleRef={"kind": "Secret", "name": "a", "key": "k"})
     assert shown(await house.reconcile()) == ["Ready False NotImplemented", "Stalled True NotImplemented"]
     assert house.taken() == [], "no session was made"
     assert shown(report_denial(None)) == ["Ready False InvalidSpec", "Stalled True InvalidSpec"]

@@ -1,0 +1,163 @@
+"""All reads for one job, into frozen facts."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vaultbind.api.conditions import Reason
+from vaultbind.api.cryptojob import CryptoJobSpec, CryptoOperation
+from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
+from vaultbind.cryptojobs.apply import HOLDERS
+from vaultbind.cryptojobs.facts import Facts, Payload, Setback, Weight
+from vaultbind.cryptojobs.inputs import (
+    Holder,
+    Holders,
+    decode_holder,
+    holders_needed,
+    parse_origin,
+    parse_payload,
+)
+from vaultbind.cryptojobs.intake import Prepared
+from vaultbind.cryptojobs.phase import Phase, decide_phase
+from vaultbind.cryptojobs.setbacks import final, setback_of_cluster, setback_of_pause, setback_of_vault
+from vaultbind.engine.cache import RawObject
+from vaultbind.engine.clock import Clock
+from vaultbind.engine.queue import Priority
+from vaultbind.keyvault import Key, KeyVaultError
+from vaultbind.kube.client import KubeClient
+from vaultbind.kube.errors import KubeError, KubeErrorKind
+from vaultbind.vaults.session import VaultPausedError, VaultSession
+
+
+@dataclass(slots=True, kw_only=True)
+class JobObserver:
+    """Reads keys through the vault's session, inputs through the cluster's client."""
+
+    client: KubeClient
+    clock: Clock
+
+    async def observe(self, key: ObjectKey, obj: RawObject, prepared: Prepared, priority: Priority) -> Facts:
+        """Find out what to decide on: what a new job needs to be claimed, a claimed one to be done.
+
+        Raises StaleStateError where no KeyVault leads to the vault any more.
+        """
+        facts = self.known(key, obj, prepared)
+        phase = decide_phase(facts.spec, facts.status, facts.now)
+        if phase not in (Phase.NEW, Phase.CLAIMED) or facts.setback is not None:
+            return facts
+        session = prepared.session
+        assert session is not None  # noqa: S101 - a job without one has a setback
+        try:
+            if phase is Phase.NEW:
+                return await self._for_claim(facts, session, priority)
+            return await self._for_run(facts, session, priority)
+        except VaultPausedError as error:
+            return replace(facts, setback=setback_of_pause(error.trouble))
+        except KeyVaultError as error:
+            trouble = session.trouble is not None
+            return replace(facts, setback=setback_of_vault(facts.spec, error, vault_in_trouble=trouble))
+        except KubeError as error:
+            return replace(facts, setback=setback_of_cluster(error))
+
+    def known(self, key: ObjectKey, obj: RawObject, prepared: Prepared) -> Facts:
+        """Facts without any read."""
+        spec, denial = prepared.parsed.spec, prepared.denial
+        assert spec is not None  # noqa: S101 - refused before
+        setback = None
+        if denial is not None:
+            setback = Setback(reason=denial.reason, message=denial.message, weight=Weight.WAIT, woken=True)
+        return Facts(
+            key=key,
+            uid=prepared.parsed.uid,
+            version=str(obj["metadata"]["resourceVersion"]),
+            spec=spec,
+            now=self.clock.now(),
+            status=obj.get("status") or {},
+            setback=setback,
+        )
+
+    # -- a new job: which key and algorithm ---------------------------------------------------------
+
+    async def _for_claim(self, facts: Facts, session: VaultSession, priority: Priority) -> Facts:
+        spec = facts.spec
+        origin = parse_origin(spec, await self._read_holders(facts, only_whole=True))
+        if isinstance(origin, Setback):
+            return replace(facts, setback=origin)
+        key_id, algorithm = origin
+        version = spec.key_version
+        if key_id and not version:
+            version = _version_in(key_id, session.spec.url, spec.key)
+            if not version:
+                return replace(facts, setback=_other_key(spec, key_id))
+        found = await self._read_key(session, spec.key, version, priority)
+        payload = Payload(data=b"", key_id=key_id, algorithm=algorithm)
+        return _with_key(replace(facts, payload=payload), found)
+
+    # -- a claimed one: what it works on -------------------------------------------------------------
+
+    async def _for_run(self, facts: Facts, session: VaultSession, priority: Priority) -> Facts:
+        spec = facts.spec
+        if spec.operation is CryptoOperation.ROTATE_KEY:
+            return _with_key(facts, await self._read_key(session, spec.key, "", priority))
+        payload = parse_payload(spec, await self._read_holders(facts, only_whole=False))
+        if isinstance(payload, Setback):
+            return replace(facts, setback=payload)
+        version = str(facts.status.get("keyId")).rpartition("/")[2]
+        return _with_key(
+            replace(facts, payload=payload), await self._read_key(session, spec.key, version, priority)
+        )
+
+    async def _read_key(
+        self, session: VaultSession, name: str, version: str, priority: Priority
+    ) -> Key | None:
+        """The key, read no earlier than now: an older answer may not know the latest version."""
+        ref = VaultObjectRef(VaultObjectKind.KEY, name, version)
+        now = self.clock.monotonic()
+        reading = await session.read(ref, None, priority, not_before=0.0 if version else now)
+        return reading.value if isinstance(reading.value, Key) else None
+
+    async def _read_holders(self, facts: Facts, *, only_whole: bool) -> Holders:
+        needed = holders_needed(facts.spec, only_whole=only_whole)
+        found = await asyncio.gather(*(self._read_holder(facts.key.namespace, holder) for holder in needed))
+        return dict(zip(needed, found, strict=True))
+
+    async def _read_holder(self, namespace: str, holder: Holder) -> Mapping[str, bytes] | None:
+        kind, name = holder
+        try:
+            obj: Mapping[str, Any] = await self.client.get(HOLDERS[kind], namespace, name)
+        except KubeError as error:
+            if error.kind is not KubeErrorKind.NOT_FOUND:
+                raise
+            return None
+        return decode_holder(kind, obj)
+
+
+def _with_key(facts: Facts, key: Key | None) -> Facts:
+    if key is not None:
+        return replace(facts, vault_key=key)
+    return replace(
+        facts,
+        setback=Setback(
+            reason=Reason.KEY_NOT_FOUND,
+            message=f"the vault has no key {facts.spec.key}, or not the version that is asked for; "
+            "create or recover it in the vault",
+            weight=Weight.ATTEMPT,
+        ),
+    )
+
+
+def _version_in(key_id: str, url: str, name: str) -> str:
+    """Version of a key's id, where it is an id of that vault and key."""
+    stem = f"{url.lower()}/keys/{name.lower()}/"
+    version = key_id.lower().removeprefix(stem)
+    return version if version.isalnum() and key_id.lower().startswith(stem) else ""
+
+
+def _other_key(spec: CryptoJobSpec, key_id: str) -> Setback:
+    name = key_id.rstrip("/").split("/")[-2] if key_id.count("/") > 1 else ""
+    return final(
+        Reason.INPUT_INVALID,
+        f"the output named as input was made with key {name[:127]} or in another vault, not with {spec.key}; "
+        "name that key and vault, or set key.version",
+    )

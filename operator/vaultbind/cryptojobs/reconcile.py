@@ -1,0 +1,68 @@
+"""One pass over a job: observe, plan, apply, report."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vaultbind.api.conditions import ConditionType, Status
+from vaultbind.api.refs import ObjectKey
+from vaultbind.cryptojobs.apply import JobWorker
+from vaultbind.cryptojobs.facts import Applied, Decision, Facts, Run
+from vaultbind.cryptojobs.intake import JobIntake
+from vaultbind.cryptojobs.observe import JobObserver
+from vaultbind.cryptojobs.phase import parse_stamp
+from vaultbind.cryptojobs.plan import decide
+from vaultbind.cryptojobs.report import report, report_invalid
+from vaultbind.engine.cache import RawObject
+from vaultbind.engine.queue import Priority
+from vaultbind.engine.report import Report
+
+
+class CryptoObserver(Protocol):
+    """Told of each attempt and each end; must not block."""
+
+    def attempted(self, operation: str, algorithm: str, outcome: str) -> None:
+        """Outcome is done or the reason of the setback."""
+
+    def finished(self, operation: str, outcome: str, seconds: float) -> None:
+        """Outcome is complete or failed; seconds from creation to end."""
+
+
+@dataclass(slots=True, kw_only=True)
+class CryptoJobRoom:
+    """Works on CryptoJob objects."""
+
+    intake: JobIntake
+    observer: JobObserver
+    worker: JobWorker
+    watcher: CryptoObserver
+
+    async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
+        """Look at one job. Raises StaleStateError where the cluster has moved on meanwhile."""
+        if obj is None or obj["metadata"].get("deletionTimestamp"):
+            self.intake.drop(key)
+            return None
+        prepared = self.intake.prepare(key, obj)
+        if prepared.parsed.denial is not None:
+            return report_invalid(prepared.parsed.denial)
+        facts = await self.observer.observe(key, obj, prepared, priority)
+        decision = decide(facts)
+        applied = await self.worker.apply(facts, decision, prepared.session)
+        told = report(facts, decision, applied)
+        self._count(facts, decision, applied, told)
+        return told
+
+    def _count(self, facts: Facts, decision: Decision, applied: Applied, told: Report) -> None:
+        operation = facts.spec.operation.value
+        setback = applied.setback or facts.setback
+        if setback is not None or applied.result is not None:
+            algorithm = decision.algorithm if isinstance(decision, Run) else ""
+            outcome = setback.reason.word if setback is not None else "done"
+            self.watcher.attempted(operation, algorithm, outcome)
+        ends = [
+            item.type
+            for item in told.conditions
+            if item.type in (ConditionType.COMPLETE, ConditionType.FAILED) and item.status is Status.TRUE
+        ]
+        begun = parse_stamp(told.fields.get("startTime"))
+        if ends and "completionTime" in told.fields and begun is not None:
+            self.watcher.finished(operation, ends[0].value.lower(), (facts.now - begun).total_seconds())
