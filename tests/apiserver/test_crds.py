@@ -28,7 +28,7 @@ REFUSED = {
     "VaultBinding": cases.INVALID_BINDINGS + cases.LATER_BINDINGS,
     "KeyVault": cases.INVALID_KEYVAULTS + cases.LATER_KEYVAULTS,
     "ClusterKeyVault": cases.INVALID_CLUSTER_KEYVAULTS,
-    "CryptoJob": cases_cryptojob.INVALID_CRYPTOJOBS + cases_cryptojob.LATER_CRYPTOJOBS,
+    "CryptoJob": cases_cryptojob.INVALID_CRYPTOJOBS,
 }
 VALID = {
     "VaultBinding": cases.VALID_BINDINGS,

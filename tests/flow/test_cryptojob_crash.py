@@ -58,22 +58,29 @@ async def _make_what_was_sealed(world: World) -> None:
     for name, operation in (("sealed", "Encrypt"), ("wrapped", "WrapKey"), ("signed", "Sign")):
         source = {"text": "a"} if operation == "Sign" else {"secretKeyRef": {"name": "plain", "key": "k"}}
         await jobs.submit(world, name, operation, "seal", input=source, output={"configMap": {}})
-    await jobs.complete(world, "sealed", "wrapped", "signed")
+    source = {"secretKeyRef": {"name": "plain", "key": "k"}}
+    await jobs.submit(
+        world, "enveloped", "Encrypt", "seal", envelope=True, input=source, output={"configMap": {}}
+    )
+    await jobs.complete(world, "sealed", "wrapped", "signed", "enveloped")
 
 
 def _jobs(number: str) -> Mapping[str, tuple[str, dict[str, Any]]]:
     """One job for each way through the room."""
     plain = {"input": {"secretKeyRef": {"name": "plain", "key": "k"}}}
     text = {"input": {"text": "a"}}
+    secret: dict[str, Any] = {"output": {"secret": {}}}
     jws = {"configMap": {}, "format": "JWS"}
     digest = {"messageType": "Digest", "input": {"value": base64.b64encode(b"d" * 32).decode()}}
     given = {"signature": {"configMapRef": {"name": "signed"}}}
-    made = {
+    made: dict[str, tuple[str, dict[str, Any]]] = {
         "encrypt": ("Encrypt", {**plain, "output": {"configMap": {}}}),
         "again": ("Encrypt", {**plain, "output": {"configMap": {}}}),  # its output is a former self's
-        "decrypt": ("Decrypt", {"input": {"configMapRef": {"name": "sealed"}}, "output": {"secret": {}}}),
-        "wrap": ("WrapKey", {**plain, "output": {"secret": {}}}),
-        "unwrap": ("UnwrapKey", {"input": {"configMapRef": {"name": "wrapped"}}, "output": {"secret": {}}}),
+        "decrypt": ("Decrypt", {"input": {"configMapRef": {"name": "sealed"}}, **secret}),
+        "wrap": ("WrapKey", {**plain, **secret}),
+        "unwrap": ("UnwrapKey", {"input": {"configMapRef": {"name": "wrapped"}}, **secret}),
+        "envelope": ("Encrypt", {**plain, "envelope": True, "output": {"configMap": {}}}),
+        "open": ("Decrypt", {"envelope": True, "input": {"configMapRef": {"name": "enveloped"}}, **secret}),
         "sign": ("Sign", text),
         "digest": ("Sign", digest),
         "jws": ("Sign", {**text, "output": jws}),
@@ -103,7 +110,7 @@ async def _crash(world: World, gate: Gate, point: Point, moment: str, number: st
     where = f"{point} {moment}"
     assert await world.get(CRYPTO_JOBS, f"{number}-brief") is None, where
     assert len(world.vault.vault.keys.store.versions(f"key-{number}")) == 2, where
-    for name in ("decrypt", "unwrap"):
+    for name in ("decrypt", "unwrap", "open"):
         assert await world.secret(f"{number}-{name}") == {"result": PLAIN}, where
     assert (await jobs.status(world, f"{number}-verify"))["result"] == {"valid": True}, where
     assert (await jobs.config_map(world, f"{number}-again"))["result"] != "old", where

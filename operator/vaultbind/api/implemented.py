@@ -69,13 +69,7 @@ KEYVAULT_REFUSALS: Final = (
     _field("spec.rotation", "rotation of keys is not implemented yet"),
 )
 
-CRYPTOJOB_REFUSALS: Final = (
-    Refusal(
-        path="spec.envelope",
-        sentence="envelopes are not implemented yet",
-        values=frozenset({True}),
-    ),
-)
+CRYPTOJOB_REFUSALS: Final[Sequence[Refusal]] = ()
 
 BINDING_FIELDS: Final[Mapping[str, str]] = {
     "spec": "vaultRef refreshPolicy suspend target data dataFrom rollout expiry",

@@ -21,10 +21,14 @@ from vaultbind.api.cryptojob import (
     WholeRef,
 )
 from vaultbind.cryptojobs.facts import Payload, Setback, Weight
+from vaultbind.keyvault import KeyVaultError, read_envelope_header
 from vaultbind.rendering.decode import decode_text
 
 SECRET_DATA: Final = "SecretData"  # noqa: S105 - a marker
 """`content` of an output that holds all keys of a Secret: a JSON object of their values in base64."""
+
+ENVELOPE_MARK: Final = b"VBEN"
+"""How an envelope of the library begins."""
 
 Holder = tuple[HolderKind, str]
 Holders = Mapping[Holder, Mapping[str, bytes] | None]
@@ -78,13 +82,28 @@ def parse_payload(spec: CryptoJobSpec, holders: Holders) -> Payload | Setback:
         return problem.setback
 
 
+def is_envelope_opened(spec: CryptoJobSpec) -> bool:
+    """Whether the input tells which key version is needed: an envelope does."""
+    return spec.envelope and spec.operation is CryptoOperation.DECRYPT
+
+
 def parse_origin(spec: CryptoJobSpec, holders: Holders) -> tuple[str, str] | Setback:
     """Return key id and algorithm of the output that is named as input; empty where none is."""
     try:
+        if is_envelope_opened(spec):
+            return _envelope_origin(_parse(spec, holders).data)
         origin = _origin(spec, holders)
         return _text(origin, "keyId"), _text(origin, "algorithm")
     except _UnusableError as problem:
         return problem.setback
+
+
+def _envelope_origin(envelope: bytes) -> tuple[str, str]:
+    try:
+        header = read_envelope_header(envelope)
+    except KeyVaultError as error:
+        raise _unusable(f"spec.input: {error.detail}") from None
+    return header.key_id, header.algorithm
 
 
 def _parse(spec: CryptoJobSpec, holders: Holders) -> Payload:
@@ -96,6 +115,8 @@ def _parse(spec: CryptoJobSpec, holders: Holders) -> Payload:
         data = b""
     else:
         data = _read(spec.input, holders, "spec.input")
+    if spec.operation is CryptoOperation.DECRYPT and not spec.envelope and data.startswith(ENVELOPE_MARK):
+        raise _unusable("spec.input: this is an envelope; make a job with envelope: true")
     signature = b"" if spec.signature is None else _read(spec.signature, holders, "spec.signature")
     return Payload(
         data=data,

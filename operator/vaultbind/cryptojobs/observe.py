@@ -15,6 +15,7 @@ from vaultbind.cryptojobs.inputs import (
     Holders,
     decode_holder,
     holders_needed,
+    is_envelope_opened,
     parse_origin,
     parse_payload,
 )
@@ -81,7 +82,8 @@ class JobObserver:
 
     async def _for_claim(self, facts: Facts, session: VaultSession, priority: Priority) -> Facts:
         spec = facts.spec
-        origin = parse_origin(spec, await self._read_holders(facts, only_whole=True))
+        only_whole = not is_envelope_opened(spec)
+        origin = parse_origin(spec, await self._read_holders(facts, only_whole=only_whole))
         if isinstance(origin, Setback):
             return replace(facts, setback=origin)
         key_id, algorithm = origin
@@ -90,6 +92,8 @@ class JobObserver:
             version = _version_in(key_id, session.spec.url, spec.key)
             if not version:
                 return replace(facts, setback=_other_key(spec, key_id))
+        if is_envelope_opened(spec) and not key_id.lower().endswith(f"/keys/{spec.key}/{version}".lower()):
+            return replace(facts, setback=_other_key(spec, key_id))
         found = await self._read_key(session, spec.key, version, priority)
         payload = Payload(data=b"", key_id=key_id, algorithm=algorithm)
         return _with_key(replace(facts, payload=payload), found)

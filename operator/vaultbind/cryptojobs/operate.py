@@ -27,8 +27,9 @@ async def operate(client: KeyVaultClient, run: Run, draw: Draw) -> Result | Setb
     """Do the operation. Raises KeyVaultError; a setback is what no other try would change."""
     if run.spec.operation is CryptoOperation.ENCRYPT and run.payload.iv is None and "CBC" in run.algorithm:
         run = replace(run, payload=replace(run.payload, iv=draw(IV_BYTES)))
+    operations = _ENVELOPES if run.spec.envelope else _OPERATIONS
     try:
-        return await _OPERATIONS[run.spec.operation](client, run)
+        return await operations[run.spec.operation](client, run)
     except forms.FormError as error:
         return final(Reason.INPUT_INVALID, f"spec.signature: {error}")
 
@@ -108,6 +109,21 @@ async def _unwrap(client: KeyVaultClient, run: Run) -> Result:
     return Result(key_id=done.key_id, secret=done.key)
 
 
+async def _encrypt_envelope(client: KeyVaultClient, run: Run) -> Result:
+    payload = run.payload
+    envelope = await client.envelopes.encrypt(
+        run.vault_key, payload.data, algorithm=KeyWrapAlgorithm(run.algorithm), aad=payload.aad or b""
+    )
+    return Result(key_id=run.vault_key.key.kid, value=encode(envelope), aad=payload.aad)
+
+
+async def _decrypt_envelope(client: KeyVaultClient, run: Run) -> Result:
+    """The envelope names key version and algorithm; the claim has compared the first."""
+    payload = run.payload
+    plaintext = await client.envelopes.decrypt(payload.data, key=run.spec.key, aad=payload.aad or b"")
+    return Result(key_id=run.vault_key.key.kid, secret=plaintext)
+
+
 async def rotate(client: KeyVaultClient, name: str) -> Key:
     """Make a new version of the key. Raises KeyVaultError; its answer may be lost although it worked."""
     return await client.keys.rotate_key(name)
@@ -126,4 +142,8 @@ _OPERATIONS: Final[Mapping[CryptoOperation, _Operate]] = {
     CryptoOperation.VERIFY: _verify,
     CryptoOperation.WRAP_KEY: _wrap,
     CryptoOperation.UNWRAP_KEY: _unwrap,
+}
+_ENVELOPES: Final[Mapping[CryptoOperation, _Operate]] = {
+    CryptoOperation.ENCRYPT: _encrypt_envelope,
+    CryptoOperation.DECRYPT: _decrypt_envelope,
 }

@@ -1,6 +1,7 @@
 """One request to the API server: sent, answered, counted, and tried a second time where that is safe."""
 
 import asyncio
+import io
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -20,6 +21,8 @@ from vaultbind.kube.watch_stream import read_events
 
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds for a TCP and TLS handshake."""
+LARGE_BODY: Final = 2**20
+"""Bytes above which a body is sent piece by piece."""
 LONGEST_WAIT: Final = 1.5
 """A Retry-After of up to this many seconds is waited for once; a longer one goes to the caller."""
 
@@ -104,7 +107,7 @@ class Wire:
         return await self._session.request(
             request.method,
             request.url,
-            data=request.body,
+            data=_streamed(request.body),
             headers=request.headers,
             timeout=limits,
             allow_redirects=False,
@@ -138,6 +141,11 @@ def decide_second_try(verb: str, error: KubeError) -> float | None:
     if error.kind is KubeErrorKind.UNREACHABLE and verb in _READS:
         return 0.0
     return None
+
+
+def _streamed(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A large body piece by piece: sent at once it would hold up the event loop, and aiohttp says so."""
+    return io.BytesIO(body) if body is not None and len(body) > LARGE_BODY else body
 
 
 def _refusal(call: Call, response: aiohttp.ClientResponse, body: bytes) -> KubeError:

@@ -235,10 +235,6 @@ INVALID_CRYPTOJOBS = (
     row("attempts", job(backoffLimit=1001), "spec.backoffLimit", "to 1000", "less than or equal to 1000"),
 )
 
-LATER_CRYPTOJOBS: tuple[Refused, ...] = (
-    row("envelope", job("Encrypt", envelope=True), "spec.envelope", "envelopes are not implemented yet"),
-)
-
 VALID_CRYPTOJOBS: Mapping[str, Mapping[str, Any]] = {
     **{operation: job(operation) for operation in _DEFAULTS},
     "pinned": job(key={"name": "K-1", "version": VERSION.upper()}, vaultRef={"name": "shop.eu"}),
