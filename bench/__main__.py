@@ -1,11 +1,8 @@
-"""`make bench`: run the scenarios, print the table, write the JSON."""
+"""`make bench`: run the scenarios, print the table, write the JSON; `ARGS=emulator`: the emulator's."""
 
 import argparse
 import asyncio
 import json
-import os
-import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,8 +10,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from bench import emulator
 from bench.cluster import render_namespace
 from bench.floor import measure_floor
+from bench.machine import describe_machine
 from bench.processes import Vault
 from bench.scenarios import (
     NAMESPACE,
@@ -35,6 +34,7 @@ from vaultbind.kube.connection import connect
 
 ROOT = Path(__file__).resolve().parent.parent
 LATENCY = "10ms"
+KUBERNETES = "v1.37.2"
 
 SCENARIOS: dict[str, Callable[[Stage], Awaitable[dict[str, Any]]]] = {
     "fresh": measure_fresh,
@@ -47,6 +47,8 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[dict[str, Any]]]] = {
 
 
 def main() -> int:
+    if sys.argv[1:2] == [emulator.SUBJECT]:
+        return emulator.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="bindings (default 1000)")
     parser.add_argument("--only", default="", help="comma-separated scenarios; fresh always runs")
@@ -83,7 +85,7 @@ async def _measure(folder: Path, count: int, chosen: list[str]) -> dict[str, Any
 async def _run(stage: Stage, chosen: list[str]) -> dict[str, Any]:
     stage.cluster.call("POST", "/api/v1/namespaces", render_namespace(NAMESPACE))
     result: dict[str, Any] = {
-        "machine": _describe_machine(),
+        "machine": {**describe_machine(), "kubernetes": KUBERNETES},
         "count": stage.count,
         "latency": LATENCY,
         "floor": await _measure_floor(stage, "floor"),
@@ -114,19 +116,6 @@ def _render_seed(count: int) -> str:
     lines = ["vaults:", f"  {VAULT}:", "    secrets:"]
     lines += [f"      {name_of(index)}: {{value: value-{index}}}" for index in range(count)]
     return "\n".join([*lines, ""])
-
-
-def _describe_machine() -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return {
-        "commit": commit.stdout.strip(),
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "processors": os.cpu_count(),
-        "python": platform.python_version(),
-        "kubernetes": "v1.37.2",
-    }
 
 
 def _say(text: str) -> None:

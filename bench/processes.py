@@ -42,8 +42,15 @@ class Process:
 
     def peak_rss_mb(self) -> float:
         """Highest resident memory so far, in MB."""
+        return self._memory_mb("VmHWM:")
+
+    def rss_mb(self) -> float:
+        """Resident memory now, in MB."""
+        return self._memory_mb("VmRSS:")
+
+    def _memory_mb(self, name: str) -> float:
         for line in Path(f"/proc/{self.child.pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024 / 1e6
         return 0.0
 
@@ -99,7 +106,7 @@ class Vault:
         body = json.dumps({"value": value}).encode()
         headers = {
             "Host": f"{vault}.vault.localhost:{self.port}",
-            "Authorization": f"Bearer {self._bearer()}",
+            "Authorization": f"Bearer {self.bearer()}",
         }
         url = f"{self.url}/secrets/{name}?api-version=7.4"
         request = urllib.request.Request(  # noqa: S310 - our own emulator
@@ -108,7 +115,8 @@ class Vault:
         with urllib.request.urlopen(request, context=self._tls) as answer:  # noqa: S310 - our own emulator
             answer.read()
 
-    def _bearer(self) -> str:
+    def bearer(self) -> str:
+        """Token for any vault."""
         if not self._token:
             resource = f"https://vault.localhost:{self.port}"
             url = f"{self.url}/msi/token?resource={resource}&api-version=2019-08-01"

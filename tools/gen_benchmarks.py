@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bench import emulator
 from bench.table import render_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +38,8 @@ def load() -> list[tuple[str, dict[str, Any]]]:
 
 
 def _section(name: str, result: dict[str, Any]) -> str:
+    if result.get("subject") == emulator.SUBJECT:
+        return _emulator_section(name, result)
     machine = result["machine"]
     floors = [result[key] for key in ("floor", "floor_after") if key in result]
     steady = " and ".join(f"{floor['writes_per_second']} writes/s" for floor in floors)
@@ -47,6 +50,16 @@ def _section(name: str, result: dict[str, Any]) -> str:
         f"The floor before and after: {steady}."
     )
     return f"\n## {name}\n\n{where}\n\n{render_table(result)}\n"
+
+
+def _emulator_section(name: str, result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    where = (
+        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
+        f"Python {machine['python']}. `make bench ARGS=emulator`: one process over TLS, "
+        f"{result['connections']} connections that are kept."
+    )
+    return f"\n## {name}\n\n{where}\n\n{emulator.render_table(result)}\n"
 
 
 def main() -> None:

@@ -99,7 +99,7 @@ def _load_key(block: PemBlock) -> object:
 def _load(der: bytes, problem: str) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(der)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise bad_parameter(problem) from None
 
 
@@ -113,7 +113,7 @@ def _parse_pfx(data: bytes, password: str | None) -> Bundle:
 def _open_pfx(data: bytes, password: str) -> PfxContent | None:
     try:
         store = pkcs12.load_pkcs12(data, password.encode())
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         return None
     entries = (store.cert, *store.additional_certs) if store.cert else tuple(store.additional_certs)
     return PfxContent(

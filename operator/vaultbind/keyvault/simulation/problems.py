@@ -52,6 +52,12 @@ def being_deleted(kind: str, name: str) -> VaultProblem:
     return VaultProblem(409, "Conflict", message, inner="ObjectIsBeingDeleted")
 
 
+def being_recovered(kind: str, name: str) -> VaultProblem:
+    """409 for a name whose recovery is still under way."""
+    message = f"{NOUNS[kind]} {name} is currently being recovered."
+    return VaultProblem(409, "Conflict", message, inner="ObjectIsBeingRecovered")
+
+
 def already_exists(kind: str, name: str) -> VaultProblem:
     """409 for a name that another live object holds."""
     return VaultProblem(409, "Conflict", f"{NOUNS[kind]} {name} already exists and cannot be overwritten.")

@@ -95,7 +95,7 @@ class CertificateVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultSettings:
-    """How a vault behaves. `deletion_seconds`: how long a deletion takes (0: at once)."""
+    """How a vault behaves. `deletion_seconds`: what deleting, recovering and purging take (0: at once)."""
 
     retention_days: int = 90
     purgeable: bool = True

@@ -3,12 +3,13 @@
 import math
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Generic, TypeVar
 
 from vaultbind.keyvault.simulation.problems import (
     being_deleted,
+    being_recovered,
     deleted_but_recoverable,
     deleted_not_found,
     not_found,
@@ -51,6 +52,19 @@ class Deletion(Generic[V]):
     purge: int
     visible: int
     """From when on the deletion is done: shown among the deleted, recoverable, purgeable."""
+    recovered: int | None = None
+    """When it will be live again, once somebody has asked for that."""
+    leaving: bool = False
+    """Whether somebody has asked to purge it: until `purge` it only holds the name."""
+
+    @property
+    def due(self) -> int:
+        """When something happens to it by itself."""
+        return self.purge if self.recovered is None else self.recovered
+
+    def is_shown(self, now: int) -> bool:
+        """Tell whether it is among the deleted, for all to see."""
+        return self.visible <= now and self.recovered is None and not self.leaving
 
 
 class ObjectStore(Generic[V]):
@@ -63,7 +77,7 @@ class ObjectStore(Generic[V]):
         self._live: dict[str, History[V]] = {}
         self._live_order: list[str] = []
         self._deleted: dict[str, Deletion[V]] = {}
-        self._next_purge = math.inf
+        self._next_due = math.inf
         """Before this time nothing is due to be purged."""
         self.listeners: list[Listener] = []
 
@@ -90,6 +104,15 @@ class ObjectStore(Generic[V]):
         if record is None:
             raise not_found(self.kind, name, version)
         return record
+
+    def previous(self, record: V) -> V | None:
+        """The version that was written before a version of a live object."""
+        before = None
+        for found in self._live[record.name.lower()].versions.values():
+            if found.version == record.version:
+                break
+            before = found
+        return before
 
     def versions(self, name: str) -> list[V]:
         """All versions of an object, sorted by id (so: in no useful order); of an unknown one none."""
@@ -118,7 +141,9 @@ class ObjectStore(Generic[V]):
         deletion = self._expire(name.lower(), now)
         if deletion is None:
             return
-        if now < deletion.visible:
+        if deletion.recovered is not None:
+            raise being_recovered(self.kind, name)
+        if deletion.leaving or now < deletion.visible:
             raise being_deleted(self.kind, name)
         raise deleted_but_recoverable(self.kind, name)
 
@@ -157,38 +182,41 @@ class ObjectStore(Generic[V]):
     def deleted(self, now: int) -> Mapping[str, Deletion[V]]:
         """Deleted objects that can be seen now, by lower-case name, in order."""
         done = ((key, self._expire(key, now)) for key in sorted(self._deleted))
-        return {key: deletion for key, deletion in done if deletion is not None and deletion.visible <= now}
+        return {key: deletion for key, deletion in done if deletion is not None and deletion.is_shown(now)}
 
     def get_deleted(self, name: str, now: int) -> Deletion[V]:
         """One deleted object; raises VaultProblem (404), also while the deletion is under way."""
         deletion = self._expire(name.lower(), now)
-        if deletion is None or now < deletion.visible:
+        if deletion is None or not deletion.is_shown(now):
             raise deleted_not_found(self.kind, name)
         return deletion
 
     def recover(self, name: str, now: int) -> V:
         """Bring a deleted object back as it was, timestamps included; raises VaultProblem (404)."""
         deletion = self.get_deleted(name, now)
-        key = name.lower()
-        del self._deleted[key]
-        self._live[key] = deletion.history
-        insort(self._live_order, key)
-        self._tell(key)
+        recovered = now + self._settings.deletion_seconds
+        self._plan(name.lower(), replace(deletion, recovered=recovered), now)
         return deletion.history.latest
 
     def purge(self, name: str, now: int) -> None:
         """Forget a deleted object; raises VaultProblem (404)."""
-        self.get_deleted(name, now)
-        del self._deleted[name.lower()]
-        self._tell(name.lower())
+        deletion = self.get_deleted(name, now)
+        purge = now + self._settings.deletion_seconds
+        self._plan(name.lower(), replace(deletion, purge=purge, leaving=True), now)
+
+    def _plan(self, key: str, deletion: Deletion[V], now: int) -> None:
+        self._deleted[key] = deletion
+        self._next_due = min(self._next_due, deletion.due)
+        if self._expire(key, now) is not None:
+            self._tell(key)
 
     def settle(self, now: int) -> None:
-        """Forget what is due to be purged."""
-        if now < self._next_purge:
+        """Purge and recover what is due."""
+        if now < self._next_due:
             return
         for key in tuple(self._deleted):
             self._expire(key, now)
-        self._next_purge = min((deletion.purge for deletion in self._deleted.values()), default=math.inf)
+        self._next_due = min((deletion.due for deletion in self._deleted.values()), default=math.inf)
 
     def held(self) -> Iterable[str]:
         """Lower-case names of all objects, live and deleted; a deleted one comes first."""
@@ -221,7 +249,7 @@ class ObjectStore(Generic[V]):
 
     def _hold_deleted(self, key: str, deletion: Deletion[V]) -> None:
         self._deleted[key] = deletion
-        self._next_purge = min(self._next_purge, deletion.purge)
+        self._next_due = min(self._next_due, deletion.due)
         self._tell(key)
 
     def _tell(self, key: str, added: V | None = None) -> None:
@@ -230,8 +258,11 @@ class ObjectStore(Generic[V]):
 
     def _expire(self, key: str, now: int) -> Deletion[V] | None:
         deletion = self._deleted.get(key)
-        if deletion is not None and now >= deletion.purge:
-            del self._deleted[key]
-            self._tell(key)
-            return None
-        return deletion
+        if deletion is None or now < deletion.due:
+            return deletion
+        del self._deleted[key]
+        if deletion.recovered is not None:
+            self._live[key] = deletion.history
+            insort(self._live_order, key)
+        self._tell(key)
+        return None

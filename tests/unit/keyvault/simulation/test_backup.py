@@ -10,7 +10,11 @@ from vaultbind.keyvault.simulation.backup import MAX_VERSIONS, render_backup, re
 from vaultbind.keyvault.simulation.keymaterial import decode, encode
 from vaultbind.keyvault.simulation.records import Kind
 
-POLICY = {"key_props": {"kty": "EC", "crv": "P-256"}, "x509_props": {"subject": "CN=a.test"}}
+POLICY = {
+    "key_props": {"kty": "EC", "crv": "P-256"},
+    "x509_props": {"subject": "CN=a.test"},
+    "issuer": {"name": "Self"},
+}
 ROTATE = {"lifetimeActions": [{"trigger": {"timeAfterCreate": "P2M"}, "action": {"type": "Rotate"}}]}
 
 
@@ -22,6 +26,7 @@ def filled() -> Desk:
     desk.ask("POST", "/keys/k/create", {"kty": "EC", "key_ops": ["sign"]})
     desk.ask("PUT", "/keys/k/rotationpolicy", ROTATE)
     desk.ask("POST", "/certificates/c/create", {"policy": POLICY})
+    assert desk.ask("GET", "/certificates/c/pending")[1]["status"] == "completed"
     return desk
 
 

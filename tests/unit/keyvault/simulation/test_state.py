@@ -155,7 +155,7 @@ def test_the_search_for_forgotten_state_finds_some() -> None:
 def test_what_a_store_holds_is_in_its_rows() -> None:
     """A new member of the store or of a history must be thought of in `state`."""
     members = {name for name in vars(VAULT.secrets.store) if not name.startswith("__")}
-    order = {"_live_order", "_next_purge"}  # follow from the rest
+    order = {"_live_order", "_next_due"}  # follow from the rest
     assert members == {"kind", "_settings", "_live", "_deleted", "listeners", *order}
     assert set(History.__slots__) == {"latest", "versions"}
 

@@ -1,6 +1,6 @@
 """REST calls on secrets."""
 
-from typing import Any
+from typing import Any, Final
 
 from vaultbind.keyvault.simulation.api.calls import (
     Call,
@@ -10,8 +10,14 @@ from vaultbind.keyvault.simulation.api.calls import (
     render_attributes,
 )
 from vaultbind.keyvault.simulation.api.messages import Answer
+from vaultbind.keyvault.simulation.conversion import convert
 from vaultbind.keyvault.simulation.problems import bad_parameter
 from vaultbind.keyvault.simulation.records import Kind, SecretVersion
+
+SINCE_CONVERSION: Final = frozenset({"2025-07-01", "2026-04-01"})
+"""Versions of the API that know `outContentType` and `previousVersion`."""
+PREVIOUS_KNOWN_SINCE: Final = 1_748_736_000
+"""1 June 2025: secrets of older certificates do not tell their previous version."""
 
 
 def render_item(call: Call, record: SecretVersion, *, versioned: bool = False) -> dict[str, Any]:
@@ -55,7 +61,21 @@ def set_secret(call: Call) -> Answer:
 
 def get_secret(call: Call) -> Answer:
     """GET /secrets/{name} and /secrets/{name}/{version}."""
-    return Answer(content=render_secret(call, call.vault.secrets.get(call.route.name, call.route.version)))
+    record = call.vault.secrets.get(call.route.name, call.route.version)
+    content = render_secret(call, record)
+    if call.query["api-version"] in SINCE_CONVERSION:
+        asked = call.query.get("outContentType")
+        if asked:
+            content |= {"value": convert(record, asked), "contentType": asked}
+        content |= _render_previous(call, record)
+    return Answer(content=content)
+
+
+def _render_previous(call: Call, record: SecretVersion) -> dict[str, Any]:
+    if not record.managed or record.attributes.created < PREVIOUS_KNOWN_SINCE:
+        return {}
+    previous = call.vault.secrets.store.previous(record)
+    return {} if previous is None else {"previousVersion": previous.version}
 
 
 def update_secret(call: Call) -> Answer:
