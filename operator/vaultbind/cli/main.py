@@ -10,6 +10,7 @@ from vaultbind import __version__
 
 COMMANDS: Final[Mapping[str, str]] = {
     "broker": "Hand bound values to the pods that name them.",
+    "crypto": "Use keys of a vault: encrypt, sign, wrap, rotate and back.",
     "demo": "See the whole path work, on this machine alone.",
     "emulator": "Serve Azure Key Vault from memory, over HTTPS.",
     "run": "Run the operator.",
