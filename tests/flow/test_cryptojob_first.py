@@ -22,7 +22,7 @@ async def test_a_signature_in_the_status(world: World) -> None:
     await jobs.complete(world, "sign")
     assert await world.spent() == Spent(
         writes=["patch cryptojobs/status sign"] * 2,
-        vault=["keys.get release", "keys.get release", "keys.sign release"],
+        vault=["keys.get release", "keys.sign release"],
     )
     status = await jobs.status(world, "sign")
     signature = base64.b64decode(status["result"]["value"])

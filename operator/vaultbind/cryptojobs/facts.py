@@ -56,6 +56,7 @@ class Facts:
     uid: str
     version: str
     """resourceVersion of the job."""
+    created: datetime
     spec: CryptoJobSpec
     now: datetime
     status: Mapping[str, Any]

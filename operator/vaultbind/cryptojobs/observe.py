@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final
 
 from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import CryptoJobSpec, CryptoOperation
@@ -20,7 +21,7 @@ from vaultbind.cryptojobs.inputs import (
     parse_payload,
 )
 from vaultbind.cryptojobs.intake import Prepared
-from vaultbind.cryptojobs.phase import Phase, decide_phase
+from vaultbind.cryptojobs.phase import Phase, decide_phase, parse_stamp
 from vaultbind.cryptojobs.setbacks import final, setback_of_cluster, setback_of_pause, setback_of_vault
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.clock import Clock
@@ -30,6 +31,9 @@ from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.vaults.session import VaultPausedError, VaultSession
 
+TIMESTAMP_GRAIN: Final = timedelta(seconds=1)
+"""creationTimestamp is cut to whole seconds."""
+
 
 @dataclass(slots=True, kw_only=True)
 class JobObserver:
@@ -37,6 +41,12 @@ class JobObserver:
 
     client: KubeClient
     clock: Clock
+    _claimed: dict[ObjectKey, Key] = field(default_factory=dict)
+    """What the pass that claims has read, for the pass that comes at once."""
+
+    def forget(self, key: ObjectKey) -> None:
+        """Drop what was kept for a job that is gone."""
+        self._claimed.pop(key, None)
 
     async def observe(self, key: ObjectKey, obj: RawObject, prepared: Prepared, priority: Priority) -> Facts:
         """Find out what to decide on: what a new job needs to be claimed, a claimed one to be done.
@@ -72,6 +82,7 @@ class JobObserver:
             key=key,
             uid=prepared.parsed.uid,
             version=str(obj["metadata"]["resourceVersion"]),
+            created=parse_stamp(obj["metadata"].get("creationTimestamp")) or self.clock.now(),
             spec=spec,
             now=self.clock.now(),
             status=obj.get("status") or {},
@@ -94,7 +105,9 @@ class JobObserver:
                 return replace(facts, setback=_other_key(spec, key_id))
         if is_envelope_opened(spec) and not key_id.lower().endswith(f"/keys/{spec.key}/{version}".lower()):
             return replace(facts, setback=_other_key(spec, key_id))
-        found = await self._read_key(session, spec.key, version, priority)
+        found = await self._read_key(session, version, priority, facts)
+        if found is not None:
+            self._claimed[facts.key] = found
         payload = Payload(data=b"", key_id=key_id, algorithm=algorithm)
         return _with_key(replace(facts, payload=payload), found)
 
@@ -102,24 +115,33 @@ class JobObserver:
 
     async def _for_run(self, facts: Facts, session: VaultSession, priority: Priority) -> Facts:
         spec = facts.spec
+        kept = self._claimed.pop(facts.key, None)
         if spec.operation is CryptoOperation.ROTATE_KEY:
-            return _with_key(facts, await self._read_key(session, spec.key, "", priority))
+            return _with_key(facts, await self._read_key(session, "", priority, facts))
         payload = parse_payload(spec, await self._read_holders(facts, only_whole=False))
         if isinstance(payload, Setback):
             return replace(facts, setback=payload)
-        version = str(facts.status.get("keyId")).rpartition("/")[2]
-        return _with_key(
-            replace(facts, payload=payload), await self._read_key(session, spec.key, version, priority)
-        )
+        facts = replace(facts, payload=payload)
+        key_id = str(facts.status.get("keyId"))
+        if kept is not None and kept.key.kid == key_id:
+            return _with_key(facts, kept)
+        return _with_key(facts, await self._read_key(session, key_id.rpartition("/")[2], priority, facts))
 
     async def _read_key(
-        self, session: VaultSession, name: str, version: str, priority: Priority
+        self, session: VaultSession, version: str, priority: Priority, facts: Facts
     ) -> Key | None:
-        """The key, read no earlier than now: an older answer may not know the latest version."""
-        ref = VaultObjectRef(VaultObjectKind.KEY, name, version)
-        now = self.clock.monotonic()
-        reading = await session.read(ref, None, priority, not_before=0.0 if version else now)
+        """The key, as it was when the job was made or later; jobs that came together share one get."""
+        ref = VaultObjectRef(VaultObjectKind.KEY, facts.spec.key, version)
+        reading = await session.read(ref, None, priority, not_before=self._not_before(facts))
         return reading.value if isinstance(reading.value, Key) else None
+
+    def _not_before(self, facts: Facts) -> float:
+        """Monotonic second of the job's making; now for a rotation and where an attempt has failed."""
+        now = self.clock.monotonic()
+        if facts.spec.operation is CryptoOperation.ROTATE_KEY or facts.status.get("attempts"):
+            return now
+        age = max(timedelta(0), facts.now - facts.created - TIMESTAMP_GRAIN)
+        return now - age.total_seconds()
 
     async def _read_holders(self, facts: Facts, *, only_whole: bool) -> Holders:
         needed = holders_needed(facts.spec, only_whole=only_whole)

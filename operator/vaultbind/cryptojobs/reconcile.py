@@ -40,6 +40,7 @@ class CryptoJobRoom:
         """Look at one job. Raises StaleStateError where the cluster has moved on meanwhile."""
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             self.intake.drop(key)
+            self.observer.forget(key)
             return None
         prepared = self.intake.prepare(key, obj)
         if prepared.parsed.denial is not None:

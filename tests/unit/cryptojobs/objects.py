@@ -54,4 +54,13 @@ READY = condition("Ready", "True", "Completed")
 
 
 def facts(of: CryptoJobSpec | None = None, status: Mapping[str, Any] | None = None, **fields: Any) -> Facts:
-    return Facts(key=JOB, uid="u-1", version="7", spec=of or spec(), now=NOW, status=status or {}, **fields)
+    return Facts(
+        key=JOB,
+        uid="u-1",
+        version="7",
+        created=NOW,
+        spec=of or spec(),
+        now=NOW,
+        status=status or {},
+        **fields,
+    )
