@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from vaultbind.api.durations import render_duration
 from vaultbind.emulator.control import PREFIX
 from vaultbind.keyvault.simulation import ApiRequest, Estate, Kind, SimulatedVault
-from vaultbind.keyvault.simulation.access_log import Entry
+from vaultbind.keyvault.simulation.access_log import AccessLogEntry
 from vaultbind.keyvault.simulation.records import Attributes
 from vaultbind.keyvault.simulation.vault import AnyVersion
 
@@ -134,7 +134,7 @@ def _span(seconds: int) -> str:
     return f"{seconds // 86_400} d" if seconds >= 2 * 86_400 else render_duration(timedelta(seconds=seconds))
 
 
-def _requests(entries: Iterable[Entry]) -> str:
+def _requests(entries: Iterable[AccessLogEntry]) -> str:
     last = list(entries)[-PAGE:]
     if not last:
         return ""
@@ -143,7 +143,7 @@ def _requests(entries: Iterable[Entry]) -> str:
     return f"<h2>Last requests</h2><table>{head}{rows}</table>"
 
 
-def _request(entry: Entry) -> str:
+def _request(entry: AccessLogEntry) -> str:
     mark = ' class="failed"' if not entry.outcome.startswith("2") else ""
     what = f"{entry.kind}.{entry.action}" if entry.kind else entry.action
     cells = (_moment(entry.time), entry.vault, entry.principal, what, entry.name)

@@ -25,7 +25,7 @@ from vaultbind.emulator.seeding import apply_seed
 from vaultbind.emulator.storage import StateFile, StorageError
 from vaultbind.emulator.tls import Authority, load_authority, server_context
 from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Ending, Estate, EstateConfig, FaultBook
-from vaultbind.keyvault.simulation.access_log import AccessLog, Entry
+from vaultbind.keyvault.simulation.access_log import AccessLog, AccessLogEntry
 from vaultbind.keyvault.simulation.api.messages import DEFAULT_VAULT, render, render_problem
 from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.keyvault.simulation.estate import Reply
@@ -252,7 +252,7 @@ class Emulator:
             response = failed.render()
         outcome = str(response.status) if ending is Ending.WHOLE else ending.value
         self.estate.log.note(
-            Entry(
+            AccessLogEntry(
                 time=now.timestamp(),
                 vault="",
                 method=request.method,

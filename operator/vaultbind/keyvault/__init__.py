@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.services.listing import Listing
     from vaultbind.keyvault.services.local import LocalPublicKey
     from vaultbind.keyvault.services.secrets import SecretsService
+    from vaultbind.keyvault.simulation.access_log import AccessLogEntry
+    from vaultbind.keyvault.simulation.client import MockKeyVaultClient
+    from vaultbind.keyvault.simulation.replay import ReplayResult, replay
+    from vaultbind.keyvault.simulation.vault import SimulatedVault
     from vaultbind.keyvault.transport.auth import build_credential
     from vaultbind.keyvault.transport.clouds import AzureCloud
     from vaultbind.keyvault.transport.identities import (
@@ -95,6 +99,7 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.validation import VaultUrl, has_allowed_suffix, parse_vault_url
 
 _HOMES = {
+    "AccessLogEntry": "simulation.access_log",
     "AzureCliIdentity": "transport.identities",
     "AzureCloud": "transport.clouds",
     "BackupBlob": "types.common",
@@ -151,6 +156,7 @@ _HOMES = {
     "Listing": "services.listing",
     "LocalPublicKey": "services.local",
     "ManagedIdentity": "transport.identities",
+    "MockKeyVaultClient": "simulation.client",
     "MonitorConfig": "rotation.config",
     "MonitorState": "rotation.state",
     "NullObserver": "observer",
@@ -159,6 +165,7 @@ _HOMES = {
     "Observer": "observer",
     "Priority": "resilience.ratelimit",
     "RecoveryLevel": "types.common",
+    "ReplayResult": "simulation.replay",
     "RetryConfig": "resilience.retry",
     "RotationHandler": "rotation.handler",
     "Secret": "types.secret",
@@ -170,6 +177,7 @@ _HOMES = {
     "SharedTransport": "transport.session",
     "SignResult": "types.crypto",
     "SignatureAlgorithm": "types.crypto",
+    "SimulatedVault": "simulation.vault",
     "Telling": "rotation.judgement",
     "TokenBucket": "resilience.ratelimit",
     "UnwrapResult": "types.crypto",
@@ -182,9 +190,11 @@ _HOMES = {
     "has_allowed_suffix": "validation",
     "parse_vault_url": "validation",
     "read_envelope_header": "envelope.envelopes",
+    "replay": "simulation.replay",
 }
 
 __all__ = [
+    "AccessLogEntry",
     "AzureCliIdentity",
     "AzureCloud",
     "BackupBlob",
@@ -241,6 +251,7 @@ __all__ = [
     "Listing",
     "LocalPublicKey",
     "ManagedIdentity",
+    "MockKeyVaultClient",
     "MonitorConfig",
     "MonitorState",
     "NullObserver",
@@ -249,6 +260,7 @@ __all__ = [
     "Observer",
     "Priority",
     "RecoveryLevel",
+    "ReplayResult",
     "RetryConfig",
     "RotationHandler",
     "Secret",
@@ -260,6 +272,7 @@ __all__ = [
     "SharedTransport",
     "SignResult",
     "SignatureAlgorithm",
+    "SimulatedVault",
     "Telling",
     "TokenBucket",
     "UnwrapResult",
@@ -272,6 +285,7 @@ __all__ = [
     "has_allowed_suffix",
     "parse_vault_url",
     "read_envelope_header",
+    "replay",
 ]
 
 

@@ -56,14 +56,18 @@ class KeyVaultClient:
         limiter: TokenBucket | None = None,
         observer: Observer | None = None,
         clock: Clock | None = None,
+        monitor_clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`limiter` is for this vault alone; `jitter` gives numbers from 0 to 1."""
+        """`limiter` is for this vault alone; `jitter` gives numbers from 0 to 1.
+
+        `monitor_clock` is what `expiry_monitor` waits by, where that is not `clock`.
+        """
         quiet_azure_loggers()
         clock = clock or SystemClock()
         observer = observer or NullObserver()
         self.config = config
-        self._clock = clock
+        self._monitor_clock = monitor_clock or clock
         self._monitor: ExpiryMonitor | None = None
         self._owned: list[Callable[[], Any]] = []
         transport = transport or self._open_transport(config)
@@ -147,7 +151,7 @@ class KeyVaultClient:
         """What watches the vault for expiry and rotation; it asks nothing before it is started."""
         if self._monitor is None:
             reader = VaultReader(self._secrets, self._keys, self._certificates, forget=self._forget)
-            self._monitor = ExpiryMonitor(reader, self._clock, self.config.monitor)
+            self._monitor = ExpiryMonitor(reader, self._monitor_clock, self.config.monitor)
             self._owned.append(self._monitor.stop)
         return self._monitor
 
@@ -200,6 +204,16 @@ class KeyVaultClient:
         No permission is needed; which ones the identity has is part of the answer.
         """
         return await check_health(self._pipeline)
+
+    async def send_request(
+        self, method: str, path: str, content: bytes | None = None, *, name: str | None = None
+    ) -> bytes:
+        """Send what the services have no method for, and return the answer's body; raises KeyVaultError.
+
+        `path` begins with `/secrets`, `/keys`, `/certificates` or their `/deleted...` and has no query;
+        `content` is JSON; `name` is the object's, for errors and the cache. Observers see only its kind.
+        """
+        return await self._pipeline.send_raw(method, path, content, name=name)
 
     async def aclose(self) -> None:
         """End what the client made itself."""

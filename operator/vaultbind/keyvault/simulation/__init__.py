@@ -5,7 +5,7 @@ in process, `vaultbind.emulator` puts it behind HTTPS. Nothing in here does I/O.
 """
 
 from vaultbind.keyvault.simulation.access import AccessRules, Denial
-from vaultbind.keyvault.simulation.access_log import AccessLog
+from vaultbind.keyvault.simulation.access_log import AccessLog, AccessLogEntry
 from vaultbind.keyvault.simulation.api.messages import ApiRequest, ApiResponse
 from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.keyvault.simulation.estate import Estate, EstateConfig, Reply
@@ -16,6 +16,7 @@ from vaultbind.keyvault.simulation.vault import SimulatedVault
 
 __all__ = [
     "AccessLog",
+    "AccessLogEntry",
     "AccessRules",
     "ApiRequest",
     "ApiResponse",

@@ -1,15 +1,19 @@
 """What was asked and how it ended: names and outcomes, never a value, a header or a query."""
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Final
+
+import orjson
+
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 
 RECENT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class AccessLogEntry:
     """One request. `action` is `list`, `get` and so on; `outcome` is the status, `cut` or `refused`."""
 
     time: float
@@ -21,6 +25,7 @@ class Entry:
     name: str
     principal: str
     outcome: str
+    version: str = ""
 
 
 class AccessLog:
@@ -29,9 +34,9 @@ class AccessLog:
     def __init__(self, recent: int = RECENT) -> None:
         """Begin empty."""
         self._counts: Counter[tuple[str, str, str, str, str]] = Counter()
-        self._recent: deque[Entry] = deque(maxlen=recent)
+        self._recent: deque[AccessLogEntry] = deque(maxlen=recent)
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: AccessLogEntry) -> None:
         """Count one request."""
         operation = f"{entry.kind}.{entry.action}" if entry.kind else entry.action
         self._counts[entry.vault, entry.method, entry.route, operation, entry.outcome] += 1
@@ -46,7 +51,7 @@ class AccessLog:
         """Count all requests."""
         return self._counts.total()
 
-    def recent(self) -> Sequence[Entry]:
+    def recent(self) -> Sequence[AccessLogEntry]:
         """Most recent requests, oldest first."""
         return tuple(self._recent)
 
@@ -81,3 +86,24 @@ class AccessLog:
             "operations": dict(sorted(operations.items())),
             "requests": rows,
         }
+
+
+def render_lines(entries: Iterable[AccessLogEntry]) -> str:
+    """JSON Lines, one entry each."""
+    return "".join(orjson.dumps(asdict(entry)).decode() + "\n" for entry in entries)
+
+
+def parse_lines(text: str) -> list[AccessLogEntry]:
+    """Read what `render_lines` wrote; raises KeyVaultError (VALIDATION) that names the line."""
+    return [_parse_line(line, number) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def _parse_line(line: str, number: int) -> AccessLogEntry:
+    try:
+        fields = orjson.loads(line)
+        entry = AccessLogEntry(**{**fields, "time": float(fields["time"])})
+        if all(isinstance(value, str) for name, value in fields.items() if name != "time"):
+            return entry
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=f"line {number} is no entry of an access log")

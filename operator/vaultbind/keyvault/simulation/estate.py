@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from vaultbind.keyvault.simulation.access import AccessRules
-from vaultbind.keyvault.simulation.access_log import AccessLog, Entry
+from vaultbind.keyvault.simulation.access_log import AccessLog, AccessLogEntry
 from vaultbind.keyvault.simulation.api.calls import Call
 from vaultbind.keyvault.simulation.api.dispatch import answer
 from vaultbind.keyvault.simulation.api.foresight import foresee_rsa
@@ -190,7 +190,7 @@ class Estate:
 
     def _note(self, target: Target, route: Route | None, outcome: str, moment: float) -> None:
         self.log.note(
-            Entry(
+            AccessLogEntry(
                 time=moment,
                 vault=target.vault,
                 method=target.method,
@@ -198,6 +198,7 @@ class Estate:
                 kind=route.kind if route else "",
                 action=route.action if route else "unknown",
                 name=route.name if route else "",
+                version=route.version if route else "",
                 principal=target.principal,
                 outcome=outcome,
             )

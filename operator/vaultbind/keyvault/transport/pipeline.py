@@ -6,6 +6,7 @@ policies is short on purpose: what the SDK's own clients add per call costs more
 
 import asyncio
 import random
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from vaultbind.keyvault.transport.policies import CALL, AttemptPolicy, Call, Fir
 from vaultbind.keyvault.validation import HTTPS_PORT, parse_vault_url
 
 _OK = range(200, 300)
+_RAW_PATH = re.compile(r"/(?:deleted)?(secret|key|certificate)s(?:/[0-9A-Za-z-]*)*")
 _VAULT_FAILED = frozenset(
     {KeyVaultErrorKind.TIMEOUT, KeyVaultErrorKind.UNREACHABLE, KeyVaultErrorKind.SERVER_ERROR}
 )
@@ -118,6 +120,15 @@ class VaultPipeline:
         if failure is not None:
             raise failure  # not in the handler: foreign text must not become its context
         return body
+
+    async def send_raw(self, method: str, path: str, content: bytes | None, *, name: str | None) -> bytes:
+        """Send a request that no service knows; raises KeyVaultError."""
+        match = _RAW_PATH.fullmatch(path)
+        if match is None:
+            detail = "a path has the form /secrets/..., /keys/... or /certificates/..., without a query"
+            raise KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=detail)
+        call = Call(kind=match[1], method=method, route="(other)", name=name)
+        return await self.request(call, f"{self.url}{path}?api-version={self.api_version}", content)
 
     def resolve(self, link: str) -> str:
         """Return a `nextLink` that stays within this vault.

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import AzureError, IncompleteReadError, ServiceRequestError, ServiceResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
@@ -102,7 +102,7 @@ class RetryPolicy(Policy):
     async def _attempt(self, request: Request) -> tuple[Response | None, AzureError | None]:
         try:
             return await self.next.send(request), None
-        except (ServiceRequestError, ServiceResponseError) as error:
+        except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
             return None, error
 
     def _decide(

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 
 import pytest
-from azure.core.exceptions import ServiceRequestError, ServiceResponseTimeoutError
+from azure.core.exceptions import IncompleteReadError, ServiceRequestError, ServiceResponseTimeoutError
 from azure.core.rest import HttpRequest
 
 from tests.unit.keyvault.fakes import (
@@ -80,6 +80,7 @@ RETRIES: list[tuple[str, list[Outcome], int, str]] = [
     ("500 for ever", [problem(500, "x")], 3, "ServerError"),
     ("refused once", [ServiceRequestError("x"), GOOD], 2, "ok"),
     ("refused for ever", [ServiceRequestError("x")], 3, "Unreachable"),
+    ("an answer cut once", [IncompleteReadError("x"), GOOD], 2, "ok"),
     ("a timeout is not repeated", [ServiceResponseTimeoutError("x"), GOOD], 1, "Timeout"),
     ("not found is final", [problem(404, "SecretNotFound"), GOOD], 1, "SecretNotFound"),
     ("forbidden is final", [problem(403, "Forbidden"), GOOD], 1, "Forbidden"),
@@ -103,6 +104,7 @@ async def test_retries_of_a_read(outcomes: list[Outcome], attempts: int, end: st
 WRITES: list[tuple[str, list[Outcome], int]] = [
     ("503 means not done", [BUSY, GOOD], 2),
     ("500 may be done", [problem(500, "x"), GOOD], 1),
+    ("an answer that is cut may be of something done", [IncompleteReadError("x"), GOOD], 1),
     ("a cut connection may be done", [ServiceRequestError("x", error=ConnectionResetError()), GOOD], 1),
 ]
 
