@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from typing import Any, Self
 
 from azure.core.credentials_async import AsyncTokenProvider
@@ -61,6 +62,8 @@ class KeyVaultConfig:
     """None: every read asks the vault."""
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     """What `expiry_monitor` watches."""
+    tracing: bool = False
+    """Let azure-core make an OpenTelemetry span of every request; needs `vaultbind[otel]`."""
     ca_pem: str | None = None
     proxy: str | None = None
     user_agent: str = USER_AGENT
@@ -199,6 +202,8 @@ def find_problems(config: KeyVaultConfig) -> list[str]:
     ]
     if config.cache is not None:
         problems += find_cache_problems(config.cache)
+    if config.tracing and find_spec("opentelemetry") is None:
+        problems.append("tracing: opentelemetry-api is missing (pip install 'vaultbind[otel]')")
     problems += find_monitor_problems(config.monitor)
     return [*problems, *_find_text_problems(config)]
 

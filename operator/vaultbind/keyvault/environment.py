@@ -36,6 +36,7 @@ _FIELDS: dict[str, Callable[[str], Any]] = {
     "proxy": str,
     "user_agent": str,
     "api_version": str,
+    "tracing": _parse_flag,
     "verify_challenge_resource": _parse_flag,
     "allowed_suffixes": _parse_list,
     "ca_file": lambda name: Path(name).read_text(encoding="utf-8"),

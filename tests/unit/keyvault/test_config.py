@@ -131,6 +131,7 @@ def test_from_env() -> None:
             ENV + "BURST": "7",
             ENV + "RETRY_ATTEMPTS": "2",
             ENV + "CACHE_TTL": "60",
+            ENV + "TRACING": "true",
             ENV + "VERIFY_CHALLENGE_RESOURCE": "False",
             ENV + "PROXY": "",
         }
@@ -139,6 +140,7 @@ def test_from_env() -> None:
     assert (config.vault_url, config.connect_timeout, config.burst) == (VAULT, 1.5, 7)
     assert config.retry == RetryConfig(attempts=2)
     assert config.cache == CacheConfig(ttl=60)
+    assert config.tracing
     assert config.proxy is None
     assert not config.verify_challenge_resource
     assert isinstance(config.credential, DefaultIdentity)
@@ -257,6 +259,12 @@ def test_the_builder_sets_what_it_says() -> None:
         ca_pem=PEM,
     )
     assert "s3cr3t" not in repr(config)
+
+
+def test_tracing_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaultbind.keyvault.config.find_spec", lambda _: None)
+    with pytest.raises(KeyVaultError, match=r"tracing: opentelemetry-api is missing .*vaultbind\[otel\]"):
+        KeyVaultConfig(vault_url=VAULT, tracing=True)
 
 
 async def test_ways_to_make_a_client() -> None:

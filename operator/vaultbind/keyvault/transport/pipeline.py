@@ -28,7 +28,14 @@ from vaultbind.keyvault.resilience.breaker import Breaker, BreakerState
 from vaultbind.keyvault.resilience.clock import Clock
 from vaultbind.keyvault.resilience.ratelimit import TokenBucket
 from vaultbind.keyvault.transport.failures import map_exception, map_response, parse_date
-from vaultbind.keyvault.transport.policies import CALL, AttemptPolicy, Call, FirstCallPolicy, RetryPolicy
+from vaultbind.keyvault.transport.policies import (
+    CALL,
+    AttemptPolicy,
+    Call,
+    FirstCallPolicy,
+    RetryPolicy,
+    SpanPolicy,
+)
 from vaultbind.keyvault.validation import HTTPS_PORT, parse_vault_url
 
 _OK = range(200, 300)
@@ -78,10 +85,11 @@ class VaultPipeline:
         self._breaker = Breaker(config.breaker)
         self._told = self._breaker.state
         self._headers = {"Accept": "application/json", "User-Agent": config.user_agent}
-        policies = [
+        policies: list[Any] = [
             RetryPolicy(config.retry, clock, jitter, observer),
             FirstCallPolicy(),
             AsyncChallengeAuthPolicy(credential, verify_challenge_resource=config.verify_challenge_resource),
+            *([SpanPolicy()] if config.tracing else []),
             AttemptPolicy(limiter, clock, observer),
         ]
         self._client: AsyncPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncPipelineClient(

@@ -7,10 +7,11 @@ it is.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from azure.core.exceptions import AzureError, IncompleteReadError, ServiceRequestError, ServiceResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
-from azure.core.pipeline.policies import AsyncHTTPPolicy
+from azure.core.pipeline.policies import AsyncHTTPPolicy, DistributedTracingPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
@@ -151,6 +152,15 @@ class FirstCallPolicy(Policy):
             self._first.set()
             self._first = None
         return response
+
+
+class SpanPolicy(DistributedTracingPolicy[Any, Any]):
+    """azure-core's own span of every attempt, whatever azure-core's global settings say."""
+
+    def on_request(self, request: Request) -> None:
+        """Begin a span."""
+        request.context.options["tracing_options"] = {"enabled": True}
+        super().on_request(request)
 
 
 class AttemptPolicy(Policy):
