@@ -100,7 +100,7 @@ verify: $(VENV)/dev.stamp ## regenerate whatever is generated; fails when someth
 	@$(BIN)/python -m tools.generate
 
 .PHONY: bench
-bench: $(VENV)/dev.stamp ## measure on the real API server: table and JSON
+bench: $(VENV)/dev.stamp ## measure the operator on the real API server, or ARGS=library: table and JSON
 	@test -e bench/__main__.py || { echo "make bench: bench/ does not exist yet" >&2; exit 1; }
 	@$(BIN)/python -m bench $(ARGS)
 

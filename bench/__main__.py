@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from bench import emulator
+from bench import emulator, library
 from bench.cluster import render_namespace
 from bench.floor import measure_floor
 from bench.machine import describe_machine
@@ -49,6 +49,8 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[dict[str, Any]]]] = {
 def main() -> int:
     if sys.argv[1:2] == [emulator.SUBJECT]:
         return emulator.main(sys.argv[2:])
+    if sys.argv[1:2] == [library.SUBJECT]:
+        return library.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="bindings (default 1000)")
     parser.add_argument("--only", default="", help="comma-separated scenarios; fresh always runs")

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench import emulator
+from bench import emulator, library
+from bench.library_table import render_library_table
 from bench.table import render_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,8 @@ def load() -> list[tuple[str, dict[str, Any]]]:
 def _section(name: str, result: dict[str, Any]) -> str:
     if result.get("subject") == emulator.SUBJECT:
         return _emulator_section(name, result)
+    if result.get("subject") == library.SUBJECT:
+        return _library_section(name, result)
     machine = result["machine"]
     floors = [result[key] for key in ("floor", "floor_after") if key in result]
     steady = " and ".join(f"{floor['writes_per_second']} writes/s" for floor in floors)
@@ -60,6 +63,18 @@ def _emulator_section(name: str, result: dict[str, Any]) -> str:
         f"{result['connections']} connections that are kept."
     )
     return f"\n## {name}\n\n{where}\n\n{emulator.render_table(result)}\n"
+
+
+def _library_section(name: str, result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    where = (
+        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
+        f"Python {machine['python']}. `make bench ARGS=library`: `vaultbind.keyvault` (ours) beside "
+        "`azure-keyvault-secrets` with its defaults (sdk) and on our transport (sdk-tuned), over TLS against "
+        f"the emulator on the same machine. Each figure is the median of {result['rounds']} rounds in which "
+        "the clients took turns; CPU is that of the client's process alone."
+    )
+    return f"\n## {name}\n\n{where}\n\n{render_library_table(result)}\n"
 
 
 def main() -> None:

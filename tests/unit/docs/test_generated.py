@@ -41,6 +41,42 @@ def test_the_page_of_benchmarks_is_fresh() -> None:
     assert gen_benchmarks.render(gen_benchmarks.load()) == gen_benchmarks.TARGET.read_text(), FRESH
 
 
+LIBRARY: dict[str, Any] = {
+    "subject": "library",
+    "machine": {"commit": "0123456789ab", "date": "2026-11-24", "processors": 2, "python": "3.11.7"},
+    "rounds": 5,
+    "gets": {
+        "ours": {"requests": 1000, "seconds": 1.0, "cpu_seconds": 0.5},
+        "sdk": {"requests": 1000, "seconds": 2.0, "cpu_seconds": 1.0},
+        "sdk-tuned": {"requests": 1000, "seconds": 1.0, "cpu_seconds": 0.4},
+    },
+    "herd": {
+        client: {"challenge": number, "token": number, "seconds": 0.5}
+        for client, number in (("ours", 1), ("sdk", 100), ("sdk-tuned", 100))
+    },
+    "listing": {
+        "ours": {"lists": 5, "cpu_seconds": 0.1},
+        "sdk": {"lists": 5, "cpu_seconds": 0.8},
+        "sdk-tuned": {"lists": 5, "cpu_seconds": 0.6},
+    },
+    "cached": {"reads": 1000, "cpu_seconds": 0.002},
+}
+
+
+def test_figures_of_the_library_have_their_section() -> None:
+    page = gen_benchmarks.render([("library", LIBRARY)])
+
+    assert "## library\n\nCommit `0123456789ab`, 2026-11-24: 2 processors, Python 3.11.7." in page
+    for cells in (
+        "| 2.00x (2000 and 1000) | 1.5x |",
+        "| 0.80x (SDK: 2500) | 0.85x |",
+        "| ours 1 + 1 in 0.50 s; sdk 100 + 100 in 0.50 s; sdk-tuned 100 + 100 in 0.50 s | 1 + 1 |",
+        "| 6.0x and 8.0x less (ours 20 ms, sdk 160 ms, sdk-tuned 120 ms) | 5x |",
+        "| a cached read: CPU | 2.0 us | 5 us |",
+    ):
+        assert cells in page
+
+
 def test_every_metric_is_on_its_page() -> None:
     page = gen_metrics.render()
     assert [item.name for item in definitions.ALL if f"| `{item.name}` |" not in page] == []
