@@ -8,8 +8,7 @@ import re
 import pytest
 
 from tests.unit.docs.pages import load
-from vaultbind.keyvault import KeyVaultClient, MockKeyVaultClient
-from vaultbind.keyvault import config as configuration
+from vaultbind.keyvault import KeyVaultClient, MockKeyVaultClient, environment
 from vaultbind.keyvault.envelope import form
 
 PAGE = load("docs/library.md")
@@ -69,8 +68,6 @@ def test_the_envelopes_bytes_are_described_as_in_the_code() -> None:
 
 
 def test_every_variable_is_named() -> None:
-    prefix = configuration.PREFIX
-    for name in configuration._VARIABLES:
-        variable = prefix + name.upper()
+    for variable in environment._NAMES:
         short = "..." + variable.removeprefix("VAULTBIND_KEYVAULT")
         assert f"`{variable}`" in PAGE.text or f"`{short}`" in PAGE.text, variable

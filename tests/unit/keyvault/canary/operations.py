@@ -3,16 +3,24 @@
 A new public method of a service or of the client needs a line here: `test_canary.py` names it.
 """
 
+import base64
 import io
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from vaultbind.keyvault import KeyVaultError, MockKeyVaultClient
 from vaultbind.keyvault.services.certificates import CertificatesService
 from vaultbind.keyvault.services.keys import KeysService
 from vaultbind.keyvault.services.secrets import SecretsService
+from vaultbind.keyvault.types.certificate import CertificatePolicy, WellKnownIssuer
+from vaultbind.keyvault.types.common import SecretString
 from vaultbind.keyvault.types.crypto import EncryptionAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm
-from vaultbind.keyvault.types.key import CreateKeyOptions, KeyType
+from vaultbind.keyvault.types.jwk import JsonWebKey
+from vaultbind.keyvault.types.key import CreateKeyOptions, KeyRotationPolicy, KeyType
+from vaultbind.keyvault.types.secret import SetSecretOptions
 
 SECRET = "canary/se+cret ü=&?value-7781"
 PLAINTEXT = b"canary/plain+text =&?value-7782"
@@ -20,7 +28,10 @@ CONTENT_KEY = b"canary/content+key-of-32-bytes!!"
 MESSAGE = b"canary/message+to sign=&?-7783"
 FILE = b"canary/file+content =&?-7784" * 3000
 AAD = b"canary/additional+data =&?-7785"
+PRIVATE = b"canary-private-key-of-32-bytes!!"
+SELF_SIGNED = CertificatePolicy(issuer=WellKnownIssuer.SELF, subject="CN=shop", key_type="EC", curve="P-256")
 VALUES = {
+    "private key": PRIVATE,
     "secret": SECRET.encode(),
     "plaintext": PLAINTEXT,
     "content key": CONTENT_KEY,
@@ -73,18 +84,125 @@ async def _fails(call: Awaitable[object]) -> object:
     raise AssertionError
 
 
+async def secrets_life(client: MockKeyVaultClient) -> object:
+    """From the first version to the grave and back."""
+    service = client.secrets
+    await service.set_secret("gone", SECRET)
+    blob = await service.backup_secret("gone")
+    shown: list[object] = [blob, await service.delete_secret("gone")]
+    shown += [await service.get_deleted_secret("gone"), await service.list_deleted_secrets()]
+    shown += [await service.recover_deleted_secret("gone"), await service.delete_secret("gone")]
+    await service.purge_deleted_secret("gone")
+    shown += [await service.restore_secret(blob)]
+    return shown
+
+
+async def keys_life(client: MockKeyVaultClient) -> object:
+    service = client.keys
+    await service.create_key("gone", CreateKeyOptions(key_type=KeyType.EC))
+    blob = await service.backup_key("gone")
+    shown: list[object] = [blob, await service.delete_key("gone")]
+    shown += [await service.get_deleted_key("gone"), await service.list_deleted_keys()]
+    shown += [await service.recover_deleted_key("gone"), await service.delete_key("gone")]
+    await service.purge_deleted_key("gone")
+    shown += [await service.restore_key(blob)]
+    return shown
+
+
+async def certificates_life(client: MockKeyVaultClient) -> object:
+    service = client.certificates
+    await service.create_certificate("gone", SELF_SIGNED)
+    blob = await service.backup_certificate("gone")
+    shown: list[object] = [blob, await service.delete_certificate("gone")]
+    shown += [await service.get_deleted_certificate("gone"), await service.list_deleted_certificates()]
+    shown += [await service.recover_deleted_certificate("gone"), await service.delete_certificate("gone")]
+    await service.purge_deleted_certificate("gone")
+    shown += [await service.restore_certificate(blob)]
+    return shown
+
+
+async def pending_certificate(client: MockKeyVaultClient) -> object:
+    """A request that somebody outside would sign; what is merged here is not its answer."""
+    service = client.certificates
+    policy = replace(SELF_SIGNED, issuer=WellKnownIssuer.UNKNOWN)
+    shown: list[object] = [await service.begin_create_certificate("asked", policy)]
+    shown += [await service.get_certificate_operation("asked")]
+    other = await service.get_certificate("web")
+    shown += [await _fails(service.merge_certificate("asked", [other.cer]))]
+    shown += [await service.delete_certificate_operation("asked")]
+    await service.begin_create_certificate("cancelled", SELF_SIGNED)
+    shown += [await service.cancel_certificate_operation("cancelled")]
+    return shown
+
+
+async def certificate_settings(client: MockKeyVaultClient) -> object:
+    service = client.certificates
+    policy = await service.get_certificate_policy("web")
+    found = await service.get_certificate("web")
+    shown: list[object] = [policy, await service.update_certificate_policy("web", policy)]
+    shown += [await service.get_certificate_version("web", found.version)]
+    shown += [await service.update_certificate_properties("web", tags={"team": "shop"})]
+    return shown
+
+
+async def import_certificate(client: MockKeyVaultClient) -> object:
+    pfx = base64.b64decode((await client.secrets.get_secret("web")).value.expose_secret())
+    return await client.certificates.import_certificate("imported-web", pfx)
+
+
+async def import_key(client: MockKeyVaultClient) -> object:
+    number = int.from_bytes(PRIVATE)
+    return await client.keys.import_key(
+        "imported", JsonWebKey.from_key(ec.derive_private_key(number, ec.SECP256R1()))
+    )
+
+
+async def public_key(client: MockKeyVaultClient) -> object:
+    local = await client.keys.open_public_key("rsa")
+    return [local, local.encrypt(OAEP, PLAINTEXT), local.wrap_key(WRAP, CONTENT_KEY)]
+
+
+async def rotation_policy(client: MockKeyVaultClient) -> object:
+    policy = await client.keys.get_key_rotation_policy("rsa")
+    return [policy, await client.keys.update_key_rotation_policy("rsa", KeyRotationPolicy())]
+
+
+async def short_ways(client: MockKeyVaultClient) -> object:
+    shown: list[object] = [await client.set_secret("short", SECRET), await client.get_secret("short")]
+    version = (await client.get_secret("short")).version
+    shown += [await client.get_secret_version("short", version)]
+    shown += [await client.get_key("rsa"), await client.get_certificate("web")]
+    sealed = await client.encrypt("rsa", OAEP, PLAINTEXT)
+    assert await client.decrypt("rsa", OAEP, sealed) == PLAINTEXT
+    return shown
+
+
 SECRETS: dict[str, Run] = {
-    "set_secret": lambda client: client.secrets.set_secret("db", SECRET, tags={"team": "shop"}),
+    "set_secret": lambda client: client.secrets.set_secret(
+        "db", SecretString(SECRET), SetSecretOptions(tags={"team": "shop"})
+    ),
     "get_secret": lambda client: client.secrets.get_secret("db"),
+    "get_secret_version": short_ways,
+    "list_all": lambda client: client.secrets.list_all(),
     "list_secrets": lambda client: _all(client.secrets.list_secrets()),
     "list_secret_versions": lambda client: _all(client.secrets.list_secret_versions("db")),
+    "update_secret_properties": lambda client: client.secrets.update_secret_properties("db", enabled=True),
+    **dict.fromkeys(("backup_secret", "delete_secret", "get_deleted_secret"), secrets_life),
+    **dict.fromkeys(("list_deleted_secrets", "purge_deleted_secret"), secrets_life),
+    **dict.fromkeys(("recover_deleted_secret", "restore_secret"), secrets_life),
 }
 KEYS: dict[str, Run] = {
     "create_key": lambda client: client.keys.create_key("new", CreateKeyOptions(key_type=KeyType.EC)),
+    "import_key": import_key,
     "get_key": lambda client: client.keys.get_key("rsa"),
+    "list_all": lambda client: client.keys.list_all(),
     "list_keys": lambda client: _all(client.keys.list_keys()),
     "list_key_versions": lambda client: _all(client.keys.list_key_versions("rsa")),
+    "update_key_properties": lambda client: client.keys.update_key_properties("rsa", enabled=True),
     "rotate_key": lambda client: client.keys.rotate_key("ec"),
+    "get_key_rotation_policy": rotation_policy,
+    "update_key_rotation_policy": rotation_policy,
+    "open_public_key": public_key,
     "encrypt": lambda client: client.keys.encrypt("rsa", OAEP, PLAINTEXT),
     "decrypt": decrypt,
     "wrap_key": lambda client: client.keys.wrap_key("rsa", WRAP, CONTENT_KEY),
@@ -92,13 +210,29 @@ KEYS: dict[str, Run] = {
     "sign": lambda client: client.keys.sign("ec", ES256, message=MESSAGE),
     "verify": verify,
     "get_random_bytes": lambda client: _length(client.keys.get_random_bytes(32)),
+    **dict.fromkeys(("backup_key", "delete_key", "get_deleted_key", "list_deleted_keys"), keys_life),
+    **dict.fromkeys(("purge_deleted_key", "recover_deleted_key", "restore_key"), keys_life),
 }
 CERTIFICATES: dict[str, Run] = {
     "get_certificate": lambda client: client.certificates.get_certificate("web"),
+    "list_all": lambda client: client.certificates.list_all(),
     "list_certificates": lambda client: _all(client.certificates.list_certificates()),
     "list_certificate_versions": lambda client: _all(client.certificates.list_certificate_versions("web")),
+    "import_certificate": import_certificate,
+    **dict.fromkeys(("get_certificate_policy", "update_certificate_policy"), certificate_settings),
+    **dict.fromkeys(("get_certificate_version", "update_certificate_properties"), certificate_settings),
+    **dict.fromkeys(("begin_create_certificate", "get_certificate_operation"), pending_certificate),
+    **dict.fromkeys(("cancel_certificate_operation", "delete_certificate_operation"), pending_certificate),
+    **dict.fromkeys(("merge_certificate",), pending_certificate),
+    **dict.fromkeys(("create_certificate", "backup_certificate", "delete_certificate"), certificates_life),
+    **dict.fromkeys(("get_deleted_certificate", "list_deleted_certificates"), certificates_life),
+    **dict.fromkeys(("purge_deleted_certificate", "recover_deleted_certificate"), certificates_life),
+    **dict.fromkeys(("restore_certificate",), certificates_life),
 }
 CLIENT: dict[str, Run] = {
+    **dict.fromkeys(("get_secret", "get_secret_version", "set_secret", "get_key"), short_ways),
+    **dict.fromkeys(("get_certificate", "encrypt", "decrypt"), short_ways),
+    "health_check": lambda client: client.health_check(),
     "envelope_encrypt": open_envelope,
     "envelope_decrypt": open_envelope,
     "envelopes": stream,
@@ -111,6 +245,8 @@ OPERATIONS: dict[type[Any], dict[str, Run]] = {
     CertificatesService: CERTIFICATES,
     MockKeyVaultClient: CLIENT,
 }
+RUNS: tuple[Run, ...] = tuple(dict.fromkeys(run for found in OPERATIONS.values() for run in found.values()))
+"""Each once."""
 HARMLESS = {
     *("aclose", "access_log", "advance", "breaker_state", "builder", "cache_stats", "certificates", "config"),
     *("estate", "fail_next", "from_env", "keys", "kind", "new", "register_rotation_handler", "secrets"),

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.unit.keyvault.canary.leaks import Output, everything_recorded, find_leaks
-from tests.unit.keyvault.canary.operations import HARMLESS, OPERATIONS, SECRET, VALUES
+from tests.unit.keyvault.canary.operations import HARMLESS, OPERATIONS, RUNS, SECRET, VALUES
 from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind, MockKeyVaultClient
 from vaultbind.keyvault.cache.policy import CacheConfig
 from vaultbind.keyvault.simulation.faults import Ending, Fault
@@ -39,9 +39,8 @@ async def test_nothing_comes_out(capfd: pytest.CaptureFixture[str]) -> None:
         async with MockKeyVaultClient(observer=output.observer, tracing=True, cache=CacheConfig()) as client:
             seed(client)
             values |= await hidden_values(client)
-            for operations in OPERATIONS.values():
-                for run in operations.values():
-                    output.show(await run(client))
+            for run in RUNS:
+                output.show(await run(client))
             output.show(client.cache_stats)
             output.show(client.config)
     texts = output.texts("".join(capfd.readouterr()))
@@ -73,14 +72,13 @@ async def test_nothing_comes_out_of_failures(fault: Fault, capfd: pytest.Capture
             seed(client)
             values |= await hidden_values(client)
             client.estate.faults.add(fault)
-            for operations in OPERATIONS.values():
-                for run in operations.values():
-                    try:
-                        output.show(await run(client))
-                    except KeyVaultError as error:
-                        failures += 1
-                        output.fail(error)
-                    await client.advance(120)
+            for run in RUNS:
+                try:
+                    output.show(await run(client))
+                except KeyVaultError as error:
+                    failures += 1
+                    output.fail(error)
+                await client.advance(120)
 
     assert failures > 10
     assert find_leaks(output.texts("".join(capfd.readouterr())), values) == set()
