@@ -111,12 +111,15 @@ async def keys_life(client: MockKeyVaultClient) -> object:
 
 async def certificates_life(client: MockKeyVaultClient) -> object:
     service = client.certificates
-    await service.create_certificate("gone", SELF_SIGNED)
-    blob = await service.backup_certificate("gone")
-    shown: list[object] = [blob, await service.delete_certificate("gone")]
-    shown += [await service.get_deleted_certificate("gone"), await service.list_deleted_certificates()]
-    shown += [await service.recover_deleted_certificate("gone"), await service.delete_certificate("gone")]
-    await service.purge_deleted_certificate("gone")
+    await service.create_certificate("gone-web", SELF_SIGNED)
+    blob = await service.backup_certificate("gone-web")
+    shown: list[object] = [blob, await service.delete_certificate("gone-web")]
+    shown += [await service.get_deleted_certificate("gone-web"), await service.list_deleted_certificates()]
+    shown += [
+        await service.recover_deleted_certificate("gone-web"),
+        await service.delete_certificate("gone-web"),
+    ]
+    await service.purge_deleted_certificate("gone-web")
     shown += [await service.restore_certificate(blob)]
     return shown
 
@@ -131,7 +134,8 @@ async def pending_certificate(client: MockKeyVaultClient) -> object:
     shown += [await _fails(service.merge_certificate("asked", [other.cer]))]
     shown += [await service.delete_certificate_operation("asked")]
     await service.begin_create_certificate("cancelled", SELF_SIGNED)
-    shown += [await service.cancel_certificate_operation("cancelled")]
+    # the simulated issuer is done already, so that the vault refuses
+    shown += [await _fails(service.cancel_certificate_operation("cancelled"))]
     return shown
 
 
