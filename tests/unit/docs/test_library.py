@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import inspect
+import logging
 import re
 
 import pytest
@@ -42,7 +43,9 @@ def test_examples_print_what_the_page_says(number: int, capsys: pytest.CaptureFi
         if inspect.isawaitable(outcome):
             await outcome
 
+    level = logging.getLogger("vaultbind.vault").level
     asyncio.run(run())
+    logging.getLogger("vaultbind.vault").setLevel(level)
     assert capsys.readouterr().out == printed
 
 
