@@ -48,10 +48,8 @@ class EntryStore:
             self.evictions += 1
 
     def note_refresh(self, key: CacheKey) -> None:
-        """Let no further hit refresh this entry."""
-        entry = self._entries.get(key)
-        if entry is not None:
-            self._entries[key] = replace(entry, refresh_at=inf)
+        """Let no further hit refresh this entry, which was found a moment ago."""
+        self._entries[key] = replace(self._entries[key], refresh_at=inf)
 
     def forget(self, is_meant: Callable[[CacheKey], bool]) -> int:
         """Drop the entries of some keys; returns how many there were."""

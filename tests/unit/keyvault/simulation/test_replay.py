@@ -4,10 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from vaultbind.keyvault import AccessLogEntry, KeyVaultError, KeyVaultErrorKind, MockKeyVaultClient, replay
+from vaultbind.keyvault import (
+    AccessLogEntry,
+    KeyVaultClient,
+    KeyVaultConfig,
+    KeyVaultError,
+    KeyVaultErrorKind,
+    MockKeyVaultClient,
+    replay,
+)
 from vaultbind.keyvault.errors import KeyVaultErrorKind as Kind
+from vaultbind.keyvault.simulation import Estate
 from vaultbind.keyvault.simulation.access_log import parse_lines, render_lines
 from vaultbind.keyvault.simulation.replay import load_log, save_log
+from vaultbind.keyvault.simulation.transport import SimulatedCredential, SimulatedTransport
 from vaultbind.keyvault.types.crypto import SignatureAlgorithm
 
 
@@ -55,6 +65,21 @@ async def test_differences() -> None:
 
         found = [(item.entry.name, item.entry.outcome, item.outcome) for item in result.differences]
         assert found == [("gone", "200", "404"), ("new", "404", "2xx")]
+
+
+async def test_any_client_can_be_asked() -> None:
+    estate = Estate()
+    estate.driver("shop").set_secret("db", "v")
+    config = KeyVaultConfig(vault_url="https://shop.vault.azure.net", credential=SimulatedCredential(estate))
+    async with (
+        MockKeyVaultClient() as client,
+        KeyVaultClient(config, transport=SimulatedTransport(estate)) as other,
+    ):
+        client.seed(secrets={"db": "v"})
+        await client.secrets.get_secret("db")
+        result = await replay(client.access_log, other)
+
+    assert (result.replayed, result.differences) == (1, ())
 
 
 async def test_nothing_is_written_unless_allowed() -> None:
