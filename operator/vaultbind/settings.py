@@ -76,6 +76,7 @@ class RunSettings:
     expiry_interval: timedelta = timedelta(minutes=1)
     trust: TrustSettings | None = None
     """Certificates that the leader keeps; its namespace is empty where it is the connection's."""
+    restarts_per_minute: int = 20
 
 
 def parse_settings(  # noqa: PLR0913 - one for each flag
@@ -92,6 +93,7 @@ def parse_settings(  # noqa: PLR0913 - one for each flag
     stale_after: str = "1h",
     serving_certificates: Sequence[str] = (),
     webhook_configuration: str = "",
+    restarts_per_minute: int = 20,
 ) -> RunSettings:
     """Check everything. Raises SettingsError with one line per mistake."""
     problems: list[str] = []
@@ -108,16 +110,15 @@ def parse_settings(  # noqa: PLR0913 - one for each flag
         leader_election=leader_election,
         lease_namespace=lease_namespace,
         lease_name=lease_name,
-        policy=VaultPolicy(
-            vault_suffixes=_split(allowed_vault_suffixes) or AZURE_VAULT_SUFFIXES,
-            authority_hosts=_split(allowed_authority_hosts) or AZURE_AUTHORITY_HOSTS,
-            ambient_for_namespaced=ambient_credentials_for_namespaced,
+        policy=_parse_policy(
+            allowed_vault_suffixes, allowed_authority_hosts, ambient=ambient_credentials_for_namespaced
         ),
         drift_detection=DriftDetection(drift_detection),
         stale_after=stale,
         trust=TrustSettings(namespace="", serving=serving, webhooks=webhook_configuration)
         if serving or webhook_configuration
         else None,
+        restarts_per_minute=restarts_per_minute,
     )
 
 
@@ -131,6 +132,14 @@ def _parse_serving(problems: list[str], texts: Sequence[str]) -> dict[str, tuple
             problems.append(f"--serving-certificate {text!r}: not SECRET=DNS-NAME[,DNS-NAME...]")
         found[secret] = names
     return found
+
+
+def _parse_policy(suffixes: str, hosts: str, *, ambient: bool) -> VaultPolicy:
+    return VaultPolicy(
+        vault_suffixes=_split(suffixes) or AZURE_VAULT_SUFFIXES,
+        authority_hosts=_split(hosts) or AZURE_AUTHORITY_HOSTS,
+        ambient_for_namespaced=ambient,
+    )
 
 
 def _take(problems: list[str], flag: str, parse: Callable[[str], T], text: str) -> T | None:

@@ -219,6 +219,24 @@ SWITCHES: tuple[tuple[str, dict[str, Any], Check, object, object], ...] = (
         6,
         0,
     ),
+    (
+        "rollouts-rights",
+        {"rollouts": ON},
+        lambda r: [
+            rule["verbs"]
+            for rule in r.one("ClusterRole", "vaultbind")["rules"]
+            if "apps" in rule["apiGroups"]
+        ],
+        [],
+        [["get", "list", "patch"]],
+    ),
+    (
+        "rollouts-pace",
+        {"rollouts": {**ON, "perMinute": 3}},
+        lambda r: [flag for flag in r.flags if "restarts" in flag],
+        [],
+        ["--restarts-per-minute=3"],
+    ),
     ("no-crds", {"crds": {"install": False}}, count("CustomResourceDefinition"), 3, 0),
     (
         "crds-go",

@@ -149,7 +149,10 @@ async def test_the_vault_may_be_of_the_namespace_or_of_the_cluster(world: World)
     await world.bind("far", data=[entry])
     await world.create(VAULT_BINDINGS, "near", spec={"vaultRef": {"name": "near"}, "data": [entry]})
     await world.ready("far", "near")
-    assert await world.conditions("near", KEY_VAULTS) == {"Ready": "True Connected"}
+    assert await world.conditions("near", KEY_VAULTS) == {
+        "Ready": "True Connected",
+        "Expiring": "False Valid",
+    }
     assert [await world.secret(name) for name in ("far", "near")] == [{"a": b"1"}] * 2
 
 

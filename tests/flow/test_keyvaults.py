@@ -393,7 +393,10 @@ async def test_a_ca_bundle_that_is_none_is_an_invalid_spec(world: World) -> None
     await world.told("app", "KeyVaultNotReady")
     await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"caBundle": world.emulator.ca_pem}})
     await told(world, "Connected")
-    assert await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS) == {"Ready": "True Connected"}
+    assert await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS) == {
+        "Ready": "True Connected",
+        "Expiring": "False Valid",
+    }
     await world.told("app", "ObjectNotFound")
 
 
@@ -471,7 +474,8 @@ async def test_status_of_a_vault(world: World) -> None:
     world.seed.set_secret("b", "1")
     await world.connect()
     status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
-    [condition] = status.pop("conditions")
+    condition, expiring = status.pop("conditions")
+    assert (expiring["type"], expiring["status"], expiring["reason"]) == ("Expiring", "False", "Valid")
     assert (condition["type"], condition["status"], condition["observedGeneration"]) == ("Ready", "True", 1)
     counts = {"objects": 0, "expired": 0, "expiring": 0, "detection": "List"}
     assert status == {"observedGeneration": 1, **counts}

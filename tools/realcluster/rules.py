@@ -19,14 +19,21 @@ def load_rights() -> list[dict[str, Any]]:
     return rights
 
 
-def rules(*where: str, scope: str = "Cluster", drift: str = "Watch", lease: str = "vaultbind") -> list[Rule]:
-    """Rules for some places, as the chart makes them for these values of `scope` and `driftDetection`."""
+def rules(
+    *where: str,
+    scope: str = "Cluster",
+    drift: str = "Watch",
+    rollouts: bool = False,
+    lease: str = "vaultbind",
+) -> list[Rule]:
+    """Rules for some places, as the chart makes them for these values."""
     chosen = [
         right
         for right in load_rights()
         if right["where"] in where
         and right.get("scope", scope) == scope
         and right.get("drift", drift) == drift
+        and (rollouts or not right.get("rollouts"))
     ]
     return [_render(right, lease) for right in chosen]
 
@@ -36,5 +43,5 @@ def _render(right: Mapping[str, Any], lease: str) -> Rule:
     return {**rule, "resourceNames": [lease]} if right.get("named") == "lease" else rule
 
 
-OPERATOR_RULES: Final[Sequence[Rule]] = rules("namespaces", "cluster")
-"""What the operator's ClusterRole holds with the chart's default values."""
+OPERATOR_RULES: Final[Sequence[Rule]] = rules("namespaces", "cluster", rollouts=True)
+"""What the operator's ClusterRole holds with the chart's default values and `rollouts.enabled`."""

@@ -8,7 +8,8 @@ Each rule carries its reason as a comment.
 {{- range $root.Files.Get "files/rights.yaml" | fromYamlArray -}}
 {{- if and (has .where $where)
            (eq (default $root.Values.scope .scope) $root.Values.scope)
-           (eq (default $root.Values.driftDetection .drift) $root.Values.driftDetection) }}
+           (eq (default $root.Values.driftDetection .drift) $root.Values.driftDetection)
+           (or (not .rollouts) $root.Values.rollouts.enabled) }}
 {{ .why | wrap 100 | replace "\n" "\n# " | printf "# %s" | indent 2 }}
   - apiGroups: [{{ .group | quote }}]
     resources: [{{ join ", " .resources }}]

@@ -104,6 +104,23 @@ class Target:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
+class WorkloadKind(StrEnum):
+    """Workloads that can be restarted."""
+
+    DEPLOYMENT = "Deployment"
+    STATEFUL_SET = "StatefulSet"
+    DAEMON_SET = "DaemonSet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """One entry of `rollout.restart`: a workload by its name, or all that have these labels."""
+
+    kind: WorkloadKind
+    name: str = ""
+    match_labels: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingSpec:
     """What a VaultBinding asks for, defaults filled in."""
@@ -116,6 +133,7 @@ class BindingSpec:
     suspend: bool = False
     warn_before: tuple[timedelta, ...] | None = None
     """Thresholds of expiry, longest first; None: those of the KeyVault."""
+    restarts: tuple[Restart, ...] = ()
 
     def sources(self) -> tuple[tuple[VaultObjectKind, str], ...]:
         """Kind and name of each vault object asked for, in spec order: what `access` is checked for."""

@@ -23,6 +23,7 @@ from vaultbind.api.errors import SpecError
 from vaultbind.api.fields import Fields
 from vaultbind.api.implemented import check_binding
 from vaultbind.api.names import GROUP
+from vaultbind.api.rollout_parser import parse_restarts
 from vaultbind.api.thresholds import parse_warn_before
 from vaultbind.api.vault_ref import parse_vault_ref
 
@@ -79,6 +80,7 @@ def parse_binding(obj: Mapping[str, Any]) -> BindingSpec:
         data=data,
         data_from=data_from,
         suspend=spec.flag("suspend"),
+        restarts=parse_restarts(spec.object("rollout")),
         warn_before=parse_warn_before(expiry, ()) if expiry is not None else None,
     )
     _check_keys(parsed)

@@ -189,6 +189,12 @@ class Reason(Enum):
     ROTATED = ("Rotated", "A watched object of the vault has a new version (event).", False)
     UPDATED = ("Updated", "New content was written to the Secret (event).", False)
     REPAIRED = ("Repaired", "A change made to the Secret by somebody else was undone (event).", False)
+    RESTARTED = ("Restarted", "A workload was restarted because the content has changed (event).", False)
+    RESTART_FAILED = (
+        "RestartFailed",
+        "A workload that is to be restarted is not there, or may not be changed (event).",
+        False,
+    )
     RECREATED = ("Recreated", "The Secret had to be deleted and made anew (event).", False)
 
     def __init__(self, word: str, sentence: str, stalled: bool) -> None:  # noqa: FBT001 - enum row

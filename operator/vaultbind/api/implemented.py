@@ -54,7 +54,6 @@ BINDING_REFUSALS: Final = (
     _field("spec.dataFrom[].extract", "taking all entries of a secret is not implemented yet"),
     _field("spec.dataFrom[].find", "finding objects is not implemented yet"),
     _field("spec.dataFrom[].rewrite", "rewriting keys is not implemented yet"),
-    _field("spec.rollout", "restarting workloads is not implemented yet"),
 )
 KEYVAULT_REFUSALS: Final = (
     _field(
@@ -82,6 +81,9 @@ BINDING_FIELDS: Final[Mapping[str, str]] = {
     "spec.dataFrom[]": "extract find tls rewrite optional",
     "spec.dataFrom[].tls": "name version",
     "spec.expiry": "warnBefore",
+    "spec.rollout": "restart",
+    "spec.rollout.restart[]": "kind name selector",
+    "spec.rollout.restart[].selector": "matchLabels",
 }
 KEYVAULT_FIELDS: Final[Mapping[str, str]] = {
     "spec": (

@@ -38,6 +38,11 @@ ANNOTATION_REQUESTED_AT: Final = f"{GROUP}/requestedAt"
 """Set by a person on a binding: any new value forces one look at the vault."""
 
 
+def restart_annotation(uid: str) -> str:
+    """Annotation key on a workload's pod template: the revision of a binding that it was restarted for."""
+    return f"{GROUP}/revision-{uid}"
+
+
 def merge_field_manager(uid: str) -> str:
     """Field manager for one binding with `creationPolicy: Merge`."""
     return f"{FIELD_MANAGER}-{uid}"

@@ -20,7 +20,7 @@ from vaultbind.api.names import (
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.feed import Feed
 from vaultbind.app.kinds import KIND_LOOK
-from vaultbind.app.rooms import BindingAndExpiry, LookMetrics, VaultAndExpiry
+from vaultbind.app.rooms import LookMetrics, VaultAndExpiry, WholeBinding
 from vaultbind.app.sink import KubeSink
 from vaultbind.app.startup import report_missing_rights, wait_for_kinds, wait_synced
 from vaultbind.bindings.apply import SecretWriter
@@ -42,6 +42,9 @@ from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError
 from vaultbind.kube.resources import NAMESPACES, SECRETS
 from vaultbind.kube.watch import MetadataWatch
+from vaultbind.rollouts.apply import Restarter
+from vaultbind.rollouts.pace import RestartPace
+from vaultbind.rollouts.reconcile import RolloutRoom
 from vaultbind.settings import DriftDetection, RunSettings
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.vaults.clients import VaultClients
@@ -84,6 +87,7 @@ class Operator:
         )
         self.intake = Intake(hub=self.hub)
         self.jobs = JobIntake(hub=self.hub)
+        self.restarts = RestartPace(settings.restarts_per_minute)
         self.engine: Engine = self._build_engine(cache)
         self.feed = Feed(engine=self.engine, client=client, namespaces=settings.namespaces)
         self._watches = self._build_watches()
@@ -98,8 +102,12 @@ class Operator:
         )
         expiry = ExpiryRoom(hub=self.hub, observer=self.metrics.expiry, now=self._clock.now)
         keyvaults = VaultAndExpiry(vaults=vaults, expiry=expiry)
-        bindings = BindingAndExpiry(
-            bindings=self._build_bindings(), intake=self.intake, hub=self.hub, now=self._clock.now
+        bindings = WholeBinding(
+            bindings=self._build_bindings(),
+            rollouts=self._build_rollouts(),
+            intake=self.intake,
+            hub=self.hub,
+            now=self._clock.now,
         )
         return Engine(
             clock=self._clock,
@@ -143,6 +151,16 @@ class Operator:
             worker=JobWorker(client=self.client, draw=secrets.token_bytes),
             watcher=self.metrics.crypto,
         )
+
+    def _build_rollouts(self) -> RolloutRoom:
+        restarter = Restarter(
+            client=self.client,
+            clock=self._clock,
+            pace=self.restarts,
+            observer=self.metrics.bindings,
+            instance=self.identity,
+        )
+        return RolloutRoom(client=self.client, restarter=restarter)
 
     def _build_watches(self) -> list[MetadataWatch]:
         watches = [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from vaultbind.api.conditions import Reason
+from vaultbind.api.conditions import ConditionType, Reason, Status
 from vaultbind.api.refs import ObjectKey
 from vaultbind.bindings.intake import Intake
 from vaultbind.bindings.reconcile import BindingRoom
@@ -15,32 +15,45 @@ from vaultbind.engine.report import Report, merge_reports
 from vaultbind.expiry.judge import judge_expiry
 from vaultbind.expiry.reconcile import ExpiryRoom
 from vaultbind.expiry.times import parse_time
+from vaultbind.rollouts.reconcile import RolloutRoom
 from vaultbind.telemetry.recorders import VaultMetrics
 from vaultbind.vaults.hub import VaultHub
 from vaultbind.vaults.room import VaultRoom
 
 
 @dataclass(slots=True, kw_only=True)
-class BindingAndExpiry:
-    """A binding's Secret, and the expiry of what is in it."""
+class WholeBinding:
+    """A binding's Secret, the expiry of what is in it, and the workloads that use it."""
 
     bindings: BindingRoom
+    rollouts: RolloutRoom
     intake: Intake
     hub: VaultHub
     now: Callable[[], datetime]
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
-        """Report of the bindings room with the condition Expiring added."""
+        """Report of the bindings room, with condition Expiring and the rollout added."""
         report = await self.bindings.reconcile(key, obj, priority)
+        if obj is None:
+            self.rollouts.drop(key)
         if report is None or obj is None or not report.conditions:
             return report
-        status = obj.get("status") or {}
-        if not (report.fields.get("revision") or status.get("revision")):
+        revision = report.fields.get("revision") or (obj.get("status") or {}).get("revision")
+        if not revision:
             return report
+        added = [self._judge(key, obj, report)]
+        if _is_synced(report):
+            spec = self.intake.spec_of(key, obj)
+            restarts = spec.restarts if spec is not None else ()
+            added.append(await self.rollouts.reconcile(key, obj, restarts, int(revision)))
+        return merge_reports(report, *added)
+
+    def _judge(self, key: ObjectKey, obj: RawObject, report: Report) -> Report:
+        status = obj.get("status") or {}
         expires = parse_time(report.fields.get("expires", status.get("expires")))
         early = any(item.reason is Reason.OBJECT_NOT_YET_VALID for item in report.conditions)
         condition = judge_expiry(expires, self.now(), self._thresholds(key, obj), not_yet_valid=early)
-        return merge_reports(report, Report(conditions=(condition,)))
+        return Report(conditions=(condition,))
 
     def _thresholds(self, key: ObjectKey, obj: RawObject) -> tuple[timedelta, ...]:
         spec = self.intake.spec_of(key, obj)
@@ -51,6 +64,10 @@ class BindingAndExpiry:
         if resolution is None or resolution.spec is None:
             return ()
         return resolution.spec.warn_before
+
+
+def _is_synced(report: Report) -> bool:
+    return any(item.type is ConditionType.SYNCED and item.status is Status.TRUE for item in report.conditions)
 
 
 @dataclass(slots=True, kw_only=True)

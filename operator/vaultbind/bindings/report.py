@@ -11,6 +11,8 @@ from vaultbind.engine.report import Note, NoteType, Report
 from vaultbind.vaults.causes import Trouble
 from vaultbind.vaults.policy import Denial
 
+MOST_VERSIONS = 3
+"""New versions that an Event names."""
 MAX_OBJECTS = 64
 """Entries of status.objects; `objectCount` counts all."""
 
@@ -174,9 +176,22 @@ def _notes(facts: Facts, decision: Decision) -> tuple[Note, ...]:
         return ()
     name = facts.spec.target.name
     words = {
-        Reason.UPDATED: f"Secret {name} updated: {decision.detail}",
+        Reason.UPDATED: f"Secret {name} updated: {decision.detail}{_versions(facts)}",
         Reason.REPAIRED: f"Secret {name} repaired: {decision.detail}",
         Reason.RECREATED: f"Secret {name} recreated: {decision.detail}",
     }
     message = words.get(decision.note, decision.detail)
     return (Note(type=NoteType.NORMAL, reason=decision.note, message=message),)
+
+
+def _versions(facts: Facts) -> str:
+    """Which objects have another version than the status tells: `; secret a OLD -> NEW`, the first few."""
+    before = {(item["kind"], item["name"]): item.get("version") for item in facts.status.get("objects") or ()}
+    after = facts.content.objects if facts.content is not None else ()
+    moved = [
+        f"{item['kind']} {item['name']} {old} -> {item['version']}"
+        for item in after
+        if (old := before.get((item["kind"], item["name"]))) and old != item.get("version")
+    ]
+    more = f" and {len(moved) - MOST_VERSIONS} more" if len(moved) > MOST_VERSIONS else ""
+    return f"; {', '.join(moved[:MOST_VERSIONS])}{more}" if moved else ""

@@ -109,6 +109,14 @@ LAG_LIMIT = 10.0
     help="Name of the mutating and validating webhook configurations whose caBundle is kept.",
 )
 @click.option(
+    "--restarts-per-minute",
+    type=click.IntRange(1, 600),
+    default=20,
+    show_default=True,
+    envvar="VAULTBIND_RESTARTS_PER_MINUTE",
+    help="How many workloads may be restarted in a minute, over all bindings (spec.rollout).",
+)
+@click.option(
     "--log-format",
     type=click.Choice([item.value for item in LogFormat]),
     default="text",

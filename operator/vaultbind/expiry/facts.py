@@ -18,6 +18,8 @@ class VaultFacts:
     objects: tuple[ObjectProperties, ...]
     watched: bool
     """False where `spec.expiry.scope` is None: the objects are counted only."""
+    whole: bool
+    """All objects of the vault (`scope` All); else those of bindings, which tell of changes themselves."""
     warn_before: tuple[timedelta, ...]
     """Thresholds, longest first."""
     told_until: datetime | None

@@ -27,6 +27,7 @@ def observe_vault(hub: VaultHub, key: ObjectKey, obj: RawObject, now: datetime) 
     return VaultFacts(
         vault=urlsplit(spec.url).netloc,
         objects=tuple(_objects(hub, key, session, spec)),
+        whole=spec.expiry_scope is ExpiryScope.ALL,
         watched=spec.expiry_scope is not ExpiryScope.NONE,
         warn_before=spec.warn_before,
         told_until=parse_time((obj.get("status") or {}).get("expiryToldUntil")),

@@ -1,6 +1,5 @@
 """Pure: what was judged of a KeyVault's objects, as condition, status fields and Events."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -33,7 +32,7 @@ def report(facts: VaultFacts, judgement: VaultJudgement) -> Report:
     }
     if judgement.state.told_until is not None:
         fields["expiryToldUntil"] = render_time(judgement.state.told_until)
-    return Report(conditions=(_condition(facts, judgement),), fields=fields, notes=_notes(judgement.tellings))
+    return Report(conditions=(_condition(facts, judgement),), fields=fields, notes=_notes(facts, judgement))
 
 
 def _condition(facts: VaultFacts, judgement: VaultJudgement) -> Condition:
@@ -66,10 +65,12 @@ def _reason(judgement: VaultJudgement) -> Reason:
     return Reason.EXPIRES_SOON if judgement.counts.get(Validity.EXPIRES_SOON) else Reason.NOT_YET_VALID
 
 
-def _notes(tellings: Sequence[Telling]) -> tuple[Note, ...]:
+def _notes(facts: VaultFacts, judgement: VaultJudgement) -> tuple[Note, ...]:
     notes: list[Note] = []
     for event, reason in _REASONS.items():
-        told = [telling for telling in tellings if telling.event is event]
+        told = [telling for telling in judgement.tellings if telling.event is event]
+        if event is Event.ROTATED and not facts.whole:
+            continue  # each binding tells of its new content, with the versions
         kind = NoteType.NORMAL if event is Event.ROTATED else NoteType.WARNING
         notes += [Note(type=kind, reason=reason, message=_sentence(item)) for item in told[:MOST_NOTES]]
         if len(told) > MOST_NOTES:

@@ -66,6 +66,15 @@ NAMESPACES: Final = _core("namespaces", "Namespace", namespaced=False)
 SERVICE_ACCOUNTS: Final = _core("serviceaccounts", "ServiceAccount")
 PODS: Final = _core("pods", "Pod")
 NODES: Final = _core("nodes", "Node", namespaced=False)
+
+
+def _workloads(plural: str, kind: str) -> Resource:
+    return Resource(group="apps", version="v1", plural=plural, namespaced=True, kind=kind)
+
+
+DEPLOYMENTS: Final = _workloads("deployments", "Deployment")
+STATEFUL_SETS: Final = _workloads("statefulsets", "StatefulSet")
+DAEMON_SETS: Final = _workloads("daemonsets", "DaemonSet")
 LEASES: Final = Resource(
     group="coordination.k8s.io", version="v1", plural="leases", namespaced=True, kind="Lease"
 )

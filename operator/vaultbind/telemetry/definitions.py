@@ -58,6 +58,9 @@ QUEUE_DEPTH: Final = _gauge("queue_depth", "Objects that wait for a worker.", "p
 BINDINGS: Final = _gauge("bindings", "VaultBindings by the status of their Ready condition.", "ready")
 SECRET_WRITES: Final = _counter("secret_writes", "Writes of Secrets.", "verb", "outcome")
 DRIFT_REPAIRS: Final = _counter("drift_repairs", "Changes of Secrets by others that were undone.")
+RESTARTS: Final = _counter(
+    "restarts", "Workloads restarted because their Secret's content has changed.", "kind", "outcome"
+)
 
 CRYPTO_ATTEMPTS: Final = _counter(
     "crypto_attempts",

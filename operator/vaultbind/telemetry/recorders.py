@@ -58,6 +58,7 @@ class BindingMetrics:
         self._bindings = gauge(registry, d.BINDINGS)
         self._writes = counter(registry, d.SECRET_WRITES)
         self._repairs = counter(registry, d.DRIFT_REPAIRS)
+        self._restarts = counter(registry, d.RESTARTS)
 
     def secret_written(self, verb: str, outcome: str) -> None:
         """A Secret was created, patched or deleted; `outcome` is ok or the kind of error."""
@@ -66,6 +67,10 @@ class BindingMetrics:
     def drift_repaired(self) -> None:
         """Somebody else's change was undone."""
         self._repairs.inc()
+
+    def restarted(self, kind: str, outcome: str) -> None:
+        """A workload was restarted because its Secret's content has changed, or could not be."""
+        self._restarts.labels(kind, outcome).inc()
 
     def show_ready(self, counts: Callable[[], Mapping[str, int]]) -> None:
         """Ask at each scrape how many bindings have Ready True, False and Unknown."""

@@ -67,6 +67,48 @@ TLS = {"tls": {"name": "web"}}
 
 INVALID_BINDINGS = (
     row(
+        "threshold",
+        with_data(PLAIN, expiry={"warnBefore": ["30d", "7 days"]}),
+        "spec.expiry.warnBefore[1]",
+        "must be a duration",
+        "should match",
+    ),
+    row(
+        "restart nothing",
+        with_data(PLAIN, rollout={"restart": []}),
+        "spec.rollout.restart",
+        "at least one",
+        "should have at least 1 items",
+    ),
+    row(
+        "restart without kind",
+        with_data(PLAIN, rollout={"restart": [{"name": "web"}]}),
+        "spec.rollout.restart[0].kind",
+        "is required",
+        "Required value",
+    ),
+    row(
+        "restart of another kind",
+        with_data(PLAIN, rollout={"restart": [{"kind": "Pod", "name": "web"}]}),
+        "spec.rollout.restart[0].kind",
+        "must be one of Deployment, StatefulSet, DaemonSet",
+        "Unsupported value",
+    ),
+    row(
+        "restart without object",
+        with_data(PLAIN, rollout={"restart": [{"kind": "Deployment"}]}),
+        "spec.rollout.restart[0]",
+        "exactly one of name and selector must be set",
+        "exactly one of name and selector must be set",
+    ),
+    row(
+        "restart by no label",
+        with_data(PLAIN, rollout={"restart": [{"kind": "Deployment", "selector": {"matchLabels": {}}}]}),
+        "spec.rollout.restart[0].selector.matchLabels",
+        "at least one label",
+        "should have at least 1 properties",
+    ),
+    row(
         "nothing asked for", {}, "spec", "data or dataFrom must have at least one entry", "at least one entry"
     ),
     row("empty lists", {"data": [], "dataFrom": []}, "spec", "at least one entry", "at least one entry"),
@@ -553,12 +595,6 @@ LATER_BINDINGS = (
         "spec.dataFrom[0].rewrite",
         "not implemented yet",
     ),
-    row(
-        "rollout",
-        with_data(PLAIN, rollout={"restart": [{"kind": "Deployment", "name": "a"}]}),
-        "spec.rollout",
-        "not implemented yet",
-    ),
 )
 
 LATER_RULES: tuple[tuple[str, Mapping[str, Any], str], ...] = (
@@ -568,13 +604,10 @@ LATER_RULES: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     ("JKS without password", with_source(certificate={"name": "a", "format": "JKS"}),
      "format JKS needs a passwordRef"),
     ("find without criterion", {"dataFrom": [{"find": {}}]}, "name or tags must be set"),
-    ("restart without object", with_data(PLAIN, rollout={"restart": [{"kind": "Deployment"}]}),
-     "exactly one of name and selector must be set"),
     ("immutable with Merge", with_target(immutable=True, creationPolicy="Merge"),
      "immutable may not be set with creationPolicy Merge"),
     ("Delete with Merge", with_target(whenMissing="Delete", creationPolicy="Merge"),
      "whenMissing Delete may not be set with creationPolicy Merge"),
-    ("threshold", with_data(PLAIN, expiry={"warnBefore": ["7 days"]}), "should match"),
 )  # fmt: skip
 """Rules of the API server for fields that the parser refuses altogether: name, spec, message."""
 
@@ -943,6 +976,16 @@ VALID_BINDINGS: Mapping[str, Mapping[str, Any]] = {
         annotations={"example.com/note": "any text ä\n", "empty": ""},
     ),
     "merge": with_target(creationPolicy="Merge", name="foreign"),
+    "thresholds": with_data(PLAIN, expiry={"warnBefore": ["60d", "90d"]}),
+    "restarts": with_data(
+        PLAIN,
+        rollout={
+            "restart": [
+                {"kind": "Deployment", "name": "web"},
+                {"kind": "StatefulSet", "selector": {"matchLabels": {"app": "db"}}},
+            ]
+        },
+    ),
     "tls by keys": with_target(
         {"key": "tls.crt", "certificate": {"name": "web"}},
         {"key": "tls.key", "certificate": {"name": "web", "include": "Key"}},

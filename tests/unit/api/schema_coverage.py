@@ -7,6 +7,7 @@ where the path ends in `.*`.
 
 FLOWS = "tests/flow/test_binding"
 KEYVAULTS = "tests/flow/test_keyvaults.py"
+ROLLOUT = "tests/flow/test_rollout.py"
 EXPIRY = "tests/flow/test_expiry.py"
 UNIT = "tests/unit/api/test_binding_parser.py"
 CRDS = "tests/apiserver/test_crds.py"
@@ -49,6 +50,8 @@ VAULT_BINDING = {
     "spec.dataFrom[].tls.version": f"{FLOWS}_sources.py::test_a_pinned_version_stays",
     "spec.dataFrom[].optional": f"{FLOWS}_sources.py::test_optional_entries_may_be_missing",
     "spec.expiry.*": f"{EXPIRY}::test_thresholds_of_a_binding",
+    "spec.rollout.*": f"{ROLLOUT}::test_workloads_are_restarted_when_the_content_has_changed",
+    "status.rolloutRevision": f"{ROLLOUT}::test_workloads_are_restarted_when_the_content_has_changed",
     "status": f"{CRDS}::test_status_is_not_ready_before_the_first_look_and_has_its_own_door",
     "status.observedGeneration": f"{FLOWS}_first.py::test_status_tells_what_was_written",
     "status.conditions.*": f"{FLOWS}_first.py::test_status_tells_what_was_written",

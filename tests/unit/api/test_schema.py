@@ -108,6 +108,7 @@ ENUMS: Mapping[str, type[StrEnum] | frozenset[str]] = {
     "spec.data[].certificate.include": binding.Include,
     "spec.data[].certificate.format": frozenset({"PEM"}),
     "spec.data[].publicKey.format": binding.PublicKeyFormat,
+    "spec.rollout.restart[].kind": binding.WorkloadKind,
     "spec.detection": keyvault.Detection,
     "spec.expiry.scope": keyvault.ExpiryScope,
     "spec.crypto.allowedOperations[]": cryptojob.CryptoOperation,

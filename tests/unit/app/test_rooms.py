@@ -11,7 +11,7 @@ from tests.unit.app.test_operator import operator_on
 from tests.unit.engine.objects import FINE
 from vaultbind.api.conditions import Reason, Status
 from vaultbind.api.refs import ObjectKey
-from vaultbind.app.rooms import BindingAndExpiry, LookMetrics
+from vaultbind.app.rooms import LookMetrics, WholeBinding
 from vaultbind.bindings.reconcile import BindingRoom
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.queue import Priority
@@ -39,8 +39,9 @@ async def judged(
     operator.feed.take("ADDED", keyvault(**vault))
     if booked:
         operator.hub.book.note(DB, MAIN, ())
-    room = BindingAndExpiry(
+    room = WholeBinding(
         bindings=cast("BindingRoom", FixedRoom(report)),
+        rollouts=operator._build_rollouts(),
         intake=operator.intake,
         hub=operator.hub,
         now=lambda: NOW,
@@ -81,7 +82,8 @@ async def test_expiring(report: Report, status: dict[str, Any], shown: str | Non
     assert found is not None
     added = found.conditions[len(report.conditions) :]
     assert [f"{item.status.value} {item.reason.word}" for item in added] == ([shown] if shown else [])
-    assert (found.fields, found.next_in) == (report.fields, report.next_in)
+    assert {**found.fields, "rolloutRevision": None} == {**report.fields, "rolloutRevision": None}
+    assert found.next_in == report.next_in
 
 
 async def test_the_vault_s_own_thresholds_count() -> None:

@@ -365,6 +365,30 @@ def test_notes(decision: Decision, told: tuple[Reason, str] | None) -> None:
     assert found == (() if told is None else (Note(type=NoteType.NORMAL, reason=told[0], message=told[1]),))
 
 
+def version(name: str, text: str) -> dict[str, Any]:
+    return {**entry(name), "version": text}
+
+
+VERSIONS = {
+    "one": (["a"], "; secret a v1 -> v2"),
+    "as many as an Event names": (
+        ["a", "b", "c"],
+        "; secret a v1 -> v2, secret b v1 -> v2, secret c v1 -> v2",
+    ),
+    "more": (["a", "b", "c", "d"], "; secret a v1 -> v2, secret b v1 -> v2, secret c v1 -> v2 and 1 more"),
+    "none": ([], ""),
+}
+
+
+@pytest.mark.parametrize(("names", "told"), VERSIONS.values(), ids=VERSIONS.keys())
+def test_an_update_names_old_and_new_versions(names: list[str], told: str) -> None:
+    same, new = version("same", "v1"), version("new", "v1")
+    before = [same, *(version(name, "v1") for name in names)]
+    facts = with_objects(same, *(version(name, "v2") for name in names), new, status={"objects": before})
+    [note] = report(facts, PATCHED, WRITTEN, HOUR).notes
+    assert note.message == f"Secret db updated: keys password{told}"
+
+
 def test_what_failed_is_not_told_as_done() -> None:
     assert report(facts_of(content=content_of()), PATCHED, Applied(error=CLUSTER), HOUR).notes == ()
 

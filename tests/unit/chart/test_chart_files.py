@@ -86,11 +86,12 @@ def test_a_crd_that_is_written_differently_is_refused(text: str) -> None:
 
 
 def test_every_right_has_its_reason_and_nothing_but_what_the_template_knows() -> None:
-    known = {"group", "resources", "verbs", "where", "why", "scope", "drift", "named"}
+    known = {"group", "resources", "verbs", "where", "why", "scope", "drift", "rollouts", "named"}
     for right in load_rights():
         assert right["why"]
         assert set(right) <= known
         assert right["where"] in {"namespaces", "cluster", "default", "own"}
         assert right.get("scope", "Cluster") in {"Cluster", "Namespaces"}
         assert right.get("drift", "Watch") in {"Watch", "Get"}
+        assert right.get("rollouts", True) is True
         assert right.get("named", "lease") == "lease"

@@ -28,6 +28,7 @@ def facts_of(*objects: ObjectProperties, **fields: Any) -> VaultFacts:
     values = {
         "vault": "shop.vault.azure.net",
         "watched": True,
+        "whole": True,
         "warn_before": (30 * DAY, 7 * DAY, DAY),
         "told_until": None,
         "now": NOW,
@@ -135,6 +136,12 @@ def test_a_new_version_is_told_and_its_expiry_is_new() -> None:
         "Rotated: secret a has a new version",
     ]
     assert told(judged(facts_of(secret(left=20, created_on=NOW)), state)[0]) == []
+
+
+def test_a_new_version_of_a_bound_object_is_told_by_its_bindings() -> None:
+    _, state = judged(facts_of(secret(), whole=False))
+    result, _ = judged(facts_of(secret(created_on=NOW), whole=False), state)
+    assert told(result) == []
 
 
 def test_many_are_told_by_their_number() -> None:
