@@ -3,7 +3,13 @@
 import json
 import re
 
-from tests.unit.docs.pages import load
+import pytest
+import yaml
+
+from tests.unit.docs.pages import ROOT, load
+from tests.unit.docs.test_pages import flags
+from tools.gen_cli_help import commands
+from vaultbind.emulator.config import SHORTEST_TOKEN
 from vaultbind.emulator.control import DENIAL_FIELDS, OPERATIONS, parse_denials
 from vaultbind.emulator.control_events import EVENT_OPERATIONS
 from vaultbind.emulator.event_forms import FIELDS
@@ -49,3 +55,39 @@ def test_the_seed_shows_every_field() -> None:
 
 def test_the_tenant_is_the_one_of_the_challenge() -> None:
     assert PAGE.text.count(TENANT) == 2
+
+
+def parity() -> list[str]:
+    """Tests that the table of parity names."""
+    return [test for test in PAGE.ticked() if re.fullmatch(r"tests/[\w/]+\.py::\w+", test)]
+
+
+def test_each_row_of_the_parity_table_names_a_test() -> None:
+    rows = PAGE.text.partition("## Parity")[2].partition("|---|---|---|\n")[2].strip().splitlines()
+    assert len(rows) == len(parity()) >= 20
+    assert all(re.search(r"`tests/[\w/]+\.py::\w+` \|$", row) for row in rows)
+
+
+@pytest.mark.parametrize("test", parity())
+def test_a_test_that_the_parity_table_names_exists(test: str) -> None:
+    path, _, name = test.partition("::")
+    assert re.search(rf"^(?:async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE)
+
+
+def test_programs_of_the_page_are_python() -> None:
+    for block in PAGE.blocks("python"):
+        compile(block, "docs/emulator.md", "exec", flags=0)
+
+
+def test_compose_and_workflow_are_yaml_with_flags_that_exist() -> None:
+    documents = [yaml.safe_load(block) for block in PAGE.blocks("yml")]
+    compose = next(document for document in documents if "services" in document)
+    service = compose["services"]["keyvault"]
+    known = flags(commands()["emulator"])
+    image = json.loads(PAGE.blocks("dockerfile")[0].partition("ENTRYPOINT ")[2])
+    given = [word for word in (*image, *service["command"]) if word.startswith("--")]
+    assert [flag for flag in given if flag not in known] == []
+    assert len(service["environment"]["VAULTBIND_EMULATOR_TOKEN"]) >= SHORTEST_TOKEN
+    steps = next(document for document in documents if "steps" in document)["steps"]
+    script = next(step["run"] for step in steps if "emulator" in step.get("name", ""))
+    assert set(re.findall(r"--[a-z-]+", script)) <= known
