@@ -1,7 +1,6 @@
 """Events on their way to one subscriber: at least once, order not promised. Pure; times in epoch seconds."""
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -77,10 +76,6 @@ class Mailbox:
         self._tokens[letter.token] = number
         return Held(token=letter.token, event=letter.event, attempt=letter.attempts)
 
-    def next_due(self) -> float | None:
-        """When the next letter is due."""
-        return min((letter.due for letter in self._letters.values()), default=None)
-
     def settle(self, token: str, now: float, *, delivered: bool = True) -> bool:
         """Forget a letter that is held; False when the hold has ended or never was."""
         number = self._held(token, now)
@@ -113,7 +108,3 @@ class Mailbox:
         letter = self._letters.pop(number)
         self._tokens.pop(letter.token, None)
         self.dropped += 1
-
-    def events(self) -> Iterator[VaultEvent]:
-        """What is on its way, oldest first."""
-        return (letter.event for letter in self._letters.values())

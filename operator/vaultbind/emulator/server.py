@@ -35,10 +35,9 @@ from vaultbind.keyvault.simulation.tokens import check_strictly
 
 KEEP_ALIVE_SECONDS: Final = 300.0
 LOGGER: Final = logging.getLogger(__name__)
-WIRE_LOGGER: Final = logging.getLogger("vaultbind.emulator.wire")
-"""What aiohttp says about broken requests quotes them, so it goes nowhere."""
-WIRE_LOGGER.addHandler(logging.NullHandler())
-WIRE_LOGGER.propagate = False
+NOWHERE: Final = logging.Logger("nowhere")  # noqa: LOG001 - beside the tree of loggers, so that nobody hears it
+"""What aiohttp says about broken requests quotes them."""
+NOWHERE.addHandler(logging.NullHandler())
 SHUTDOWN_SECONDS: Final = 0.5
 VAULT_BODY_BYTES: Final = 16 * 2**20
 """A backup of 500 versions is the largest that the service takes."""
@@ -103,7 +102,7 @@ class Emulator:
         emulator = cls(config, load_authority(config.ca_file, now))
         context = server_context(emulator._authority, now, config.names)
         server = web.Server(
-            emulator._serve, access_log=None, logger=WIRE_LOGGER, keepalive_timeout=KEEP_ALIVE_SECONDS
+            emulator._serve, access_log=None, logger=NOWHERE, keepalive_timeout=KEEP_ALIVE_SECONDS
         )
         runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
         with emulator._filled():

@@ -1,0 +1,131 @@
+"""The front itself: what it holds at the start, what it answers when something is wrong."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from vaultbind.emulator import Emulator, EmulatorConfig, SeedError, StorageError, server
+from vaultbind.emulator.remote import Remote, RemoteError, _understand
+
+SEED = """
+vaults: {shop: {secrets: {db: from-the-seed}}, bank: {secrets: {pin: "1"}}}
+clients: {app: geheim}
+"""
+
+
+@asynccontextmanager
+async def running(**options: object) -> AsyncIterator[tuple[Emulator, aiohttp.ClientSession]]:
+    async with Emulator.start(EmulatorConfig(**options)) as emulator:  # type: ignore[arg-type]
+        context = ssl.create_default_context(cadata=emulator.ca_pem)
+        connector = aiohttp.TCPConnector(ssl=context)
+        async with aiohttp.ClientSession(emulator.url, connector=connector) as session:
+            yield emulator, session
+
+
+def value(emulator: Emulator, vault: str, name: str) -> str:
+    return emulator.driver(vault).vault.secrets.get(name).value
+
+
+async def test_a_seed_is_for_vaults_that_the_state_file_does_not_know(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    async with running(state=state, vaults=("Shop",)) as (emulator, _):
+        emulator.driver("shop").set_secret("db", "changed")
+    async with running(state=state, seed=SEED) as (emulator, _):
+        assert value(emulator, "shop", "db") == "changed"
+        assert value(emulator, "bank", "pin") == "1"
+        assert "app" in emulator._identity.clients
+
+
+async def test_what_the_vaults_do_by_themselves_is_kept_too(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    async with running(state=state) as (emulator, session):
+        emulator.driver("shop").set_secret("db", "x")
+        emulator.driver("shop").delete("secrets", "db")
+        async with session.post("/_vaultbind/time", json={"advance": "91d"}) as response:
+            assert response.status == 200
+    async with running(state=state) as (emulator, _):
+        assert list(emulator.estate.vault("shop").secrets.store.held()) == []
+
+
+async def test_a_start_that_fails_lets_the_state_file_go(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    with pytest.raises(SeedError):
+        async with running(state=state, seed="vaults: {shop: {secrets: {a_b: x}}}"):
+            pass
+    async with running(state=state):
+        with pytest.raises(StorageError, match="another emulator has it"):
+            async with running(state=state):
+                pass
+
+
+async def test_a_state_file_that_cannot_be_written_fails_the_request_aloud(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(state=tmp_path / "state.db") as (emulator, session):
+        assert emulator._state is not None
+        emulator._state._connection.execute("PRAGMA query_only = ON")
+        async with session.post("/_vaultbind/vaults", json={"name": "new"}) as response:
+            assert response.status == 500
+            assert "cannot write the state file" in (await response.json())["error"]["message"]
+        emulator._tick()
+        emulator._state._connection.execute("PRAGMA query_only = OFF")
+    assert "cannot write the state file" in caplog.text
+
+
+async def test_a_bug_is_told_by_its_place_and_never_by_its_text(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running() as (emulator, session):
+
+        def broken(*_: object) -> None:
+            raise ValueError("geheim")
+
+        monkeypatch.setattr(emulator.estate, "handle", broken)
+        async with session.get("/secrets") as response:
+            text = await response.text()
+            assert response.status == 500
+    assert "InternalServerError" in text
+    assert "ValueError in " in caplog.text
+    assert "geheim" not in text + caplog.text
+
+
+async def test_bodies_that_cannot_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "VAULT_BODY_BYTES", 100)
+    async with running() as (_, session):
+        statuses = []
+        for body, headers in ((b"x" * 101, {}), (b"not gzip", {"Content-Encoding": "gzip"}), (b"{}", {})):
+            async with session.put("/secrets/a?api-version=7.6", data=body, headers=headers) as response:
+                statuses.append(response.status)
+    assert statuses == [413, 400, 401]
+
+
+async def test_what_quotes_broken_requests_is_not_heard(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with running() as (emulator, _):
+        context = ssl.create_default_context(cadata=emulator.ca_pem)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", emulator.port, ssl=context, server_hostname="localhost"
+        )
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: geheim\r\n\r\n")
+        assert b" 400 " in await reader.readline()
+        writer.close()
+    assert "geheim" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [(200, b"<html>", "not JSON"), (404, b"{}", "HTTP 404"), (400, b'{"errors":["a","b"]}', "a; b")],
+)
+def test_answers_that_are_none_of_an_emulator(status: int, body: bytes, message: str) -> None:
+    with pytest.raises(RemoteError, match=message):
+        _understand(status, body)
+
+
+def test_a_remote_hides_its_token() -> None:
+    assert "geheim" not in repr(Remote(url="https://h:1", token="geheim"))
