@@ -57,7 +57,8 @@ def _report(environment: Environment, suite: Suite, options: Options) -> bool:
     started = time.monotonic()
     outcome = run_suite(environment, suite, options)
     expected = frozenset[str]() if options.arguments else expected_of(suite, options)
-    is_well, lines = render_verdict(suite, outcome, expected)
+    least = suite.goal_everywhere if options.all_versions and not options.arguments else 0
+    is_well, lines = render_verdict(suite, outcome, expected, least)
     if not is_well:
         print(outcome.output)
     print("\n".join(lines), f"in {time.monotonic() - started:.0f} s", flush=True)

@@ -125,14 +125,21 @@ def _environ(suite: Suite, options: Options, running: Running, results: Path) ->
     return environ
 
 
-def render_verdict(suite: Suite, outcome: Outcome, expected: frozenset[str]) -> tuple[bool, Sequence[str]]:
-    """Whether all is well, and the lines to print: what failed, what is missing, and the counts."""
+def render_verdict(
+    suite: Suite, outcome: Outcome, expected: frozenset[str], least: int = 0
+) -> tuple[bool, Sequence[str]]:
+    """Whether all is well, and the lines to print: what failed, what is missing, and the counts.
+
+    All is well when every expected test passed, none failed, and at least `least` passed.
+    """
     missing = sorted(expected - outcome.named("passed"))
     failed = outcome.named("failed")
+    is_short = len(outcome.named("passed")) < least
     counts = ", ".join(f"{len(outcome.named(word))} {word}" for word in ("passed", "failed", "skipped"))
     lines = [
         *(f"  must pass, but did not: {test}" for test in missing),
         *(f"  failed: {test}" for test in sorted(failed - set(missing))),
+        *([f"  fewer than {least} tests passed"] if is_short else []),
         f"{suite.name}: {len(expected) - len(missing)} of {len(expected)} expected tests passed ({counts})",
     ]
-    return not missing and not failed, lines
+    return not missing and not failed and not is_short, lines

@@ -10,12 +10,16 @@ STANDIN = HERE / "standin"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """One suite: `sha256` is that of its source distribution, `goal` how many of its tests must pass."""
+    """One suite: `sha256` is that of its source distribution, `goal` how many of its tests must pass.
+
+    `goal_everywhere`: how many with every api version, those that the default version leaves out included.
+    """
 
     name: str
     version: str
     sha256: str
     goal: int
+    goal_everywhere: int
 
     @property
     def project(self) -> str:
@@ -47,18 +51,21 @@ SUITES = {
             version="4.12.0",
             sha256="435ea0abb5280baaad9553da7a19e73e1b581048783b852210352bfcb0316aff",
             goal=33,
+            goal_everywhere=267,
         ),
         Suite(
             name="keys",
             version="4.11.3",
             sha256="abe258a46937ab69b148d1832150192f6a300578451d69304a0c3be24b9881aa",
             goal=84,
+            goal_everywhere=84,
         ),
         Suite(
             name="certificates",
             version="4.12.0",
             sha256="ec5589c28889dce360d3ff9e9ec419db0fac4e127be1580f8a4a8e87384da4ea",
             goal=52,
+            goal_everywhere=429,
         ),
     )
 }

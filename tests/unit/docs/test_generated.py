@@ -117,3 +117,22 @@ def test_figures_stand_with_commit_machine_and_floor() -> None:
         "The floor before and after: 500 writes/s and 510 writes/s." in page
     )
     assert "| restart with all in sync: value gets | 0 | 0 |" in page
+
+
+def test_the_emulators_figures_have_a_table_of_their_own() -> None:
+    load = {"requests": 9, "per_second": 1000, "per_cpu_second": 5000}
+    result = {
+        "subject": "emulator",
+        "machine": {key: value for key, value in RESULT["machine"].items() if key != "kubernetes"},
+        "start_seconds": 0.5,
+        "start_cpu_seconds": 0.4,
+        "rss_mb": {"empty": 57.0, "10000 secrets": 71.5},
+        "connections": 16,
+        "get_secret": load,
+        "list_page_of_25": load,
+        "set_secret": load,
+    }
+    page = gen_benchmarks.render([("emulator", result)])
+    assert "| GET secret | 5000 per CPU second, 1000 per second |" in page
+    assert "57.0 MB empty, 71.5 MB with 10000 secrets" in page
+    assert "bindings" not in page.partition("## emulator")[2]

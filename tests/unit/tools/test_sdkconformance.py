@@ -88,3 +88,10 @@ def test_which_waits_are_shortened(module: str, function: str, asked: float, wai
     scope = {"__name__": module, "shorten": waits.shorten, "sys": __import__("sys"), "asked": asked}
     exec(f"def {function}(): return shorten(asked, sys._getframe())", scope)
     assert scope[function]() == waited
+
+
+def test_fewer_tests_than_before_are_too_few() -> None:
+    outcome = Outcome(tests={"a": "passed", "b": "passed"}, output="")
+    verdict, lines = render_verdict(SUITES["keys"], outcome, frozenset({"a"}), 3)
+    assert not verdict
+    assert "fewer than 3" in lines[0]

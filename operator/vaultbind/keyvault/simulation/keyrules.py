@@ -27,6 +27,7 @@ def check_use(record: KeyVersion, operation: Operation, now: int) -> None:
 
 
 def _check_window(record: KeyVersion, operation: Operation, now: int) -> None:
+    """Status and code are the service's; no recording that we know shows its inner codes for these two."""
     begin, end = record.attributes.not_before, record.attributes.expires
     if begin is not None and now < begin:
         message = f"Operation {operation} is not allowed on a key that is not yet valid."

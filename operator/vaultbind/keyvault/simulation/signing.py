@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from vaultbind.keyvault.simulation.bundles import CertificateKey
 from vaultbind.keyvault.simulation.keymaterial import RsaSource, generate
+from vaultbind.keyvault.simulation.periods import Period, add
 from vaultbind.keyvault.simulation.policies import Policy, refuse
 from vaultbind.keyvault.simulation.rsapool import make_rsa
 from vaultbind.keyvault.simulation.subjects import parse_names, parse_subject, parse_usages
 
 CLOCK_SKEW_SECONDS: Final = 600
 SECONDS_PER_DAY: Final = 86_400
-LAST_DAY_OF_ALL_MONTHS: Final = 28
 USAGES: Final = {
     "digitalSignature": "digital_signature",
     "nonRepudiation": "content_commitment",
@@ -74,7 +74,8 @@ def request_signature(policy: Policy, key: CertificateKey) -> bytes:
 
 def validity(policy: Policy, now: int) -> tuple[int, int]:
     """When a certificate begins and ends that is issued now; epoch seconds."""
-    return now - CLOCK_SKEW_SECONDS, _add_months(now, policy["x509_props"]["validity_months"])
+    lifetime = Period(months=policy["x509_props"]["validity_months"], days=0)
+    return now - CLOCK_SKEW_SECONDS, add(now, lifetime)
 
 
 def _extensions(policy: Policy) -> Extensions:
@@ -132,10 +133,3 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
-
-
-def _add_months(now: int, months: int) -> int:
-    moment = datetime.fromtimestamp(now, UTC)
-    year, month = divmod(moment.month - 1 + months, 12)
-    day = min(moment.day, LAST_DAY_OF_ALL_MONTHS)
-    return int(moment.replace(year=moment.year + year, month=month + 1, day=day).timestamp())
