@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from vaultbind.emulator.clients import Client
 from vaultbind.emulator.tls import general_name
 from vaultbind.keyvault.simulation import VaultSettings
 from vaultbind.keyvault.simulation.estate import Clock, wall_clock
@@ -48,8 +49,10 @@ class EmulatorConfig:
     """What control requests and token requests must show; needed to listen where others can reach it."""
     latency: float = 0.0
     """Seconds added to every vault request."""
-    clients: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Client ids and their secrets; without any, every client with any secret gets a token."""
+    clients: Mapping[str, str | Client] = field(default_factory=dict, repr=False)
+    """Client ids and their secrets, or all that they may show; without any, every client gets a token."""
+    identities: tuple[str, ...] = ()
+    """Managed identities that exist, `system-assigned` among them; without any, all do."""
     identity_header: str = field(default="", repr=False)
     """What X-IDENTITY-HEADER must be; empty accepts any."""
     tenant: str = TENANT

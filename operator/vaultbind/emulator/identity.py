@@ -1,25 +1,35 @@
 """Token endpoints as Azure's credentials know them: Entra, the instance metadata service, App Service.
 
-Everything that asks politely gets a token for the audience that it names; only client secrets (when some are
-configured) and the App Service header are checked.
+Everything that asks politely gets a token for the audience that it names, until something is configured:
+clients with what they may show, managed identities by name, the App Service header.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 import orjson
 
+from vaultbind.emulator.assertions import PARTS
+from vaultbind.emulator.clients import Client, as_client
+from vaultbind.emulator.proof import (
+    ASSERTION_TYPE,
+    UNREADABLE,
+    Refusal,
+    check_assertion,
+    check_secret,
+    render_refusal,
+)
 from vaultbind.keyvault.simulation import ApiRequest, ApiResponse
 from vaultbind.keyvault.simulation.api.messages import JSON_TYPE
+from vaultbind.keyvault.simulation.sessions import parse_wanted
 from vaultbind.keyvault.simulation.tokens import Claims, issue_token
 
 IMDS_PATH: Final = "/metadata/identity/oauth2/token"
 MSI_PATH: Final = "/msi/token"
 ENTRA_ROUTE: Final = "/{tenant}/oauth2/v2.0/token"
 DISCOVERY_ROUTE: Final = "/{tenant}/v2.0/.well-known/openid-configuration"
-ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SYSTEM_ASSIGNED: Final = "system-assigned"
 
 
@@ -40,11 +50,20 @@ class IdentityAnswer:
 
 
 class IdentityEndpoints:
-    """Answers token requests; `clients` as in EmulatorConfig."""
+    """Answers token requests; `clients` and `identities` as in EmulatorConfig."""
 
-    def __init__(self, clients: Mapping[str, str], identity_header: str, tenant: str, lifetime: int) -> None:
+    def __init__(
+        self,
+        clients: Mapping[str, str | Client],
+        identity_header: str,
+        tenant: str,
+        lifetime: int,
+        *,
+        identities: Collection[str] = (),
+    ) -> None:
         """Issue tokens of `tenant` that last `lifetime` seconds."""
         self.clients = dict(clients)
+        self.identities = set(identities)
         self._identity_header = identity_header
         self._tenant = tenant
         self._lifetime = lifetime
@@ -68,7 +87,7 @@ class IdentityEndpoints:
     def _entra(self, request: ApiRequest, now: int) -> IdentityAnswer:
         form = {name: values[0] for name, values in parse_qs(request.body.decode(errors="replace")).items()}
         client = form.get("client_id", "")
-        problem = self._check_client(form, client)
+        problem = self._check_client(request, form, client, now)
         operation = "token.assertion" if "client_assertion" in form else "token.clientSecret"
         if request.method != "POST" or problem is not None:
             status, content = problem or _problem(405, "invalid_request", 900561, "The endpoint takes POST.")
@@ -76,7 +95,12 @@ class IdentityEndpoints:
                 status=status, content=content, route=ENTRA_ROUTE, operation=operation, principal=client
             )
         audience = (form.get("scope") or form.get("resource") or "").split(" ")[0].removesuffix("/.default")
-        claims = Claims(audience=audience, principal=client, expires=now + self._lifetime)
+        claims = Claims(
+            audience=audience,
+            principal=client,
+            expires=now + self._lifetime,
+            not_before=parse_wanted(form.get("claims", "")),
+        )
         content = {
             "token_type": "Bearer",
             "expires_in": self._lifetime,
@@ -87,23 +111,20 @@ class IdentityEndpoints:
             status=200, content=content, route=ENTRA_ROUTE, operation=operation, principal=client
         )
 
-    def _check_client(self, form: Mapping[str, str], client: str) -> tuple[int, dict[str, Any]] | None:
+    def _check_client(
+        self, request: ApiRequest, form: Mapping[str, str], client_id: str, now: int
+    ) -> tuple[int, Mapping[str, Any]] | None:
         if form.get("grant_type") != "client_credentials":
             return _problem(400, "unsupported_grant_type", 70003, "The grant type is not supported.")
-        if not client or not (form.get("scope") or form.get("resource")):
+        if not client_id or not (form.get("scope") or form.get("resource")):
             return _problem(400, "invalid_request", 900144, "client_id or scope is missing.")
-        if (
-            form.get("client_assertion_type") == ASSERTION_TYPE
-            and form.get("client_assertion", "").count(".") == 2
-        ):
-            return None
-        given = form.get("client_secret", "")
-        expected = self.clients.get(client) if self.clients else given
-        if expected is None:
-            return _problem(400, "unauthorized_client", 700016, "The application was not found.")
-        if not given or given != expected:
-            return _problem(401, "invalid_client", 7000215, "Invalid client secret provided.")
-        return None
+        client = self.clients.get(client_id)
+        if client is None and self.clients:
+            text = f"Application with identifier '{client_id[:64]}' was not found in the directory."
+            return _problem(400, "unauthorized_client", 700016, text)
+        known = None if client is None else as_client(client)
+        refusal = _check_proof(known, client_id, form, token_audiences(request), now)
+        return render_refusal(refusal) if refusal else None
 
     def _imds(self, request: ApiRequest, now: int) -> IdentityAnswer:
         if request.headers.get("metadata", "").lower() != "true":
@@ -122,6 +143,8 @@ class IdentityEndpoints:
             return _managed_problem(route, "resource is missing")
         names = ("client_id", "clientid", "mi_res_id", "msi_res_id", "object_id", "principal_id")
         principal = next((request.query[name] for name in names if request.query.get(name)), SYSTEM_ASSIGNED)
+        if self.identities and principal not in self.identities:
+            return _managed_problem(route, "Identity not found")
         claims = Claims(audience=audience.rstrip("/"), principal=principal, expires=now + self._lifetime)
         content = {
             "access_token": issue_token(claims, issued=now, tenant=self._tenant),
@@ -134,6 +157,26 @@ class IdentityEndpoints:
         return IdentityAnswer(
             status=200, content=content, route=route, operation="token.managedIdentity", principal=principal
         )
+
+
+def _check_proof(
+    client: Client | None, client_id: str, form: Mapping[str, str], audiences: frozenset[str], now: int
+) -> Refusal | None:
+    """Refusal of what a client shows; one that nobody configured may show anything that looks right."""
+    assertion = form.get("client_assertion", "")
+    if form.get("client_assertion_type") == ASSERTION_TYPE and assertion:
+        if client is not None:
+            return check_assertion(client, client_id, assertion, audiences, now)
+        return None if assertion.count(".") == PARTS - 1 else UNREADABLE
+    given = form.get("client_secret", "")
+    return check_secret(client or Client(secret=given), given)
+
+
+def token_audiences(request: ApiRequest) -> frozenset[str]:
+    """What the audience of a client assertion may be: names of this token endpoint."""
+    tenant = request.path.strip("/").split("/")[0]
+    base = f"https://{request.host}/{tenant}"
+    return frozenset({f"{base}/oauth2/v2.0/token", f"{base}/oauth2/token", f"{base}/v2.0"})
 
 
 def _managed_problem(route: str, text: str) -> IdentityAnswer:

@@ -54,7 +54,11 @@ class Emulator:
         self._authority = authority
         self._port = 0
         self._identity = IdentityEndpoints(
-            config.clients, config.identity_header, config.tenant, config.token_lifetime
+            config.clients,
+            config.identity_header,
+            config.tenant,
+            config.token_lifetime,
+            identities=config.identities,
         )
         self.estate = Estate(
             EstateConfig(
@@ -193,6 +197,7 @@ class Emulator:
             query=request.query,
             headers=request.headers,
             body=body,
+            address=request.remote or "127.0.0.1",
         )
         try:
             return await self._answer(request, wire, is_control=is_control)

@@ -14,7 +14,8 @@ from cryptography import x509
 
 from vaultbind.emulator.config import EmulatorConfig, EmulatorConfigError, check_config
 from vaultbind.emulator.control import handle_control
-from vaultbind.emulator.identity import ASSERTION_TYPE, IdentityAnswer, IdentityEndpoints
+from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
+from vaultbind.emulator.proof import ASSERTION_TYPE
 from vaultbind.emulator.tls import load_authority
 from vaultbind.keyvault.simulation import ApiRequest, Estate
 from vaultbind.keyvault.simulation.tokens import parse_token
@@ -126,11 +127,11 @@ def test_a_client_secret_gets_a_token_for_its_audience() -> None:
     ("form", "status", "number"),
     [
         ({"client_secret": "wrong"}, 401, 7000215),
-        ({"client_secret": ""}, 401, 7000215),
+        ({"client_secret": ""}, 401, 7000216),
         ({"client_secret": "s", "client_id": "stranger"}, 400, 700016),
         ({"client_secret": "s", "grant_type": "password"}, 400, 70003),
         ({"client_secret": "s", "scope": ""}, 400, 900144),
-        ({"client_assertion_type": ASSERTION_TYPE, "client_assertion": "no-jwt"}, 401, 7000215),
+        ({"client_assertion_type": ASSERTION_TYPE, "client_assertion": "no-jwt"}, 401, 50027),
     ],
 )
 def test_refused_token_requests(form: dict[str, str], status: int, number: int) -> None:
@@ -139,7 +140,7 @@ def test_refused_token_requests(form: dict[str, str], status: int, number: int) 
 
 
 def test_a_federated_assertion_gets_a_token() -> None:
-    answer = answered(entra(client_assertion_type=ASSERTION_TYPE, client_assertion="a.b.c"), app="s")
+    answer = answered(entra(client_assertion_type=ASSERTION_TYPE, client_assertion="a.b.c"))
     assert (answer.status, answer.operation) == (200, "token.assertion")
 
 

@@ -4,7 +4,13 @@
 in process, `vaultbind.emulator` puts it behind HTTPS. Nothing in here does I/O.
 """
 
-from vaultbind.keyvault.simulation.access import AccessRules, Denial
+from vaultbind.keyvault.simulation.access import (
+    AccessPolicy,
+    AccessRules,
+    Denial,
+    Firewall,
+    RoleAssignment,
+)
 from vaultbind.keyvault.simulation.access_log import AccessLog, AccessLogEntry
 from vaultbind.keyvault.simulation.api.messages import ApiRequest, ApiResponse
 from vaultbind.keyvault.simulation.driver import VaultDriver
@@ -17,6 +23,7 @@ from vaultbind.keyvault.simulation.vault import SimulatedVault
 __all__ = [
     "AccessLog",
     "AccessLogEntry",
+    "AccessPolicy",
     "AccessRules",
     "ApiRequest",
     "ApiResponse",
@@ -26,8 +33,10 @@ __all__ = [
     "EstateConfig",
     "Fault",
     "FaultBook",
+    "Firewall",
     "Kind",
     "Reply",
+    "RoleAssignment",
     "SimulatedVault",
     "VaultDriver",
     "VaultProblem",

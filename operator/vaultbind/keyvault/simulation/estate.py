@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from vaultbind.keyvault.simulation.access import AccessRules
+from vaultbind.keyvault.simulation.access import AccessRules, Attempt
 from vaultbind.keyvault.simulation.access_log import AccessLog, AccessLogEntry
 from vaultbind.keyvault.simulation.api.calls import Call
 from vaultbind.keyvault.simulation.api.dispatch import answer
@@ -26,6 +26,7 @@ from vaultbind.keyvault.simulation.faults import Ending, Fault, FaultBook, Targe
 from vaultbind.keyvault.simulation.problems import VaultProblem, misdirected, unauthorized
 from vaultbind.keyvault.simulation.records import VaultSettings
 from vaultbind.keyvault.simulation.rsapool import RsaPool
+from vaultbind.keyvault.simulation.sessions import ClaimsChallenge, Sessions
 from vaultbind.keyvault.simulation.throttle import Throttle, judge_cost
 from vaultbind.keyvault.simulation.tokens import MISSING, TENANT, TokenCheck, accept_any
 from vaultbind.keyvault.simulation.vault import SimulatedVault
@@ -72,6 +73,7 @@ class Estate:
         self.authority = self.config.authority
         self.faults = FaultBook()
         self.access = AccessRules()
+        self.sessions = Sessions()
         self.log = AccessLog()
         self.rsa_pool = RsaPool()
         self.time = VaultTime()
@@ -151,7 +153,9 @@ class Estate:
         if scheme.lower() != "bearer" or not token:
             return "", unauthorized(MISSING)
         try:
-            return self.config.check_token(token, address.resource, now), None
+            principal = self.config.check_token(token, address.resource, now)
+            self.sessions.check(token)
+            return principal, None
         except VaultProblem as problem:
             return "", problem
 
@@ -161,6 +165,8 @@ class Estate:
 
     def _challenge(self, problem: VaultProblem, address: Address) -> Answer:
         challenge = f'Bearer authorization="{self.authority}", resource="{address.resource}"'
+        if isinstance(problem, ClaimsChallenge):
+            challenge += f', error="insufficient_claims", claims="{problem.claims}"'
         refusal = render_problem(problem)
         return Answer(status=401, content=refusal.content, headers={"WWW-Authenticate": challenge})
 
@@ -171,7 +177,16 @@ class Estate:
             check_api_version(request.query.get("api-version"))
             if not self.config.on_first_use and address.vault not in self._vaults:
                 raise misdirected(address.vault)
-            self.access.check(principal, address.vault, route.kind, route.action, route.name)
+            self.access.check(
+                Attempt(
+                    principal=principal,
+                    vault=address.vault,
+                    kind=route.kind,
+                    action=route.action,
+                    name=route.name,
+                    address=request.address,
+                )
+            )
             vault = self.vault(address.vault)
             vault.advance(now=now)
             return answer(

@@ -87,16 +87,6 @@ def invalid_name(name: str) -> VaultProblem:
     return bad_parameter(f"The request URI contains an invalid name: {name[:127]}")
 
 
-def forbidden(inner: str, action: str) -> VaultProblem:
-    """403 with inner code ForbiddenByRbac, ForbiddenByPolicy or ForbiddenByFirewall."""
-    sentences = {
-        "ForbiddenByRbac": f"Caller is not authorized to perform action on resource.\r\nAction: '{action}'",
-        "ForbiddenByPolicy": f"The application does not have {action} permission on key vault.",
-        "ForbiddenByFirewall": "Client address is not authorized and caller is not a trusted service.",
-    }
-    return VaultProblem(403, "Forbidden", sentences.get(inner, "Forbidden."), inner=inner)
-
-
 def unauthorized(message: str) -> VaultProblem:
     """401 Unauthorized; the front adds the challenge."""
     return VaultProblem(401, "Unauthorized", message)

@@ -22,11 +22,13 @@ TENANT: Final = "00000000-0000-0000-0000-00000000cafe"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What a token says; `expires` in epoch seconds."""
+    """What a token says; times in epoch seconds."""
 
     audience: str
     principal: str
     expires: int
+    not_before: int = 0
+    """From when on; the moment of issue unless it was asked for later."""
 
 
 TokenCheck = Callable[[str, str, int], str]
@@ -39,7 +41,7 @@ def issue_token(claims: Claims, *, issued: int, tenant: str = TENANT) -> str:
         "aud": claims.audience,
         "iss": f"https://sts.windows.net/{tenant}/",
         "iat": issued,
-        "nbf": issued,
+        "nbf": max(issued, claims.not_before),
         "exp": claims.expires,
         "appid": claims.principal,
         "oid": claims.principal,
@@ -61,7 +63,12 @@ def parse_token(token: str) -> Claims | None:
         payload: dict[str, Any] = orjson.loads(_decode(signed.partition(".")[2]))
     except (ValueError, binascii.Error):
         return None
-    return Claims(audience=payload["aud"], principal=payload["appid"], expires=payload["exp"])
+    return Claims(
+        audience=payload["aud"],
+        principal=payload["appid"],
+        expires=payload["exp"],
+        not_before=payload["nbf"],
+    )
 
 
 def check_strictly(token: str, audience: str, now: int) -> str:

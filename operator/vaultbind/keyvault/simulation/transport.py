@@ -21,6 +21,7 @@ from azure.core.utils import CaseInsensitiveDict
 from vaultbind.keyvault.simulation.api.messages import ApiRequest
 from vaultbind.keyvault.simulation.estate import Estate, Reply
 from vaultbind.keyvault.simulation.faults import Ending
+from vaultbind.keyvault.simulation.sessions import parse_wanted
 from vaultbind.keyvault.simulation.tokens import Claims, issue_token
 
 BLOCK = 65_536
@@ -233,20 +234,21 @@ class SimulatedCredential:
         self._estate = estate
         self._lifetime = lifetime
 
-    async def get_token(self, *scopes: str, **kwargs: Any) -> AccessToken:  # noqa: ARG002 - azure-core's signature
-        """Issue a token for the scope."""
+    async def get_token(self, *scopes: str, **kwargs: Any) -> AccessToken:
+        """Issue a token for the scope, as late as the claims want it."""
         self.calls += 1
         now = int(self._estate.now().timestamp())
         claims = Claims(
             audience=scopes[0].removesuffix("/.default"),
             principal=self.principal,
             expires=now + self._lifetime,
+            not_before=parse_wanted(kwargs.get("claims") or ""),
         )
         return AccessToken(issue_token(claims, issued=now), claims.expires)
 
-    async def get_token_info(self, *scopes: str, options: Mapping[str, Any] | None = None) -> AccessTokenInfo:  # noqa: ARG002 - azure-core's signature
-        """Issue a token for the scope."""
-        token = await self.get_token(*scopes)
+    async def get_token_info(self, *scopes: str, options: Mapping[str, Any] | None = None) -> AccessTokenInfo:
+        """Issue a token for the scope, as late as the claims want it."""
+        token = await self.get_token(*scopes, claims=(options or {}).get("claims"))
         return AccessTokenInfo(token.token, token.expires_on)
 
     async def close(self) -> None:

@@ -34,6 +34,8 @@ class ApiRequest:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
+    address: str = "127.0.0.1"
+    """Of the client, for firewalls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
