@@ -18,7 +18,12 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.identity.aio import ClientAssertionCredential, ClientSecretCredential, ManagedIdentityCredential
+from azure.identity.aio import (
+    CertificateCredential,
+    ClientAssertionCredential,
+    ClientSecretCredential,
+    ManagedIdentityCredential,
+)
 from azure.keyvault.certificates import CertificateContentType, CertificatePolicy
 from azure.keyvault.certificates.aio import CertificateClient
 from azure.keyvault.keys import JsonWebKey, KeyCurveName
@@ -31,7 +36,9 @@ from vaultbind.emulator import Emulator, EmulatorConfig
 from vaultbind.keyvault.simulation import Denial, Ending, Fault
 
 TENANT = "00000000-0000-0000-0000-00000000cafe"
-Credential = ClientSecretCredential | ManagedIdentityCredential | ClientAssertionCredential
+Credential = (
+    ClientSecretCredential | ManagedIdentityCredential | ClientAssertionCredential | CertificateCredential
+)
 
 
 class Loopback(AbstractResolver):
@@ -240,21 +247,6 @@ async def test_a_managed_identity_of_app_service(bench: Bench, monkeypatch: pyte
     client = await bench.client(SecretClient, credential)
     assert (await client.get_secret("db")).value == "one"
     assert bench.emulator.stats.recent()[-1].principal == "mine"
-
-
-async def test_a_federated_assertion(bench: Bench) -> None:
-    bench.shop.set_secret("db", "one")
-    credential = ClientAssertionCredential(
-        TENANT,
-        "app",
-        lambda: "a.b.c",
-        authority=bench.emulator.authority_host,
-        disable_instance_discovery=True,
-        transport=bench.transport,
-    )
-    client = await bench.client(SecretClient, credential)
-    assert (await client.get_secret("db")).value == "one"
-    assert bench.emulator.stats.count(operation="token.assertion") == 1
 
 
 async def test_a_wrong_client_secret_is_refused(bench: Bench) -> None:
