@@ -73,10 +73,33 @@ def list_denials() -> None:
 @click.option("--kind", help="Glob on secrets, keys, certificates.")
 @click.option("--action", help="Glob on get, list, set and so on.")
 @click.option("--name", help="Glob.")
-@click.option("--code", help="ForbiddenByRbac, ForbiddenByPolicy or ForbiddenByFirewall.")
+@click.option("--code", help="ForbiddenByRbac, ...Policy, ...Firewall or ...Connection.")
 def deny(**form: Any) -> None:
     """Forbid what matches."""
     show(ask("POST", "access", given(**form)))
+
+
+@access.command(name="rules")
+def list_rules() -> None:
+    """Roles, access policies and firewalls by vault."""
+    show(ask("GET", "rules"))
+
+
+@access.command(name="allow")
+@click.option("--vault", required=True, help="Glob; everything else is forbidden there from now on.")
+@click.option("--principal", required=True, help="Client id, or a glob.")
+@click.option("--role", required=True, help="One of Azure's, such as 'Key Vault Secrets User'.")
+@click.option("--scope", help="One object, such as secrets/db; without it the vault.")
+def allow(vault: str, **grant: Any) -> None:
+    """Assign a role."""
+    show(ask("POST", "rules", {vault: {"roles": [given(**grant)]}}))
+
+
+@access.command(name="end-sessions")
+@click.option("--principal", default="*", help="Client id, or a glob.")
+def end_sessions(principal: str) -> None:
+    """Challenge tokens issued so far: their clients must get newer ones."""
+    show(ask("POST", "sessions", {"principal": principal}))
 
 
 @access.command(name="clear")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from vaultbind.emulator import control_state
+from vaultbind.emulator import control_access, control_state
 from vaultbind.emulator.control_events import EVENT_OPERATIONS, VALIDATE
 from vaultbind.emulator.control_state import ControlError
 from vaultbind.emulator.event_broker import EventBroker
@@ -136,6 +136,10 @@ OPERATIONS: Final[Mapping[tuple[str, str], Callable[[ApiRequest, Estate], Result
     ("access", "GET"): _get_access,
     ("access", "POST"): _set_access,
     ("access", "DELETE"): _clear_access,
+    ("rules", "GET"): control_access.get_rules,
+    ("rules", "POST"): control_access.add_rules,
+    ("sessions", "POST"): control_access.end_sessions,
+    ("sessions", "DELETE"): control_access.forgive_sessions,
     ("time", "GET"): control_state.get_time,
     ("time", "POST"): control_state.move_time,
     ("time", "DELETE"): control_state.reset_time,

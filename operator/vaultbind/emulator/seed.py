@@ -9,10 +9,13 @@ import orjson
 import yaml
 
 from vaultbind.api.durations import parse_duration
+from vaultbind.emulator.clients import Client, parse_client
 from vaultbind.emulator.control import parse_denials
 from vaultbind.keyvault.simulation import Denial
+from vaultbind.keyvault.simulation.access_forms import AccessForm, parse_access
 from vaultbind.keyvault.simulation.policies import PEM, PFX
 
+SEED_FIELDS: Final = frozenset({"vaults", "clients", "identities", "access", "deny"})
 SECRET_FIELDS: Final = frozenset({"value", "json", "contentType", "tags", "enabled", "expires", "notBefore"})
 CERTIFICATE_FIELDS: Final = frozenset(
     {"dnsNames", "chain", "includeRoot", "contentType", "expires", "exportable", "tags"}
@@ -74,10 +77,12 @@ SeedObject = SeedSecret | SeedCertificate | SeedKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
-    """What a seed file asks for: objects by vault, client secrets by client id, and denials."""
+    """What a seed file asks for: objects by vault, and who may show what to do what."""
 
     vaults: Mapping[str, tuple[SeedObject, ...]]
-    clients: Mapping[str, str] = field(default_factory=dict, repr=False)
+    clients: Mapping[str, Client] = field(default_factory=dict, repr=False)
+    identities: tuple[str, ...] = ()
+    access: tuple[AccessForm, ...] = ()
     denials: tuple[Denial, ...] = ()
 
 
@@ -90,16 +95,29 @@ def parse_seed(text: str, now: datetime) -> Seed:
         where = f" in line {mark.line + 1}" if mark else ""
         raise SeedError((f"not YAML{where}",)) from None
     reader = _Reader(now)
-    document = reader.mapping(content or {}, "seed", frozenset({"vaults", "clients", "deny"}))
+    document = reader.mapping(content or {}, "seed", SEED_FIELDS)
     vaults = {
         str(name): reader.vault(vault, f"vaults.{name}")
         for name, vault in reader.names(document.get("vaults"), "vaults").items()
     }
-    clients = reader.texts(document.get("clients"), "clients") or {}
+    clients = {
+        str(name): parse_client(client, f"clients.{name}", reader.problems)
+        for name, client in reader.mapping(document.get("clients"), "clients").items()
+    }
+    identities = reader.items(document.get("identities"), "identities")
+    if not all(isinstance(identity, str) for identity in identities):
+        reader.problems.append("identities must hold client ids, resource ids or system-assigned")
+    access = parse_access(document.get("access"), reader.problems)
     denials = parse_denials(reader.items(document.get("deny"), "deny"), reader.problems)
     if reader.problems:
         raise SeedError(tuple(reader.problems))
-    return Seed(vaults=vaults, clients=clients, denials=tuple(denials))
+    return Seed(
+        vaults=vaults,
+        clients=clients,
+        identities=tuple(identities),
+        access=access,
+        denials=tuple(denials),
+    )
 
 
 class _Reader:

@@ -4,6 +4,7 @@ from collections.abc import Container
 
 from vaultbind.emulator.seed import Seed, SeedCertificate, SeedError, SeedObject, SeedSecret
 from vaultbind.keyvault.simulation import Estate, VaultDriver, VaultProblem
+from vaultbind.keyvault.simulation.access_forms import apply_access
 
 
 def apply_seed(seed: Seed, estate: Estate, known: Container[str] = ()) -> None:
@@ -20,6 +21,7 @@ def apply_seed(seed: Seed, estate: Estate, known: Container[str] = ()) -> None:
                 kind = type(wanted).__name__.removeprefix("Seed").lower()
                 problems.append(f"vaults.{vault}: {kind} {wanted.name}: {problem.message.strip()}")
     estate.access.deny(*seed.denials)
+    apply_access(estate.access, seed.access)
     if problems:
         raise SeedError(tuple(problems))
 

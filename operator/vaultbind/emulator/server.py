@@ -85,6 +85,7 @@ class Emulator:
             if self._config.seed:
                 seed = parse_seed(self._config.seed, self._config.clock())
                 self._identity.clients.update(seed.clients)
+                self._identity.identities.update(seed.identities)
                 apply_seed(seed, self.estate, known)
             self._keep()
             yield

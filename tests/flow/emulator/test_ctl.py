@@ -148,3 +148,13 @@ async def test_event_subscriptions(control: Control) -> None:
     assert "needs an endpoint" in await control.run("events subscribe x --schema eventgrid", status=1)
     assert await control.run("events unsubscribe all") == {"removed": 1}
     assert await control.run("events unsubscribe") == {"removed": 0}
+
+
+async def test_roles_and_sessions(control: Control) -> None:
+    wanted = {"shop": {"roles": [{"principal": "app", "role": "Owner", "scope": "secrets/db"}]}}
+    words = "access allow --vault shop --principal app --role Owner --scope secrets/db"
+    assert await control.run(words) == wanted
+    assert await control.run("access rules") == wanted
+    assert await control.run("access end-sessions --principal app") == {"principal": "app"}
+    told = await control.run("access allow --vault shop --principal app --role King", status=1)
+    assert "rules.shop.roles[0].role must be one of" in told

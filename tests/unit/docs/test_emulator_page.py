@@ -9,12 +9,20 @@ import yaml
 from tests.unit.docs.pages import ROOT, load
 from tests.unit.docs.test_pages import flags
 from tools.gen_cli_help import commands
+from vaultbind.emulator.clients import CLIENT_FIELDS, FEDERATED_FIELDS
 from vaultbind.emulator.config import SHORTEST_TOKEN
 from vaultbind.emulator.control import DENIAL_FIELDS, OPERATIONS, parse_denials
 from vaultbind.emulator.control_events import EVENT_OPERATIONS
 from vaultbind.emulator.event_forms import FIELDS
 from vaultbind.emulator.seed import CERTIFICATE_FIELDS, KEY_FIELDS, SECRET_FIELDS
 from vaultbind.keyvault.simulation.access import FORBIDDEN_CODES
+from vaultbind.keyvault.simulation.access_forms import (
+    FIREWALL_FIELDS,
+    POLICY_FIELDS,
+    ROLE_FIELDS,
+    VAULT_FIELDS,
+    parse_access,
+)
 from vaultbind.keyvault.simulation.fault_forms import KNOWN, parse_faults
 from vaultbind.keyvault.simulation.tokens import TENANT
 
@@ -35,6 +43,19 @@ def test_posted_denials_are_denials() -> None:
     problems: list[str] = []
     denials = parse_denials(posted("access"), problems)
     assert (problems, [denial.kind for denial in denials]) == ([], ["secrets"])
+
+
+def test_posted_rules_are_rules() -> None:
+    problems: list[str] = []
+    text = "\n".join(PAGE.blocks("sh")).replace("\\\n", " ")
+    bodies = [json.loads(body) for body in re.findall(r"/_vaultbind/rules\s+-d '([^']+)'", text)]
+    forms = [form for body in bodies for form in parse_access(body, problems)]
+    assert (problems, [form.vault for form in forms]) == ([], ["shop"])
+
+
+def test_every_field_of_rules_and_clients_is_told() -> None:
+    wanted = {*VAULT_FIELDS, *ROLE_FIELDS, *POLICY_FIELDS, *FIREWALL_FIELDS, *CLIENT_FIELDS}
+    assert [field for field in sorted({*wanted, *FEDERATED_FIELDS}) if field not in PAGE.text] == []
 
 
 def test_every_field_of_faults_and_denials_is_told() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from vaultbind.emulator.clients import Client
 from vaultbind.emulator.seed import Seed, SeedError, SeedSecret, parse_seed
 from vaultbind.emulator.seeding import apply_seed
 from vaultbind.keyvault.certs import parse_bundle
@@ -62,7 +63,7 @@ def test_short_form_clients_and_denials() -> None:
         "vaults: {v: {secrets: {a: plain}}}\nclients: {app: geheim}\ndeny: [{action: list}]", NOW
     )
     assert seed.vaults["v"] == (SeedSecret(name="a", value="plain"),)
-    assert seed.clients == {"app": "geheim"}
+    assert seed.clients == {"app": Client(secret="geheim")}
     assert seed.denials[0].action == "list"
     assert "geheim" not in repr(seed)
     assert "plain" not in repr(seed)

@@ -172,8 +172,6 @@ class SimulatedCertificates:
     def purge(self, name: str, *, now: int) -> None:
         """Forget a deleted certificate, its key and its secret."""
         self._trio.purge(name, now)
-        self.policies.pop(name.lower(), None)
-        self.pending.pop(name.lower(), None)
 
     def settle(self, now: int) -> None:
         """Do what is due by now: issuers' answers and renewals, each at its own moment."""
@@ -181,9 +179,6 @@ class SimulatedCertificates:
 
     def _claim(self, name: str, now: int, changes: Changes) -> None:
         self._trio.claim(name, now, changes)
-        if name not in self.store:  # what is left of a name that was purged by time
-            self.pending.pop(name.lower(), None)
-            self.policies.pop(name.lower(), None)
         operations.check_startable(self.pending.get(name.lower()))
 
     def _check_issuer(self, policy: Policy) -> None:

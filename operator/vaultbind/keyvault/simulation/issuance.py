@@ -55,8 +55,15 @@ class Issuance:
         """When it was last settled: nothing happens at an earlier moment than that."""
         self._changed: set[str] = set()
         """Names about which the two above may be wrong."""
+        trio.certificates.listeners.append(self._forget_purged)
         for source in (trio.certificates, self.policies, self.pending):
             source.listeners.append(lambda name, _: self._changed.add(name))
+
+    def _forget_purged(self, name: str, _: object) -> None:
+        """What belongs to a certificate goes with it, also when time purges it."""
+        if self._trio.certificates.find(name) is None:
+            self.policies.pop(name, None)
+            self.pending.pop(name, None)
 
     def settle(self, now: int) -> None:
         """Do what is due by now: issuers' answers and renewals, each at its own moment."""
