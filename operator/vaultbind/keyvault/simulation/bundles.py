@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from vaultbind.keyvault.certs.errors import CertificateParseError
 from vaultbind.keyvault.certs.pem import PemBlock, decode_base64, is_pem, parse_pem
 from vaultbind.keyvault.certs.pfx import PfxContent, parse_pfx
+from vaultbind.keyvault.simulation.pfxwriter import write_pfx
 from vaultbind.keyvault.simulation.policies import PEM, PFX
 from vaultbind.keyvault.simulation.problems import bad_parameter
 
@@ -183,7 +184,17 @@ def render_value(bundle: Bundle, content_type: str, *, exportable: bool, preserv
     """Value of a certificate's secret: base64 PFX without password, or PEM with the key first."""
     if content_type == PEM:
         return render_pem(bundle, exportable=exportable, preserve_order=preserve_order)
+    if preserve_order and bundle.leaf_at:
+        return _render_ordered_pfx(bundle, exportable=exportable)
     return render_pfx(bundle, exportable=exportable)
+
+
+def _render_ordered_pfx(bundle: Bundle, *, exportable: bool) -> str:
+    key = None
+    if exportable:
+        key = bundle.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    certificates = [certificate.public_bytes(Encoding.DER) for certificate in bundle.as_uploaded]
+    return base64.b64encode(write_pfx(key, certificates, bundle.leaf_at)).decode()
 
 
 def render_pem(bundle: Bundle, *, exportable: bool = True, preserve_order: bool = False) -> str:

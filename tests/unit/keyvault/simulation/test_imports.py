@@ -20,11 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.unit.keyvault.certs.test_bundle import written_by
+from vaultbind.keyvault.certs.pfx import parse_pfx
 from vaultbind.keyvault.simulation import SimulatedVault, VaultProblem
 from vaultbind.keyvault.simulation.bundles import BAD_PEM, BAD_PFX, CertificateKey, render_pfx
 from vaultbind.keyvault.simulation.certificates import Upload
 from vaultbind.keyvault.simulation.issuing import Chain, issue_chain
 from vaultbind.keyvault.simulation.keymaterial import generate
+from vaultbind.keyvault.simulation.pfxwriter import write_pfx
 from vaultbind.keyvault.simulation.policies import PEM, PFX
 
 NOW = 1_800_000_000
@@ -242,6 +244,45 @@ def test_a_pem_keeps_its_order_when_told(files: Files) -> None:
     assert record.preserve_order
     assert record.der == chain.leaf.public_bytes(Encoding.DER)
     assert x509.load_pem_x509_certificates(vault.secrets.get("tls").value.encode()) == certificates
+
+
+def ordered_pfx(files: Files, *, with_key: bool = True) -> bytes:
+    """Root, leaf, intermediate."""
+    chain = files.chain
+    key = chain.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    certificates = [chain.root, chain.leaf, *chain.intermediates]
+    ders = [certificate.public_bytes(Encoding.DER) for certificate in certificates]
+    return write_pfx(key if with_key else None, ders, 1)
+
+
+@needs_openssl
+def test_a_pfx_in_any_order_is_what_openssl_reads(files: Files, tmp_path: Path) -> None:
+    file = tmp_path / "ordered.p12"
+    file.write_bytes(ordered_pfx(files))
+    text = run("openssl", "pkcs12", "-in", file, "-passin", "pass:", "-nodes").decode()
+    found = x509.load_pem_x509_certificates(text.encode())
+    assert found == [files.chain.root, files.chain.leaf, *files.chain.intermediates]
+    assert load_pem_private_key(text.encode(), None).public_key() == files.chain.leaf.public_key()
+    with pytest.raises(subprocess.CalledProcessError):
+        run("openssl", "pkcs12", "-in", file, "-passin", "pass:wrong", "-nodes")
+
+
+@pytest.mark.parametrize("preserve", [True, False])
+@pytest.mark.parametrize("exportable", [True, False])
+def test_a_pfx_keeps_its_order_when_told(files: Files, preserve: bool, exportable: bool) -> None:
+    upload = Upload(
+        value=base64.b64encode(ordered_pfx(files)).decode(),
+        policy={"key_props": {"exportable": exportable}},
+        preserve_order=preserve,
+    )
+    vault = SimulatedVault("shop")
+    vault.certificates.import_certificate("tls", upload, now=NOW)
+    content = parse_pfx(base64.b64decode(vault.secrets.get("tls").value))
+    assert content is not None
+    chain = files.chain
+    kept = (chain.root, chain.leaf, *chain.intermediates)
+    assert content.certificates == (kept if preserve else (chain.leaf, chain.root, *chain.intermediates))
+    assert len(content.private_keys) == (1 if exportable else 0)
 
 
 @needs_openssl
