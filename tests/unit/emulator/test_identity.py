@@ -18,7 +18,7 @@ from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
 from vaultbind.emulator.proof import ASSERTION_TYPE
 from vaultbind.keyvault.simulation import ApiRequest
 from vaultbind.keyvault.simulation.issuing import issue_chain
-from vaultbind.keyvault.simulation.keymaterial import encode, render_public
+from vaultbind.keyvault.simulation.keymaterial import decode, encode, render_public
 from vaultbind.keyvault.simulation.tokens import parse_token
 
 NOW = 1_800_000_000
@@ -183,6 +183,14 @@ def test_a_federated_token_stands_for_the_application(text: str) -> None:
 )
 def test_a_bad_federated_token(text: str, expected: tuple[int, int]) -> None:
     assert number(answered({"app": FEDERATED}, client_assertion=text)) == expected
+
+
+def test_a_signature_has_one_form_only() -> None:
+    """The same two numbers with a zero before the second are another text, and no signature."""
+    signed, _, signature = foreign().rpartition(".")
+    data = decode(signature)
+    longer = f"{signed}.{encode(data[:66] + bytes(1) + data[66:])}"
+    assert number(answered({"app": FEDERATED}, client_assertion=longer)) == (401, 50013)
 
 
 def test_the_refusal_of_an_unknown_subject_says_what_was_shown() -> None:

@@ -1,13 +1,15 @@
 """How certificates come into being by themselves: issuers' answers and renewals, each at its moment."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
+
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from vaultbind.keyvault.simulation import pending as operations
 from vaultbind.keyvault.simulation.bundles import Bundle, CertificateKey
 from vaultbind.keyvault.simulation.changes import Changes
 from vaultbind.keyvault.simulation.issuers import IssuerBook
-from vaultbind.keyvault.simulation.keymaterial import RsaSource
+from vaultbind.keyvault.simulation.keymaterial import KeyMaterial, RsaSource, curve_name
 from vaultbind.keyvault.simulation.limits import VersionIds
 from vaultbind.keyvault.simulation.pending import PendingOperation
 from vaultbind.keyvault.simulation.policies import Policy
@@ -103,10 +105,11 @@ class Issuance:
         return operation
 
     def _choose_key(self, name: str, policy: Policy) -> CertificateKey:
-        """A new key, or the last one where the policy wants that and it fits."""
-        if policy["key_props"]["reuse_key"] and name in self._trio.certificates:
+        """A new key, or the last one where the policy wants that and it is of the wanted type and size."""
+        wanted = policy["key_props"]
+        if wanted["reuse_key"] and name in self._trio.certificates:
             latest = self._trio.keys.get(name)
-            if latest.key_type == policy["key_props"]["kty"] and not isinstance(latest.material, bytes):
+            if latest.key_type == wanted["kty"] and _has_shape(latest.material, wanted):
                 return latest.material
         return make_certificate_key(policy, self._rsa_keys)
 
@@ -192,6 +195,15 @@ class Issuance:
         if moment is not None and operation is not None and operation.error is not None:
             return max(moment, operation.started + RETRY_SECONDS)
         return moment
+
+
+def _has_shape(material: KeyMaterial, wanted: Policy) -> TypeGuard[CertificateKey]:
+    """Whether a key has the size or curve of a policy's `key_props`."""
+    if isinstance(material, bytes):
+        return False
+    if isinstance(material, rsa.RSAPrivateKey):
+        return bool(material.key_size == wanted["key_size"])
+    return bool(curve_name(material) == wanted.get("crv", "P-256"))
 
 
 def order_of(operation: PendingOperation) -> Order:

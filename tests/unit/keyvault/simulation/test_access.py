@@ -138,6 +138,13 @@ def test_a_closed_vault_is_closed_to_others_and_others_are_open() -> None:
     assert code(rules, "secrets", "get", vault="bank", principal="stranger") == ""
 
 
+def test_a_grant_in_one_vault_says_nothing_about_another() -> None:
+    grant = {"principal": "app", "role": "Key Vault Administrator"}
+    rules = ruled({"bank": {"roles": [grant]}, "shop": {"roles": []}})
+    assert code(rules, "secrets", "get", vault="bank") == ""
+    assert code(rules, "secrets", "get", vault="shop") == "ForbiddenByRbac"
+
+
 def test_a_role_of_ones_own_has_the_actions_that_it_names() -> None:
     actions = ["Microsoft.KeyVault/vaults/secrets/getSecret/action", "keys/*"]
     rules = ruled({"shop": {"roles": [{"principal": "ap*", "actions": actions}]}})

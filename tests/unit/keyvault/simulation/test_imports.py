@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tests.unit.keyvault.certs.test_bundle import written_by
 from vaultbind.keyvault.certs.pfx import parse_pfx
-from vaultbind.keyvault.simulation import SimulatedVault, VaultProblem
+from vaultbind.keyvault.simulation import SimulatedVault, VaultProblem, pfxwriter
 from vaultbind.keyvault.simulation.bundles import BAD_PEM, BAD_PFX, CertificateKey, render_pfx
 from vaultbind.keyvault.simulation.certificates import Upload
 from vaultbind.keyvault.simulation.issuing import Chain, issue_chain
@@ -367,6 +367,7 @@ def test_pems_that_are_no_certificate_with_its_key(files: Files) -> None:
         "no key": leaf,
         "no certificate": key,
         "two keys": key + key + leaf,
+        "a key in two forms": key + key_text(files, PrivateFormat.TraditionalOpenSSL) + leaf,
         "cut off": (key + leaf)[:-30],
         "not base64": key + leaf.replace("M", "?", 3),
         "not a certificate": key + key.replace("PRIVATE KEY", "CERTIFICATE"),
@@ -399,3 +400,40 @@ def test_the_policy_of_an_import_is_read_off_the_certificate(files: Files) -> No
         "validity_months": 1,
         "basic_constraints": {"ca": False},
     }
+
+
+def test_what_the_request_says_goes_before_the_certificate(files: Files) -> None:
+    asked = {
+        "secret_props": {"contentType": PEM},
+        "issuer": {"name": "Self", "cty": None},
+        "x509_props": {"validity_months": 7, "ekus": None},
+        "key_props": {"kty": "RSA", "key_size": 2048, "reuse_key": True},
+    }
+    vault = SimulatedVault("shop")
+    upload = Upload(value=pem(files.chain.leaf, key=key_text(files)), policy=asked)
+    vault.certificates.import_certificate("tls", upload, now=NOW)
+    policy = vault.certificates.get_policy("tls")
+    assert policy["issuer"] == {"name": "Self"}
+    assert (policy["x509_props"]["validity_months"], policy["x509_props"]["ekus"]) == (7, [])
+    assert (policy["key_props"]["kty"], policy["key_props"]["reuse_key"]) == ("EC", True)
+
+
+def test_a_pfx_with_two_keys_is_refused(files: Files) -> None:
+    key = files.chain.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    leaf = files.chain.leaf.public_bytes(Encoding.DER)
+    bags = [
+        pfxwriter._bag(pfxwriter.CERTIFICATE_BAG, pfxwriter._certificate(leaf), b""),
+        pfxwriter._bag(pfxwriter.KEY_BAG, key, b""),
+        pfxwriter._bag(pfxwriter.KEY_BAG, key, b""),
+    ]
+    safe = pfxwriter._data(pfxwriter._element(pfxwriter.SEQUENCE, *bags))
+    content = pfxwriter._element(pfxwriter.SEQUENCE, safe)
+    data = pfxwriter._element(
+        pfxwriter.SEQUENCE, pfxwriter.VERSION, pfxwriter._data(content), pfxwriter._mac(content, b"saltsalt")
+    )
+    found = parse_pfx(data)
+    assert found is not None
+    assert len(found.private_keys) == 2
+    with pytest.raises(VaultProblem) as caught:
+        imported(base64.b64encode(data).decode(), PFX)
+    assert caught.value.message == BAD_PFX

@@ -177,6 +177,25 @@ def test_the_answer_of_an_outside_ca_is_merged(outside: Authority) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "merged", "expected"),
+    [(False, None, False), (False, True, True), (None, False, False), (None, None, True)],
+)
+def test_a_merge_has_the_last_word_about_attributes(
+    outside: Authority,
+    asked: bool | None,
+    merged: bool | None,
+    expected: bool,
+) -> None:
+    vault = SimulatedVault("shop")
+    first = Changes(enabled=asked, tags={"a": "b"})
+    operation = vault.certificates.create("tls", policy("Unknown"), now=NOW, changes=first)
+    record = vault.certificates.merge(
+        "tls", [encoded(answer(operation, outside))], now=NOW, changes=Changes(enabled=merged)
+    )
+    assert (record.attributes.enabled, record.tags) == (expected, {"a": "b"})
+
+
+@pytest.mark.parametrize(
     "write",
     [
         pytest.param(encoded, id="base64 of DER"),
@@ -321,10 +340,11 @@ def test_a_certificate_may_be_asked_for_switched_off() -> None:
     assert (record.is_issued, record.attributes.enabled, record.tags) == (True, False, {"a": "b"})
 
 
-def test_a_platform_managed_certificate_is_echoed_and_never_comes() -> None:
+@pytest.mark.parametrize("issuer", [{}, {"issuer": {"name": "Self"}}], ids=["no issuer", "Self"])
+def test_a_platform_managed_certificate_is_echoed_and_never_comes(issuer: dict[str, Any]) -> None:
     vault = SimulatedVault("shop")
     usage = {"certificateUsage": "PublicTLSServerAuth"}
-    vault.certificates.create("tls", {"platformManaged": usage}, now=NOW)
+    vault.certificates.create("tls", {"platformManaged": usage, **issuer}, now=NOW)
     vault.advance(now=NOW + 10_000_000)
     assert state(vault) == ("inProgress", False, False)
     assert vault.certificates.get_policy("tls")["platformManaged"] == usage

@@ -92,6 +92,7 @@ def test_nulls_of_clients_count_as_absent() -> None:
         ({"x509_props": {"subject": 7}}, "x509_props.subject"),
         ({"x509_props": {"subject": "a.test"}}, "x509_props.subject"),
         ({"x509_props": {"subject": "CN=a", "validity_months": 0}}, "x509_props.validity_months"),
+        ({"x509_props": {"subject": "CN=a", "validity_months": 1201}}, "x509_props.validity_months"),
         ({"x509_props": {"subject": "CN=a", "validity_months": True}}, "x509_props.validity_months"),
         ({"x509_props": {"subject": "CN=a", "key_usage": ["fly"]}}, "x509_props.key_usage"),
         ({"x509_props": {"subject": "CN=a", "ekus": ["serverAuth"]}}, "x509_props.ekus"),

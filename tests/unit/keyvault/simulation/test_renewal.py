@@ -86,6 +86,18 @@ def test_a_renewal_may_keep_the_key() -> None:
     assert vault.keys.get("tls").public == vault.keys.get("tls", first.version).public
 
 
+@pytest.mark.parametrize(
+    ("key", "is_kept"),
+    [({}, True), ({"crv": "P-384"}, False), ({"kty": "EC-HSM"}, False), ({"kty": "RSA"}, False)],
+    ids=["the same", "another curve", "another type", "another algorithm"],
+)
+def test_a_key_is_kept_only_where_it_is_what_the_policy_wants(key: dict[str, Any], is_kept: bool) -> None:
+    vault = made(policy(reuse_key=True))
+    first = vault.keys.get("tls").public
+    vault.certificates.create("tls", policy(reuse_key=True, **{"key_size": 2048, **key}), now=NOW)
+    assert (vault.keys.get("tls").public == first) is is_kept
+
+
 def test_an_issuer_takes_its_time_for_renewals_too() -> None:
     vault = made(policy(action(days_before_expiry=30)), VaultSettings(issuance_seconds=60))
     expires = vault.certificates.get("tls").attributes.expires
