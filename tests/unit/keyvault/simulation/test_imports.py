@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -22,12 +23,13 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.unit.keyvault.certs.test_bundle import written_by
 from vaultbind.keyvault.certs.pfx import parse_pfx
 from vaultbind.keyvault.simulation import SimulatedVault, VaultProblem, pfxwriter
-from vaultbind.keyvault.simulation.bundles import BAD_PEM, BAD_PFX, CertificateKey, render_pfx
+from vaultbind.keyvault.simulation.bundles import BAD_PEM, BAD_PFX, Bundle, CertificateKey, render_pfx
 from vaultbind.keyvault.simulation.certificates import Upload
-from vaultbind.keyvault.simulation.issuing import Chain, issue_chain
+from vaultbind.keyvault.simulation.issuing import Chain, issue_authorities, issue_chain
 from vaultbind.keyvault.simulation.keymaterial import generate
 from vaultbind.keyvault.simulation.pfxwriter import write_pfx
-from vaultbind.keyvault.simulation.policies import PEM, PFX
+from vaultbind.keyvault.simulation.policies import PEM, PFX, complete_policy
+from vaultbind.keyvault.simulation.signing import issue
 
 NOW = 1_800_000_000
 PASSWORD = "geheim-ü"
@@ -400,6 +402,53 @@ def test_the_policy_of_an_import_is_read_off_the_certificate(files: Files) -> No
         "validity_months": 1,
         "basic_constraints": {"ca": False},
     }
+
+
+def test_an_import_of_what_the_service_made_has_its_policy_again_but_for_the_issuer() -> None:
+    """As recorded from the service; a year and ten minutes are 13 months there."""
+    made = complete_policy(
+        {
+            "key_props": {"kty": "EC", "crv": "P-256"},
+            "x509_props": {
+                "subject": "CN=MyCert",
+                "key_usage": ["digitalSignature", "keyAgreement", "decipherOnly"],
+            },
+            "issuer": {"name": "Self"},
+        },
+        NOW,
+    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    bundle = Bundle(key=key, leaf=issue(made, key, NOW))
+    vault = imported(render_pfx(bundle), PFX)
+    policy = vault.certificates.get_policy("tls")
+    assert policy["x509_props"] == {**made["x509_props"], "validity_months": 13}
+    assert policy["key_props"] == made["key_props"]
+    assert policy["issuer"] == {"name": "Unknown"}
+
+
+def test_an_import_of_an_authority_says_that_it_is_one() -> None:
+    (root,) = issue_authorities(NOW, 0)
+    vault = imported(render_pfx(Bundle(key=root.key, leaf=root.certificate)), PFX)
+    asked = vault.certificates.get_policy("tls")["x509_props"]
+    assert asked["basic_constraints"] == {"ca": True}
+    assert asked["key_usage"] == ["digitalSignature", "keyCertSign", "cRLSign"]
+    assert asked["validity_months"] == 120
+
+
+def test_a_certificate_without_any_extension_is_taken(files: Files) -> None:
+    key = files.chain.key
+    leaf = files.chain.leaf
+    bare = (
+        x509.CertificateBuilder(
+            subject_name=leaf.subject, issuer_name=leaf.subject, public_key=key.public_key(), serial_number=1
+        )
+        .not_valid_before(leaf.not_valid_before_utc)
+        .not_valid_after(leaf.not_valid_after_utc)
+        .sign(key, hashes.SHA256())
+    )
+    asked = imported(pem(bare, key=key_text(files)), PEM).certificates.get_policy("tls")["x509_props"]
+    assert (asked["basic_constraints"], asked["key_usage"]) == ({"ca": False}, [])
+    assert "sans" not in asked
 
 
 def test_what_the_request_says_goes_before_the_certificate(files: Files) -> None:

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from tests.unit.keyvault.simulation.desk import HOST, SECONDS, Desk
+from tests.unit.keyvault.simulation.test_pending import answer, encoded
 from vaultbind.keyvault.simulation import VaultSettings
+from vaultbind.keyvault.simulation.bundles import render_pfx
+from vaultbind.keyvault.simulation.issuing import issue_authorities, issue_chain
 
 BASE = f"https://{HOST}/certificates"
 ADMIN = {"first_name": "John", "last_name": "Doe", "email": "a@a.test", "phone": "425"}
@@ -172,3 +175,31 @@ def test_a_policy_on_the_wire() -> None:
     assert desk.ask("GET", "/certificates/tls/policy") == (200, patched)
     _, whole = desk.ask("PATCH", "/certificates/tls/", {"policy": {"x509_props": {"validity_months": 4}}})
     assert whole["policy"]["x509_props"]["validity_months"] == 4
+
+
+def test_an_import_and_its_changes_on_the_wire() -> None:
+    desk = Desk()
+    chain = issue_chain(["a.test"], not_before=SECONDS, not_after=SECONDS + 86_400)
+    body = {"value": render_pfx(chain.bundle(), password="geheim"), "pwd": "geheim", "tags": {"a": "b"}}
+    status, made = desk.ask("POST", "/certificates/tls/import", body)
+    assert (status, made["tags"], made["attributes"]["exp"]) == (200, {"a": "b"}, SECONDS + 86_400)
+    assert "pending" not in made
+    version = made["id"].rsplit("/", 1)[1]
+    change = {"attributes": {"enabled": False, "exp": 1}, "tags": {}}
+    status, changed = desk.ask("PATCH", f"/certificates/tls/{version}", change)
+    assert (status, changed["tags"], changed["attributes"]["enabled"]) == (200, {}, False)
+    assert changed["attributes"]["exp"] == SECONDS + 86_400, "the time window is the certificate's"
+    assert desk.refusal("GET", "/secrets/tls") == (403, "SecretDisabled")
+
+
+def test_a_merge_on_the_wire() -> None:
+    desk = Desk()
+    desk.ask("POST", "/certificates/tls/create", {"policy": policy("Unknown")})
+    operation = desk.estate.vault("shop").certificates.get_pending("tls")
+    leaf = answer(operation, issue_authorities(SECONDS - 600, 0)[0])
+    reply = desk.reply("POST", "/certificates/tls/pending/merge", {"x5c": [encoded(leaf)]})
+    assert reply.response.status == 201
+    assert reply.response.headers["Location"] == f"{BASE}/tls?api-version=7.4"
+    _, merged = desk.ask("GET", "/certificates/tls")
+    assert merged["cer"] == encoded(leaf)
+    assert {"kid", "sid", "x5t", "contentType"} <= set(merged)
