@@ -1,13 +1,22 @@
 """Who may use an emulator that others can reach, and what a browser may be made to do. Pure."""
 
+import base64
+import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs
 
-from vaultbind.emulator.identity import IdentityAnswer
+from vaultbind.emulator.identity import ENTRA_ROUTE, IdentityAnswer
 from vaultbind.keyvault.simulation import ApiRequest
+from vaultbind.keyvault.simulation.tokens import sign_again
+
+REFUSAL: Final[Mapping[str, Any]] = {
+    "error": "invalid_client",
+    "error_description": "AADSTS7000215: this emulator wants its token as secret or X-IDENTITY-HEADER.",
+    "error_codes": [7000215],
+}
 
 
 def refuse_control(request: ApiRequest, token: str) -> tuple[int, str] | None:
@@ -26,31 +35,45 @@ def refuse_control(request: ApiRequest, token: str) -> tuple[int, str] | None:
     )
 
 
-def may_have_token(request: ApiRequest, token: str, clients: Mapping[str, Any]) -> bool:
-    """Tell whether an access token may go to whoever asked: with a token set, it must be known.
+def guard_token(
+    request: ApiRequest, answer: IdentityAnswer, token: str, clients: Container[str]
+) -> IdentityAnswer:
+    """Let an access token go to who knows the emulator's `token`, sealed with it; refuse it to others.
 
-    It is the client secret or the X-IDENTITY-HEADER; clients that were configured have shown their own.
+    It must be the X-IDENTITY-HEADER or the client secret; clients that were configured have shown their own.
+    Answers without an access token (discovery, errors) stay as they are.
     """
-    if not token or is_same(request.headers.get("x-identity-header", ""), token):
-        return True
-    form = parse_qs(request.body.decode(errors="replace"))
-    client = form.get("client_id", [""])[0]
-    given = form.get("client_secret", [""])[0]
-    return is_same(given, token) or (client in clients and bool(given))
-
-
-def refuse_token(answer: IdentityAnswer) -> IdentityAnswer:
-    """Put a refusal in the place of an access token; answers without one (discovery, errors) stay."""
     if "access_token" not in answer.content:
         return answer
-    content = {
-        "error": "invalid_client",
-        "error_description": "AADSTS7000215: this emulator wants its token as secret or X-IDENTITY-HEADER.",
-        "error_codes": [7000215],
-    }
-    return replace(answer, status=401, content=content)
+    known = is_same(request.headers.get("x-identity-header", ""), token)
+    if answer.route == ENTRA_ROUTE:
+        form = parse_qs(request.body.decode(errors="replace"))
+        known = answer.principal in clients or is_same(form.get("client_secret", [""])[0], token)
+    return seal(answer, token) if known else replace(answer, status=401, content=REFUSAL)
+
+
+def seal(answer: IdentityAnswer, secret: str) -> IdentityAnswer:
+    """Sign an access token with the emulator's secret: the key of the simulation is in its source."""
+    sealed = _sealed(answer.content["access_token"], secret)
+    return replace(answer, content={**answer.content, "access_token": sealed})
+
+
+def unseal(request: ApiRequest, secret: str) -> ApiRequest:
+    """Put the simulation's own token into a request whose token was sealed, an invalid one otherwise."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return request
+    token = sign_again(given.rpartition(".")[0])
+    inner = token if is_same(given, _sealed(token, secret)) else "forged"
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return replace(request, headers={**headers, "authorization": f"Bearer {inner}"})
+
+
+def _sealed(token: str, secret: str) -> str:
+    mac = hmac.digest(secret.encode(), token.encode(), hashlib.sha256)
+    return f"{token.rpartition('.')[0]}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
 def is_same(given: str, expected: str) -> bool:
     """Compare without telling by the time how much was right."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+    return hmac.compare_digest(given.encode(errors="replace"), expected.encode(errors="replace"))

@@ -17,7 +17,7 @@ from vaultbind.emulator.event_broker import EventBroker
 from vaultbind.emulator.event_delivery import EventDelivery
 from vaultbind.emulator.event_pull import EventPull
 from vaultbind.emulator.exchange import BodyError, read_body, respond, send_reply
-from vaultbind.emulator.gate import may_have_token, refuse_token
+from vaultbind.emulator.gate import guard_token, unseal
 from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
 from vaultbind.emulator.page import answer_page
 from vaultbind.emulator.seed import parse_seed
@@ -220,14 +220,16 @@ class Emulator:
             response = handle_control(wire, self.estate, self._config.token, self.events)
             self._keep()
             return respond(response)
+        if self._config.token:
+            wire = unseal(wire, self._config.token)
         pulled = await self._pull.handle(wire)
         if pulled is not None:
             return respond(pulled)
         now = self._config.clock()
         identity = self._identity.handle(wire, int(now.timestamp()))
         if identity is not None:
-            if not may_have_token(wire, self._config.token, self._identity.clients):
-                identity = refuse_token(identity)
+            if self._config.token:
+                identity = guard_token(wire, identity, self._config.token, self._identity.clients)
             reply = self._answer_identity(wire, identity, now)
             return await send_reply(request, reply, reply.delay)
         await self.estate.prepare(wire)

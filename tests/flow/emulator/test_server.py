@@ -12,6 +12,7 @@ import pytest
 
 from vaultbind.emulator import Emulator, EmulatorConfig, SeedError, StorageError, server
 from vaultbind.emulator.remote import Remote, RemoteError, _understand
+from vaultbind.keyvault.simulation.tokens import Claims, issue_token
 
 SEED = """
 vaults: {shop: {secrets: {db: from-the-seed}}, bank: {secrets: {pin: "1"}}}
@@ -129,3 +130,25 @@ def test_answers_that_are_none_of_an_emulator(status: int, body: bytes, message:
 
 def test_a_remote_hides_its_token() -> None:
     assert "geheim" not in repr(Remote(url="https://h:1", token="geheim"))
+
+
+async def test_with_a_token_a_vault_is_read_by_those_who_know_it_alone() -> None:
+    """Also not by who signs a token with the key that is in our source."""
+    secret = "a token that is long enough"
+    async with running(token=secret) as (emulator, session):
+        emulator.driver("default").set_secret("db", "geheim")
+        resource = emulator.url.replace("127.0.", "0.")
+        claims = Claims(audience=resource, principal="evil", expires=4_000_000_000)
+        got = {"forged": issue_token(claims, issued=0)}
+        for given in ("wrong", secret):
+            headers = {"X-IDENTITY-HEADER": given}
+            async with session.get("/msi/token", params={"resource": resource}, headers=headers) as response:
+                got[given] = (await response.json()).get("access_token", "")
+        statuses = {}
+        for name, token in got.items():
+            headers = {"Authorization": f"Bearer {token}"}
+            async with session.get("/secrets/db?api-version=7.6", headers=headers) as response:
+                statuses[name] = response.status
+        async with session.get("/") as response:
+            statuses["page"] = response.status
+    assert statuses == {"forged": 401, "wrong": 401, secret: 200, "page": 401}

@@ -7,12 +7,14 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from vaultbind.emulator.control import handle_control
-from vaultbind.emulator.gate import may_have_token, refuse_token
-from vaultbind.emulator.identity import IdentityAnswer
+from vaultbind.emulator.gate import guard_token, seal, unseal
+from vaultbind.emulator.identity import ENTRA_ROUTE, IMDS_PATH, MSI_PATH, IdentityAnswer
 from vaultbind.keyvault.simulation import ApiRequest, Estate, EstateConfig
 from vaultbind.keyvault.simulation.clock import LIMIT, VaultTime
+from vaultbind.keyvault.simulation.tokens import Claims, issue_token, parse_token
 
 NOW = datetime(2027, 1, 15, 8, 0, 0, tzinfo=UTC)
 TOKEN = "0123456789abcdef"
@@ -211,29 +213,60 @@ def test_without_a_token_pages_of_others_are_still_refused() -> None:
     assert control(made(), "GET", "snapshot", headers={"origin": "https://evil.test"})[0] == 403
 
 
+def issued(route: str, principal: str) -> IdentityAnswer:
+    claims = Claims(audience="https://v", principal=principal, expires=2_000_000_000)
+    content = {"access_token": issue_token(claims, issued=1)}
+    return IdentityAnswer(status=200, content=content, route=route, operation="o", principal=principal)
+
+
 @pytest.mark.parametrize(
-    ("headers", "body", "clients", "allowed"),
+    ("route", "headers", "body", "clients", "allowed"),
     [
-        ({}, b"", {}, False),
-        ({"x-identity-header": TOKEN}, b"", {}, True),
-        ({"x-identity-header": "wrong"}, b"", {}, False),
-        ({"metadata": "true"}, b"", {}, False),
-        ({}, b"client_id=a&client_secret=" + TOKEN.encode(), {}, True),
-        ({}, b"client_id=a&client_secret=own", {}, False),
-        ({}, b"client_id=a&client_secret=own", {"a": "own"}, True),
-        ({}, b"client_id=a&client_assertion=x.y.z", {"a": "own"}, False),
+        (MSI_PATH, {}, b"", {}, False),
+        (MSI_PATH, {"x-identity-header": TOKEN}, b"", {}, True),
+        (MSI_PATH, {"x-identity-header": "wrong"}, b"", {}, False),
+        (IMDS_PATH, {"metadata": "true"}, b"", {}, False),
+        (IMDS_PATH, {"metadata": "true"}, b"client_id=a&client_secret=" + TOKEN.encode(), {"a"}, False),
+        (ENTRA_ROUTE, {}, b"client_id=a&client_secret=" + TOKEN.encode(), {}, True),
+        (ENTRA_ROUTE, {}, b"client_id=a&client_secret=own", {}, False),
+        (ENTRA_ROUTE, {}, b"client_id=a&client_secret=own", {"a"}, True),
+        (ENTRA_ROUTE, {"x-identity-header": TOKEN}, b"client_id=a&client_secret=own", {}, False),
+        (ENTRA_ROUTE, {}, b"client_id=b&client_assertion=x.y.z", {}, False),
+        (ENTRA_ROUTE, {}, b"client_secret=\xff\xfe", {}, False),
     ],
 )
 def test_with_a_token_access_tokens_are_for_those_who_know_it(
-    headers: dict[str, str], body: bytes, clients: dict[str, str], allowed: bool
+    route: str, headers: dict[str, str], body: bytes, clients: set[str], allowed: bool
 ) -> None:
-    request = ApiRequest(method="POST", host="h", path="/t/oauth2/v2.0/token", headers=headers, body=body)
-    assert may_have_token(request, TOKEN, clients) is allowed
-    assert may_have_token(request, "", clients)
+    request = ApiRequest(method="POST", host="h", path="/", headers=headers, body=body)
+    answer = guard_token(request, issued(route, "a"), TOKEN, clients)
+    assert (answer.status == 200, "access_token" in answer.content) == (allowed, allowed)
 
 
 def test_only_an_answer_that_holds_a_token_is_replaced() -> None:
-    token = IdentityAnswer(status=200, content={"access_token": "x"}, route="/", operation="o")
     other = IdentityAnswer(status=200, content={"issuer": "x"}, route="/", operation="o")
-    assert (refuse_token(token).status, "access_token" in refuse_token(token).content) == (401, False)
-    assert refuse_token(other) is other
+    assert guard_token(ApiRequest(method="GET", host="h", path="/"), other, TOKEN, {}) is other
+
+
+def test_a_sealed_token_is_taken_and_a_forged_one_is_not() -> None:
+    inner = issued(MSI_PATH, "a")
+    sealed = seal(inner, TOKEN).content["access_token"]
+
+    def taken(bearer: str) -> str:
+        request = ApiRequest(
+            method="GET", host="h", path="/", headers=CIMultiDict({"Authorization": f"Bearer {bearer}"})
+        )
+        return unseal(request, TOKEN).headers["authorization"].removeprefix("Bearer ")
+
+    assert taken(sealed) == inner.content["access_token"]
+    assert parse_token(sealed) is None
+    for forged in (
+        inner.content["access_token"],
+        seal(inner, "x" * 16).content["access_token"],
+        "a.b.c",
+        "",
+        "ä",
+    ):
+        assert parse_token(taken(forged)) is None
+    plain = ApiRequest(method="GET", host="h", path="/")
+    assert unseal(plain, TOKEN) is plain
