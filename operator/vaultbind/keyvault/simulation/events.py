@@ -116,11 +116,10 @@ class EventSource:
         vault_now = int(self._estate.now(vault.name).timestamp())
         moments = ((Happening.NEAR_EXPIRY, near_expiry(vault, place[1], current)), (Happening.EXPIRED, end))
         for happening, moment in moments:
-            if moment is not None and happening not in self._told[place]:
-                if moment <= vault_now:
-                    self._tell(place, current, happening)
-                else:
-                    self._next = min(self._next, now + moment - vault_now)
+            if moment is not None and moment <= vault_now:
+                self._tell(place, current, happening)
+            elif moment is not None:
+                self._next = min(self._next, now + moment - vault_now)
 
     def _current(self, vault: SimulatedVault, kind: Kind, key: str) -> AnyVersion | None:
         found = vault.store(kind).find(key)
