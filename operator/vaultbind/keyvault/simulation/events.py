@@ -4,8 +4,8 @@ Expiry is told of versions that were made while somebody watched, as the real se
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 from uuid import uuid4
@@ -48,8 +48,16 @@ class VaultEvent:
         return f"Microsoft.KeyVault.{NOUNS[self.kind]}{self.happening}"
 
 
-Place = tuple[str, Kind, str, str]
-"""Vault, kind, lower-case name and version."""
+Place = tuple[str, Kind, str]
+"""Vault, kind and lower-case name."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watched:
+    """The current version of an object, if it was made while somebody watched, and what was told of it."""
+
+    version: str
+    told: set[Happening] = field(default_factory=set)
 
 
 class EventSource:
@@ -60,9 +68,9 @@ class EventSource:
         self._estate = estate
         self._sink = sink
         self._started = False
-        self._told: dict[Place, set[Happening]] = {}
-        self._next = 0.0
-        """Before this time of the clock nothing can come due."""
+        self._watched: dict[Place, _Watched] = {}
+        self._next = math.inf
+        """Before this time of the clock nothing comes due by itself."""
 
     def start(self) -> None:
         """Watch from now on."""
@@ -72,76 +80,70 @@ class EventSource:
         for vault in self._estate.vaults.values():
             self._watch(vault)
         self._estate.newcomers.append(self._watch)
-        self._estate.time.listeners.append(self._wake)
+        self._estate.time.listeners.append(self._look_again)
 
     def _watch(self, vault: SimulatedVault) -> None:
         for kind in Kind:
             vault.store(kind).listeners.append(self._listener(vault, kind))
-        vault.tables["rotation"].listeners.append(lambda _key, _added: self._wake())
+        vault.tables["rotation"].listeners.append(self._listener(vault, Kind.KEYS))
 
     def _listener(self, vault: SimulatedVault, kind: Kind) -> Callable[[str, object | None], None]:
         def heard(key: str, added: Any) -> None:
-            self._wake()
+            place = (vault.name, kind, key)
             if added is not None:
-                self._told[vault.name, kind, key, added.version] = set()
-            current = self._current(vault, kind, key)
-            place = (vault.name, kind, key, current.version if current else "")
-            if current is not None and place in self._told and _is_there(current):
-                self._tell(place, current, Happening.CREATED)
+                self._watched[place] = _Watched(version=added.version)
+            self._judge(place)
 
         return heard
 
-    def _wake(self) -> None:
+    def _look_again(self) -> None:
         self._next = 0.0
 
     def sweep(self) -> None:
         """Tell what came near its end or reached it since the last time."""
-        now = self._estate.now().timestamp()
-        if now < self._next:
+        if self._estate.now().timestamp() < self._next:
             return
         self._next = math.inf
-        for place in tuple(self._told):
-            self._judge(place, now)
+        for place in tuple(self._watched):
+            self._judge(place)
 
-    def _judge(self, place: Place, now: float) -> None:
+    def _judge(self, place: Place) -> None:
+        """Tell what is due of one object, and note when to look at it again."""
+        watched = self._watched.get(place)
+        if watched is None:
+            return
         vault = self._estate.vaults[place[0]]
-        current = self._current(vault, place[1], place[2])
-        if current is None or current.version != place[3]:
-            if current is not None or vault.store(place[1]).find(place[2]) is None:
-                del self._told[place]  # a newer version counts now, or it is purged
+        found = vault.store(place[1]).find(place[2])
+        if found is None or found[0].latest.version != watched.version:
+            del self._watched[place]
             return
-        end = current.attributes.expires
-        if end is None or not _is_there(current):
+        record = found[0].latest
+        if found[1] is not None or not _is_there(record):
             return
-        vault_now = int(self._estate.now(vault.name).timestamp())
-        moments = ((Happening.NEAR_EXPIRY, near_expiry(vault, place[1], current)), (Happening.EXPIRED, end))
-        for happening, moment in moments:
-            if moment is not None and moment <= vault_now:
-                self._tell(place, current, happening)
-            elif moment is not None:
-                self._next = min(self._next, now + moment - vault_now)
+        clock = self._estate.now()
+        now = self._estate.time.at(vault.name, clock).timestamp()
+        for happening, moment in moments(vault, place[1], record):
+            if moment > now:
+                self._next = min(self._next, clock.timestamp() + moment - now)
+            elif happening not in watched.told:
+                watched.told.add(happening)
+                self._sink(_event(vault, place[1], record, happening, int(now)))
 
-    def _current(self, vault: SimulatedVault, kind: Kind, key: str) -> AnyVersion | None:
-        found = vault.store(kind).find(key)
-        return found[0].latest if found is not None and found[1] is None else None
 
-    def _tell(self, place: Place, record: AnyVersion, happening: Happening) -> None:
-        if happening in self._told[place]:
-            return
-        self._told[place].add(happening)
-        self._sink(
-            VaultEvent(
-                id=str(uuid4()),
-                vault=place[0],
-                kind=place[1],
-                name=record.name,
-                version=record.version,
-                happening=happening,
-                time=int(self._estate.now(place[0]).timestamp()),
-                not_before=record.attributes.not_before,
-                expires=record.attributes.expires,
-            )
-        )
+def _event(
+    vault: SimulatedVault, kind: Kind, record: AnyVersion, happening: Happening, now: int
+) -> VaultEvent:
+    return VaultEvent(
+        id=str(uuid4()),
+        vault=vault.name,
+        kind=kind,
+        name=record.name,
+        version=record.version,
+        happening=happening,
+        time=now,
+        not_before=record.attributes.not_before,
+        expires=record.attributes.expires,
+    )
 
 
 def _is_there(record: AnyVersion) -> bool:
@@ -149,14 +151,21 @@ def _is_there(record: AnyVersion) -> bool:
     return not isinstance(record, CertificateVersion) or record.is_issued
 
 
-def near_expiry(vault: SimulatedVault, kind: Kind, record: AnyVersion) -> int | None:
-    """When a version's coming end is told, None: never."""
+def moments(vault: SimulatedVault, kind: Kind, record: AnyVersion) -> Iterator[tuple[Happening, float]]:
+    """When what happens to a version that is there, in epoch seconds; its creation is past."""
+    yield Happening.CREATED, -math.inf
     end = record.attributes.expires
     if end is None:
-        return None
-    if kind is not Kind.KEYS:
-        return end - NEAR_SECONDS
-    for action in vault.keys.get_rotation(record.name).actions:
+        return
+    near = end - NEAR_SECONDS if kind is not Kind.KEYS else _notice(vault, record.name, end)
+    if near is not None:
+        yield Happening.NEAR_EXPIRY, near
+    yield Happening.EXPIRED, end
+
+
+def _notice(vault: SimulatedVault, name: str, end: int) -> int | None:
+    """When the coming end of a key is told, as its rotation policy says."""
+    for action in vault.keys.get_rotation(name).actions:
         if action.action == "Notify" and action.trigger == "timeBeforeExpiry":
             return add(end, parse_period(action.period), back=True)
     return None
