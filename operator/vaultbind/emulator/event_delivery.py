@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -15,6 +16,7 @@ from vaultbind.emulator.event_broker import Active, EventBroker, State
 from vaultbind.emulator.event_forms import Schema, render_validation
 from vaultbind.emulator.mailbox import Held
 
+LOGGER: Final = logging.getLogger(__name__)
 RESPONSE_SECONDS: Final = 30.0
 AT_ONCE: Final = 32
 """Deliveries of one subscription at the same time, which is also why their order is not promised."""
@@ -50,13 +52,19 @@ class EventDelivery:
         try:
             while True:
                 self._wake.clear()
-                self._tick()
-                self._broker.source.sweep()
-                self._begin()
+                self._step()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), TICK_SECONDS)
         finally:
             await self._end()
+
+    def _step(self) -> None:
+        """One round; what fails is told by its type and tried again in the next, other work goes on."""
+        for part in (self._tick, self._broker.source.sweep, self._begin):
+            try:
+                part()
+            except Exception as error:  # noqa: BLE001 - one broken vault must not end the passing of time
+                LOGGER.error("%s failed: %s", getattr(part, "__name__", "tick"), type(error).__name__)
 
     async def _end(self) -> None:
         for task in self._tasks:

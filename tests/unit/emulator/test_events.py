@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from vaultbind.emulator.control import handle_control
 from vaultbind.emulator.control_state import ControlError
 from vaultbind.emulator.event_broker import Active, EventBroker
+from vaultbind.emulator.event_delivery import EventDelivery
 from vaultbind.emulator.event_forms import Schema, parse_subscription, render_event, render_validation
 from vaultbind.emulator.event_pull import EventPull
 from vaultbind.emulator.mailbox import CAPACITY, Mailbox
@@ -515,3 +516,22 @@ def test_mistakes_in_a_subscription_are_told_by_the_control_path() -> None:
     status, content = Office().control("POST", "subscriptions", {"nam": "x"})
     assert status == 400
     assert "nam is unknown" in content["errors"][0]
+
+
+def test_what_fails_in_one_round_is_told_by_type_and_the_rest_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    office = Office()
+
+    def broken() -> None:
+        raise RuntimeError("geheim")
+
+    delivery = EventDelivery(office.broker, broken, "", "https://h/validate")
+    office.control("POST", "subscriptions", {"name": "all"})
+    office.shop.set_secret("a", "x", expires=NOW + 40 * DAY)
+    office.now += 20 * DAY
+    delivery._step()
+    (row,) = office.broker.summarize()
+    assert row["waiting"] == 2
+    assert "broken failed: RuntimeError" in caplog.text
+    assert "geheim" not in caplog.text
