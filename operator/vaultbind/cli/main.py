@@ -13,6 +13,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "crypto": "Use keys of a vault: encrypt, sign, wrap, rotate and back.",
     "demo": "See the whole path work, on this machine alone.",
     "emulator": "Serve Azure Key Vault from memory, over HTTPS.",
+    "expiry": "Show what expires when, and who uses it.",
     "run": "Run the operator.",
     "webhook": "Serve admission: pods get their bindings, specs are checked.",
 }

@@ -1,0 +1,166 @@
+"""`vaultbind expiry`: what expires when, who uses it, for terminals, scripts and browsers."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from vaultbind.api.durations import parse_duration
+from vaultbind.cli.expiry_page import render_page
+from vaultbind.expiry.overview import Row, State, render_left, summarize_expiry
+from vaultbind.expiry.times import render_time
+from vaultbind.kube.client import KubeClient
+from vaultbind.kube.connection import connect
+from vaultbind.kube.errors import KubeConfigError, KubeError
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, VAULT_BINDINGS, Resource
+
+PAGE: Final = 500
+URGENT: Final = 1
+REFUSED: Final = 3
+STYLES: Final = {State.EXPIRED: "bold red", State.SOON: "yellow", State.VALID: "green", State.ENDLESS: "dim"}
+
+
+class _Span(click.ParamType[timedelta]):
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Parse `30d`, `12h`."""
+        try:
+            return value if isinstance(value, timedelta) else parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@click.option(
+    "-n", "--namespace", default="", envvar="VAULTBIND_NAMESPACE", help="Only bindings of this namespace."
+)
+@click.option("--context", default="", envvar="VAULTBIND_CONTEXT", help="Context of the kubeconfig.")
+@click.option(
+    "--within",
+    type=_Span(),
+    default=None,
+    envvar="VAULTBIND_WITHIN",
+    help="Only what expires within this time, such as 90d; expired objects always show.",
+)
+@click.option(
+    "--all", "endless", is_flag=True, envvar="VAULTBIND_ALL", help="Show objects without an expiry, too."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    envvar="VAULTBIND_OUTPUT",
+    help="For people or for scripts.",
+)
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    default=None,
+    envvar="VAULTBIND_HTML",
+    help="Write a page with a timeline to this file; it needs no network.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    envvar="VAULTBIND_CHECK",
+    help="Exit with status 1 when something has expired or is within its warnBefore.",
+)
+def expiry(namespace: str, context: str, *, check: bool, **view: Any) -> None:
+    """Show what expires when, over all vaults and namespaces, and which bindings use it.
+
+    Reads VaultBindings and KeyVaults of the cluster; asks no vault and reads no Secret. The operator keeps
+    the status of each binding right, so this is what its last look showed.
+
+    Exit status: 0 shown, 1 something needs attention (with --check), 2 wrong usage, 3 the cluster refused.
+    """
+    now = datetime.now(UTC)
+    try:
+        rows = asyncio.run(_collect(namespace, context, now))
+    except (KubeError, KubeConfigError) as error:
+        click.echo(f"vaultbind expiry: {getattr(error, 'message', error)}", err=True)
+        sys.exit(REFUSED)
+    _show([row for row in rows if _is_shown(row, now, view["within"], endless=view["endless"])], now, view)
+    if check and any(row.state in (State.EXPIRED, State.SOON) for row in rows):
+        sys.exit(URGENT)
+
+
+def _show(rows: Sequence[Row], now: datetime, view: Mapping[str, Any]) -> None:
+    page: Path | None = view["html"]
+    if page is not None:
+        page.write_text(render_page(rows, now), encoding="utf-8")
+        click.echo(f"{len(rows)} objects written to {page}", err=True)
+    elif view["output"] == "json":
+        click.echo(json.dumps([render_json(row, now) for row in rows], indent=2))
+    else:
+        Console().print(render_table(rows, now))
+
+
+async def _collect(namespace: str, context: str, now: datetime) -> list[Row]:
+    client = await connect(context=context)
+    async with client:
+        bindings = await _list(client, VAULT_BINDINGS, namespace)
+        vaults = [
+            *await _list(client, CLUSTER_KEY_VAULTS, ""),
+            *await _list(client, KEY_VAULTS, namespace),
+        ]
+    return summarize_expiry(bindings, vaults, now)
+
+
+async def _list(client: KubeClient, resource: Resource, namespace: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    token = ""
+    while True:
+        answer = await client.list(resource, namespace, limit=PAGE, continue_=token)
+        found += ({"kind": resource.kind, **item} for item in answer.get("items") or ())
+        token = str((answer.get("metadata") or {}).get("continue") or "")
+        if not token:
+            return found
+
+
+def _is_shown(row: Row, now: datetime, within: timedelta | None, *, endless: bool) -> bool:
+    if row.expires is None:
+        return endless
+    return within is None or row.expires - now <= within
+
+
+def render_json(row: Row, now: datetime) -> dict[str, Any]:
+    """One row for scripts; `secondsLeft` is negative once it has expired."""
+    left = None if row.expires is None else int((row.expires - now).total_seconds())
+    return {
+        "vault": row.vault,
+        "kind": row.kind,
+        "name": row.name,
+        "version": row.version,
+        "expires": None if row.expires is None else render_time(row.expires),
+        "secondsLeft": left,
+        "state": row.state.value,
+        "usedBy": list(row.used_by),
+    }
+
+
+def render_table(rows: Sequence[Row], now: datetime) -> Table:
+    """All rows for people."""
+    table = Table(box=None, pad_edge=False, caption=None if rows else "nothing expires")
+    for name in ("EXPIRES", "IN", "STATE", "OBJECT", "VAULT", "USED BY"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(
+            "" if row.expires is None else render_time(row.expires),
+            render_left(row.expires, now),
+            row.state.value,
+            f"{row.kind} {row.name}",
+            row.vault,
+            ", ".join(row.used_by),
+            style=STYLES[row.state],
+        )
+    return table

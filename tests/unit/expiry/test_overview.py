@@ -1,0 +1,164 @@
+"""What `vaultbind expiry` shows."""
+
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from tests.unit.api.cases import EVERYWHERE, PLAIN
+from vaultbind.cli.expiry import render_json
+from vaultbind.cli.expiry_page import MOST_LANES, render_page
+from vaultbind.expiry.overview import Row, State, render_left, summarize_expiry
+from vaultbind.expiry.times import render_time
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def entry(name: str, left: float | None = None, kind: str = "secret", version: str = "v1") -> dict[str, Any]:
+    """An entry of status.objects that expires in `left` days."""
+    found = {"kind": kind, "name": name, "version": version, "enabled": True}
+    return found if left is None else {**found, "expires": render_time(NOW + left * DAY)}
+
+
+def binding(name: str, *objects: dict[str, Any], namespace: str = "shop", **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"data": [PLAIN], **spec},
+        "status": {"objects": list(objects)},
+    }
+
+
+def vault(**spec: Any) -> dict[str, Any]:
+    whole = {"url": "https://shop.vault.azure.net", "access": EVERYWHERE, **spec}
+    return {"kind": "ClusterKeyVault", "metadata": {"name": "default"}, "spec": whole}
+
+
+def test_one_object_of_many_bindings_is_one_row() -> None:
+    rows = summarize_expiry(
+        [binding("b", entry("a", 10)), binding("a", entry("a", 10), namespace="web")], [vault()], NOW
+    )
+    assert rows == [
+        Row(
+            vault="ClusterKeyVault default",
+            kind="secret",
+            name="a",
+            version="v1",
+            expires=NOW + 10 * DAY,
+            state=State.SOON,
+            used_by=("shop/b", "web/a"),
+        )
+    ]
+
+
+def test_the_most_urgent_comes_first_and_what_never_expires_last() -> None:
+    objects = (entry("never"), entry("later", 100), entry("over", -2), entry("soon", 3, "certificate"))
+    rows = summarize_expiry([binding("b", *objects)], [vault()], NOW)
+    assert [(row.name, row.state) for row in rows] == [
+        ("over", State.EXPIRED),
+        ("soon", State.SOON),
+        ("later", State.VALID),
+        ("never", State.ENDLESS),
+    ]
+
+
+THRESHOLDS = {
+    "those of the binding": (
+        {"expiry": {"warnBefore": ["60d"]}},
+        {"expiry": {"warnBefore": ["1d"]}},
+        State.SOON,
+    ),
+    "those of the vault": ({}, {"expiry": {"warnBefore": ["60d", "1d"]}}, State.SOON),
+    "none at all": ({}, {"expiry": {"warnBefore": []}}, State.VALID),
+    "the default": ({}, {}, State.VALID),
+    "the default for a vault that cannot be read": ({}, {"url": "no"}, State.VALID),
+}
+
+
+@pytest.mark.parametrize(("spec", "of_vault", "state"), THRESHOLDS.values(), ids=THRESHOLDS.keys())
+def test_thresholds(spec: dict[str, Any], of_vault: dict[str, Any], state: State) -> None:
+    [row] = summarize_expiry([binding("b", entry("a", 40), **spec)], [vault(**of_vault)], NOW)
+    assert row.state is state
+
+
+def test_two_versions_are_two_rows_and_a_broken_binding_is_none() -> None:
+    bindings = [
+        binding("b", entry("a", 5), entry("a", 9, version="v2")),
+        binding("broken", entry("x", 1), data="none"),
+    ]
+    assert [row.version for row in summarize_expiry(bindings, [], NOW)] == ["v1", "v2"]
+
+
+LEFT = {
+    timedelta(days=12, hours=3): "12 days",
+    timedelta(days=1): "1 day",
+    timedelta(hours=23): "23 hours",
+    timedelta(minutes=1, seconds=5): "1 minute",
+    timedelta(seconds=3): "now",
+    -timedelta(days=5): "5 days ago",
+    -timedelta(hours=1): "1 hour ago",
+}
+
+
+@pytest.mark.parametrize(("left", "text"), LEFT.items(), ids=LEFT.values())
+def test_how_long_it_is(left: timedelta, text: str) -> None:
+    assert render_left(NOW + left, NOW) == text
+
+
+def test_scripts_get_seconds_and_no_words() -> None:
+    [row] = summarize_expiry([binding("b", entry("a", -1))], [vault()], NOW)
+    assert render_json(row, NOW) == {
+        "vault": "ClusterKeyVault default",
+        "kind": "secret",
+        "name": "a",
+        "version": "v1",
+        "expires": "2026-11-23T12:00:00Z",
+        "secondsLeft": -86_400,
+        "state": "Expired",
+        "usedBy": ["shop/b"],
+    }
+
+
+class Page(HTMLParser):
+    """Counts elements and keeps everything that could lead elsewhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in {"src", "href", "action", "style"}]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_has_a_bar_and_a_line_for_each_object_and_leads_nowhere() -> None:
+    objects = (entry("over", -40), entry("soon", 3), entry("far", 900), entry("never"))
+    page = Page(render_page(summarize_expiry([binding("b", *objects)], [vault()], NOW), NOW))
+    assert page.tags.count("rect") == 3
+    assert page.tags.count("tr") == 5
+    assert "script" not in page.tags
+    assert all(link.startswith("color:#") for link in page.links)
+    assert "1 Expired, 1 ExpiresSoon, 1 Valid, 1 NoExpiry" in page.text
+
+
+def test_names_cannot_bring_markup_into_the_page() -> None:
+    row = summarize_expiry([binding("<script>x</script>", entry("a", 1))], [vault()], NOW)
+    assert "script" not in Page(render_page(row, NOW)).tags
+
+
+def test_a_page_of_very_many_objects_draws_the_most_urgent() -> None:
+    objects = [entry(f"s-{number:04}", number) for number in range(MOST_LANES + 50)]
+    page = Page(render_page(summarize_expiry([binding("b", *objects)], [vault()], NOW), NOW))
+    assert page.tags.count("rect") == MOST_LANES
+    assert page.tags.count("tr") == MOST_LANES + 51
+
+
+def test_a_page_of_nothing_says_so() -> None:
+    assert "nothing expires" in Page(render_page([], NOW)).text
