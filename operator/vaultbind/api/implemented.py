@@ -40,7 +40,7 @@ def _values(path: str, *values: str) -> Refusal:
 
 BINDING_REFUSALS: Final = (
     _values("spec.refreshPolicy", "OnSpecChange", "Once"),
-    _values("spec.target.creationPolicy", "Orphan", "None"),
+    _values("spec.target.creationPolicy", "Orphan"),
     _values("spec.target.whenMissing", "Prune", "Delete"),
     Refusal(
         path="spec.target.immutable",

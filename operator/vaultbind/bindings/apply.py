@@ -72,7 +72,7 @@ class SecretWriter:
             if error.kind is not KubeErrorKind.NOT_FOUND:
                 raise
         self.index.forget(key.namespace, name)
-        logger.info("%s: Secret %s deleted, the target has another name now", key, name)
+        logger.info("%s: Secret %s deleted, it is no longer the target", key, name)
 
     async def _write(self, key: ObjectKey, name: str, decision: Decision, manager: str) -> Applied:
         try:

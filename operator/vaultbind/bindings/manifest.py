@@ -25,6 +25,11 @@ def is_merge(spec: BindingSpec) -> bool:
     return spec.target.creation_policy is CreationPolicy.MERGE
 
 
+def is_unwritten(spec: BindingSpec) -> bool:
+    """Whether the binding writes no Secret at all: it is for pods, which ask the broker."""
+    return spec.target.creation_policy is CreationPolicy.NONE
+
+
 def manager_of(spec: BindingSpec, uid: str) -> str:
     """Field manager of this binding's writes."""
     return merge_field_manager(uid) if is_merge(spec) else FIELD_MANAGER

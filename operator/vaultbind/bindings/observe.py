@@ -14,7 +14,14 @@ from vaultbind.bindings.apply import SecretIndex
 from vaultbind.bindings.drift import decide_drift
 from vaultbind.bindings.facts import Content, Existing, Facts
 from vaultbind.bindings.intake import Prepared
-from vaultbind.bindings.manifest import decode_data, is_merge, manager_of, mark_annotation, render_metadata
+from vaultbind.bindings.manifest import (
+    decode_data,
+    is_merge,
+    is_unwritten,
+    manager_of,
+    mark_annotation,
+    render_metadata,
+)
 from vaultbind.bindings.mark import Mark, parse_mark
 from vaultbind.bindings.ownership import Owner, decide_ownership
 from vaultbind.engine.cache import RawObject
@@ -50,6 +57,8 @@ class BindingObserver:
     """Whether nothing watches Secrets, so that the index knows only what was asked for or written."""
     verified: dict[ObjectKey, tuple[str, str]] = field(default_factory=dict)
     """uid and resourceVersion of a Secret whose content was compared although its owners look wrong."""
+    shown: dict[ObjectKey, object] = field(default_factory=dict)
+    """What the vault showed when a binding without Secret was read the last time."""
     owed: set[ObjectKey] = field(default_factory=set)
     """Whose requested look failed: until one succeeds, what an older look showed does not count."""
 
@@ -67,6 +76,8 @@ class BindingObserver:
         """
         facts = await self.begin(key, obj, prepared, found)
         session = prepared.session
+        if session is not None and is_unwritten(facts.spec):
+            return await self._observe_unwritten(facts, obj, prepared, session, priority)
         if session is None or (facts.existing and facts.existing.ownership.owner is Owner.FOREIGN):
             return facts
         if facts.existing is None and _is_written(facts):
@@ -103,6 +114,7 @@ class BindingObserver:
         spec = prepared.parsed.spec
         assert spec is not None  # noqa: S101 - refused before
         metadata = found or self.index.get(key.namespace, spec.target.name)
+        metadata = None if is_unwritten(spec) else metadata
         uid = prepared.parsed.uid
         now = self.clock.now()
         return Facts(
@@ -173,6 +185,25 @@ class BindingObserver:
         told = facts.status.get("revision") == mark.revision and _is_secret_named(facts)
         return replace(facts, drift=drift, in_sync=same and told and not drift.data)
 
+    async def _observe_unwritten(
+        self, facts: Facts, obj: RawObject, prepared: Prepared, session: VaultSession, priority: Priority
+    ) -> Facts:
+        """Read what a pod would get, but only if the vault shows something else than at the last time."""
+        key = facts.key
+        forced = key in self.owed or facts.request != str(facts.status.get("lastHandledRequest") or "")
+        if facts.status.get("revision"):  # a fresh one need not wait for a look
+            await session.looked.wait()
+        if not forced and self.shown.get(key) == _shown(prepared, session):
+            return _with_trouble(replace(facts, in_sync=True), session, obj)
+        not_before = self.clock.monotonic() if forced else 0.0
+        facts = await self._read(facts, prepared, session, priority, not_before)
+        if forced:
+            (self.owed.add if facts.trouble else self.owed.discard)(key)
+        self.shown.pop(key, None)
+        if facts.content is not None:
+            self.shown[key] = _shown(prepared, session)
+        return facts
+
     # -- values -------------------------------------------------------------------------------------
 
     async def _read(
@@ -223,6 +254,7 @@ class BindingObserver:
     def drop(self, key: ObjectKey) -> None:
         """Forget what is remembered of a binding."""
         self.verified.pop(key, None)
+        self.shown.pop(key, None)
         self.owed.discard(key)
 
     def note_verified(self, facts: Facts) -> None:
@@ -235,6 +267,16 @@ def request_of(obj: RawObject) -> str:
     """The request annotation, cut to what the status can echo."""
     annotations = obj["metadata"].get("annotations") or {}
     return str(annotations.get(ANNOTATION_REQUESTED_AT, ""))[:LONGEST_REQUEST]
+
+
+def _shown(prepared: Prepared, session: VaultSession) -> object:
+    """All that tells whether a read would give the same again; never equal where something is not known."""
+    sightings = [session.known.sightings.get(ref) for ref in prepared.parsed.refs]
+    unsettled = any(ref in session.known.unsettled for ref in prepared.parsed.refs)
+    if unsettled or any(ref not in session.known.sightings for ref in prepared.parsed.refs):
+        return object()
+    prints = tuple(seen.fingerprint if seen is not None else None for seen in sightings)
+    return prepared.parsed.uid, prepared.parsed.generation, session.name, prints
 
 
 def mark_of(facts: Facts) -> Mark | None:

@@ -5,6 +5,7 @@ from vaultbind.bindings.drift import is_metadata_drifted, stale_metadata_keys
 from vaultbind.bindings.facts import Content, Create, Decision, Existing, Facts, Keep, Patch, Recreate, Refuse
 from vaultbind.bindings.manifest import (
     is_merge,
+    is_unwritten,
     manager_of,
     mark_annotation,
     render_data_patch,
@@ -16,13 +17,21 @@ from vaultbind.bindings.mark import Mark, digest_keys, parse_mark
 from vaultbind.bindings.ownership import Owner
 from vaultbind.kube.managed_fields import data_keys_owned_by, owners
 
+MAX_OBJECTS = 64
+"""Entries of status.objects; `objectCount` counts all."""
 METADATA_DETAIL = "labels, annotations or owner"
 
 
 def decide(facts: Facts) -> Decision:
-    """Decide what to do with the Secret."""
+    """Decide what to do with the Secret, if there is to be one."""
     if facts.trouble is not None:
         return Keep()
+    if is_unwritten(facts.spec):
+        return Keep(revision=_revision_of_objects(facts))
+    return _decide_secret(facts)
+
+
+def _decide_secret(facts: Facts) -> Decision:
     if (
         facts.existing is not None
         and facts.existing.ownership.owner is Owner.FOREIGN
@@ -177,6 +186,15 @@ def _metadata(facts: Facts, content: Content, revision: int) -> dict[str, object
 def _mark(facts: Facts, existing: Existing) -> Mark | None:
     annotations = existing.metadata.get("annotations") or {}
     return parse_mark(annotations.get(mark_annotation(facts.spec, facts.uid)))
+
+
+def _revision_of_objects(facts: Facts) -> int | None:
+    """Without a Secret the objects' versions tell whether the content is another one."""
+    told = int(facts.status.get("revision") or 0)
+    if facts.content is None:
+        return told or None
+    same = [dict(item) for item in facts.content.objects[:MAX_OBJECTS]] == facts.status.get("objects")
+    return told if told and same else told + 1
 
 
 def _next_revision(facts: Facts, before: Mark | None, *, changed: bool) -> int:

@@ -9,7 +9,7 @@ from vaultbind.api.refs import ObjectKey
 from vaultbind.bindings.apply import Applied, SecretWriter
 from vaultbind.bindings.facts import Decision, Facts, Keep, Refuse
 from vaultbind.bindings.intake import Intake, Prepared
-from vaultbind.bindings.manifest import manager_of
+from vaultbind.bindings.manifest import is_unwritten, manager_of
 from vaultbind.bindings.observe import BindingObserver
 from vaultbind.bindings.ownership import Owner, decide_ownership
 from vaultbind.bindings.pace import RepairPace
@@ -79,9 +79,9 @@ class BindingRoom:
         return report(facts, decision, applied, self.stale_after)
 
     async def _retire_former(self, facts: Facts) -> None:
-        """Delete the Secret of a former target name, once the new one is right."""
+        """Delete the Secret of a former target, once what replaces it is right."""
         former = str(facts.status.get("secretName") or "")
-        if former in ("", facts.spec.target.name):
+        if not former or (former == facts.spec.target.name and not is_unwritten(facts.spec)):
             return
         metadata = await self.observer.ask(facts.key.namespace, former)
         if metadata is None:
@@ -113,7 +113,7 @@ class BindingRoom:
 
     async def _has_secret(self, key: ObjectKey, prepared: Prepared) -> bool:
         spec = prepared.parsed.spec
-        if spec is None:
+        if spec is None or is_unwritten(spec):
             return False
         try:
             return await self.observer.ask(key.namespace, spec.target.name) is not None

@@ -7,14 +7,14 @@ from typing import Any
 from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
 from vaultbind.bindings.apply import Applied
 from vaultbind.bindings.facts import Decision, Facts, Keep, Refuse
+from vaultbind.bindings.manifest import is_unwritten
+from vaultbind.bindings.plan import MAX_OBJECTS
 from vaultbind.engine.report import Note, NoteType, Report
 from vaultbind.vaults.causes import Trouble
 from vaultbind.vaults.policy import Denial
 
 MOST_VERSIONS = 3
 """New versions that an Event names."""
-MAX_OBJECTS = 64
-"""Entries of status.objects; `objectCount` counts all."""
 
 
 def report_denial(
@@ -142,6 +142,8 @@ def _bad(reason: Reason, message: str, *, stalled: bool) -> tuple[Condition, ...
 
 def _good(facts: Facts) -> tuple[Condition, ...]:
     message = f"Secret {facts.spec.target.name} holds what the vault holds"
+    if is_unwritten(facts.spec):
+        message = "pods that name this binding get what the vault holds; there is no Secret"
     return tuple(
         Condition(type=kind, status=Status.TRUE, reason=Reason.SYNCED, message=message)
         for kind in (ConditionType.READY, ConditionType.SYNCED)
@@ -160,7 +162,7 @@ def _fields(facts: Facts, decision: Decision) -> dict[str, Any]:
     told = facts.status.get("revision")
     revision = told if isinstance(decision, Refuse) else decision.revision or told
     fields |= {
-        "secretName": facts.spec.target.name,
+        "secretName": None if is_unwritten(facts.spec) else facts.spec.target.name,
         "revision": revision or 1,
         "expires": min((item["expires"] for item in objects if "expires" in item), default=None),
         "objects": [dict(item) for item in objects[:MAX_OBJECTS]],

@@ -536,7 +536,6 @@ LATER_BINDINGS = (
     ),
     row("Once", with_data(PLAIN, refreshPolicy="Once"), "spec.refreshPolicy", "not implemented yet"),
     row("Orphan", with_target(creationPolicy="Orphan"), "spec.target.creationPolicy", "not implemented yet"),
-    row("None", with_target(creationPolicy="None"), "spec.target.creationPolicy", "not implemented yet"),
     row("Prune", with_target(whenMissing="Prune"), "spec.target.whenMissing", "not implemented yet"),
     row("Delete", with_target(whenMissing="Delete"), "spec.target.whenMissing", "not implemented yet"),
     row("immutable", with_target(immutable=True), "spec.target.immutable", "not implemented yet"),
@@ -986,6 +985,7 @@ VALID_BINDINGS: Mapping[str, Mapping[str, Any]] = {
             ]
         },
     ),
+    "for pods only": with_target(creationPolicy="None"),
     "tls by keys": with_target(
         {"key": "tls.crt", "certificate": {"name": "web"}},
         {"key": "tls.key", "certificate": {"name": "web", "include": "Key"}},
