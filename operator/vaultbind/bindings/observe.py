@@ -99,6 +99,8 @@ class BindingObserver:
     ) -> Facts:
         """Facts before anything is compared; reads only what the index does not have. Raises KubeError."""
         facts = self.known(key, obj, prepared, found)
+        if is_unwritten(facts.spec):
+            return facts
         if self.asks and found is None and (facts.existing is not None or _is_written(facts)):
             found = await self.ask(key.namespace, facts.spec.target.name)
             facts = self.known(key, obj, prepared, found)
