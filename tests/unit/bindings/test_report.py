@@ -10,7 +10,8 @@ from tests.unit.bindings.objects import NOW, STAMP, content_of, existing_of, fac
 from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
 from vaultbind.bindings.apply import Applied
 from vaultbind.bindings.facts import Create, Decision, Facts, Keep, Patch, Recreate, Refuse
-from vaultbind.bindings.report import MAX_OBJECTS, report, report_denial, report_suspended
+from vaultbind.bindings.plan import MAX_OBJECTS
+from vaultbind.bindings.report import report, report_denial, report_suspended
 from vaultbind.engine.report import Note, NoteType, Report
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.vaults.causes import Trouble
