@@ -220,3 +220,27 @@ def test_the_plain_manifests_install_and_leave_nothing_behind(installation: Inst
     installation.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "deploy/install.yaml")
     installation.cluster.kubectl("delete", "-k", "deploy", "--wait=false")
     installation.until(lambda: not installation.objects(), "objects are left")
+
+
+def test_an_upgrade_leaves_the_authorities_that_the_operator_keeps(installation: Installation) -> None:
+    """Not one pod is refused because Helm has put its own caBundle in place."""
+    values: dict[str, Any] = {"enabled": True, "broker": {"enabled": True}}
+    installation.install(injection=values)
+    kinds = ("mutatingwebhookconfiguration", "validatingwebhookconfiguration")
+    bundle = "LS0t"
+    for kind in kinds:
+        webhooks = installation.get(kind, "vaultbind")["webhooks"]
+        for item in webhooks:
+            item["clientConfig"]["caBundle"] = bundle
+        change = json.dumps({"webhooks": webhooks})
+        installation.cluster.kubectl("patch", kind, "vaultbind", "--type=merge", "-p", change)
+    try:
+        installation.upgrade(injection={**values, "excludedNamespaces": ["monitoring"]})
+        after = {kind: installation.get(kind, "vaultbind")["webhooks"] for kind in kinds}
+    finally:
+        installation.uninstall()
+
+    assert {item["clientConfig"]["caBundle"] for items in after.values() for item in items} == {bundle}
+    pods = after["mutatingwebhookconfiguration"][0]
+    assert "monitoring" in pods["namespaceSelector"]["matchExpressions"][0]["values"]
+    assert pods["failurePolicy"] == "Fail"

@@ -60,9 +60,10 @@ logger = logging.getLogger(__name__)
 )
 @click.option(
     "--broker-url",
-    required=True,
+    default="",
     envvar="VAULTBIND_BROKER_URL",
-    help="Where agents find the broker, such as https://vaultbind-broker.vaultbind.svc:8443.",
+    help="Where agents find the broker, such as https://vaultbind-broker.vaultbind.svc:8443. "
+    "Without one only variables from Secrets can be injected.",
 )
 @click.option(
     "--broker-ca-file",

@@ -29,8 +29,8 @@ class Installation:
 
     image: str
     pull_policy: str = "IfNotPresent"
-    broker_url: str
-    """Such as `https://vaultbind-broker.vaultbind.svc:8443`."""
+    broker_url: str = ""
+    """Such as `https://vaultbind-broker.vaultbind.svc:8443`; empty: there is none."""
     broker_ca: str = field(default="", repr=False)
     """PEM text that the agent trusts; empty: the image's own authorities."""
     env_files: bool = False

@@ -76,6 +76,12 @@ class _Work:
         source = self._env_source()
         from_file = variables if source is EnvSource.FILE else []
         needs_agent = self.wish.mode.has_files or bool(from_file)
+        if needs_agent and not self.installation.broker_url:
+            raise InjectionError(
+                "this installation runs no broker, which agents get values from; use annotations "
+                f"{names.MODE}: env and {names.ENV_SOURCE}: secret, or let the chart's value "
+                "injection.broker.enabled run one"
+            )
         check_pod(self.spec, self.wish, is_ours=self._is_ours(), needs_agent=needs_agent)
         wanted = targets(self.spec, self.wish)
         meant = [item for item in self._containers() if item.get("name") in wanted]

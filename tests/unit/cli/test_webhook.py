@@ -35,5 +35,5 @@ def test_an_address_that_is_none(tmp_path: Path) -> None:
     assert "'nowhere' is not HOST:PORT" in result.output
 
 
-def test_image_and_broker_have_to_be_named() -> None:
+def test_the_image_has_to_be_named() -> None:
     assert "Missing option '--agent-image'" in CliRunner().invoke(webhook, []).output

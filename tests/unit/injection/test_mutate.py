@@ -507,6 +507,18 @@ REFUSED: dict[str, tuple[Pod, Bindings, Installation, str]] = {
         OLD_CLUSTER,
         "Kubernetes 1.35",
     ),
+    "no broker": (
+        make_pod(),
+        BINDINGS,
+        Installation(image="x", env_files=True),
+        "runs no broker, which agents get values from",
+    ),
+    "no broker for an env file": (
+        make_pod({"mode": "env"}),
+        BINDINGS,
+        Installation(image="x", env_files=True),
+        "vaultbind.dev/env-source: secret",
+    ),
     "a label that is no answer": (make_pod(inject="on"), BINDINGS, INSTALLATION, '"true" or "false"'),
     "a mistake in an annotation": (make_pod({"mode": "x"}), BINDINGS, INSTALLATION, "vaultbind.dev/mode"),
 }
@@ -518,6 +530,13 @@ def test_refused(pod: Pod, bindings: Bindings, installation: Installation, messa
         mutate(pod, installation, bindings)
 
     assert message in str(caught.value)
+
+
+def test_variables_from_secrets_need_no_broker() -> None:
+    pod = make_pod({"mode": "env", "env-source": "secret"})
+    spec = changed(pod, Installation(image="x", env_files=True))["spec"]
+
+    assert spec["containers"][0]["env"][0]["valueFrom"]["secretKeyRef"]["name"] == "shop-db"
 
 
 def test_a_binding_without_secret_is_fine_with_env_files() -> None:

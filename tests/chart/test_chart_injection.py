@@ -1,0 +1,250 @@
+"""What `injection` adds to the chart, and that nothing of it is there without."""
+
+from typing import Any
+
+import pytest
+
+from tests.apiserver.injection.admission import RULES, check_webhook, pod_webhook
+from tests.apiserver.injection.broker import BROKER_RULES
+from tests.chart.release import NAMESPACE, Helm, HelmError, Rendered
+from tests.unit.docs.test_pages import flags as flags_of
+from tools.gen_cli_help import commands
+from vaultbind.injection.identity import ROLE
+from vaultbind.settings import parse_settings
+
+BROKER = {"enabled": True, "credentialSecrets": [{"namespace": "shop", "name": "azure"}]}
+ISSUER = {"kind": "ClusterIssuer", "name": "company"}
+
+
+@pytest.fixture
+def whole(helm: Helm) -> Rendered:
+    return helm.render(injection={"enabled": True, "broker": BROKER})
+
+
+def arguments(rendered: Rendered, name: str) -> list[str]:
+    args: list[str] = pod(rendered, name)["containers"][0]["args"]
+    return args
+
+
+def pod(rendered: Rendered, name: str) -> dict[str, Any]:
+    spec: dict[str, Any] = rendered.one("Deployment", name)["spec"]["template"]["spec"]
+    return spec
+
+
+def granted(rendered: Rendered, name: str) -> set[tuple[str, str, str]]:
+    """Group, resource and verb of all roles that are bound to an account."""
+    roles = {
+        item["roleRef"]["name"]
+        for kind in ("RoleBinding", "ClusterRoleBinding")
+        for item in rendered.of_kind(kind)
+        if item["subjects"][0]["name"] == name
+    }
+    found = [
+        rule
+        for kind in ("Role", "ClusterRole")
+        for item in rendered.of_kind(kind)
+        if item["metadata"]["name"] in roles
+        for rule in item["rules"]
+        if not rule.get("resourceNames")
+    ]
+    return flat(found)
+
+
+def flat(rules: list[Any]) -> set[tuple[str, str, str]]:
+    return {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_nothing_of_it_is_there_without(default: Rendered) -> None:
+    text = str(default.objects)
+    for word in ("WebhookConfiguration", "vaultbind-webhook", "vaultbind-broker", "serving-certificate"):
+        assert word not in text
+
+
+def test_without_a_broker_there_is_none(helm: Helm) -> None:
+    rendered = helm.render(injection={"enabled": True})
+
+    assert "vaultbind-broker" not in str(rendered.objects)
+    assert not any(flag.startswith("--broker-url") for flag in arguments(rendered, "vaultbind-webhook"))
+
+
+@pytest.mark.parametrize("name", ["webhook", "broker"])
+def test_its_arguments_are_the_commands(whole: Rendered, name: str) -> None:
+    command, *given = arguments(whole, f"vaultbind-{name}")
+
+    assert command == name
+    known = flags_of(commands()[name])
+    assert [flag for flag in given if flag.partition("=")[0] not in known] == []
+
+
+def test_the_operator_keeps_the_certificates_that_are_mounted(whole: Rendered) -> None:
+    flags = arguments(whole, "vaultbind")
+    rows = [flag.partition("=")[2] for flag in flags if flag.startswith("--serving-certificate=")]
+    settings = parse_settings(serving_certificates=rows)
+
+    assert settings.trust is not None
+    assert settings.trust.serving == {
+        f"vaultbind-{name}-tls": (f"vaultbind-{name}.{NAMESPACE}.svc",) for name in ("webhook", "broker")
+    }
+    for name in ("webhook", "broker"):
+        (volume,) = [item for item in pod(whole, f"vaultbind-{name}")["volumes"] if item["name"] == "tls"]
+        assert volume["secret"]["secretName"] in settings.trust.serving
+    assert "--webhook-configuration=vaultbind" in flags
+
+
+def test_agents_are_sent_to_the_brokers_service(whole: Rendered) -> None:
+    service = whole.one("Service", "vaultbind-broker")
+
+    assert f"--broker-url=https://vaultbind-broker.{NAMESPACE}.svc:8443" in arguments(
+        whole, "vaultbind-webhook"
+    )
+    assert service["spec"]["ports"][0]["port"] == 8443
+
+
+@pytest.mark.parametrize("name", ["webhook", "broker"])
+def test_services_lead_to_the_pods(whole: Rendered, name: str) -> None:
+    labels = whole.one("Deployment", f"vaultbind-{name}")["spec"]["template"]["metadata"]["labels"].items()
+    selectors = [whole.one("Service", f"vaultbind-{name}")["spec"]["selector"]]
+    selectors.append(whole.one("PodDisruptionBudget", f"vaultbind-{name}")["spec"]["selector"]["matchLabels"])
+
+    assert [selector for selector in selectors if not selector.items() <= labels] == []
+    controller = whole.one("Deployment", "vaultbind")["spec"]["selector"]["matchLabels"].items()
+    assert not controller <= labels
+
+
+def test_rights_are_those_that_the_tests_on_a_real_api_server_run_with(whole: Rendered) -> None:
+    assert granted(whole, "vaultbind-webhook") == flat(list(RULES))
+    assert granted(whole, "vaultbind-broker") == flat(list(BROKER_RULES))
+    assert flat(whole.one("ClusterRole", ROLE)["rules"]) == {("vaultbind.dev", "vaultbindings/values", "get")}
+
+
+def test_the_broker_reads_the_named_secrets_only(whole: Rendered) -> None:
+    role = whole.one("Role", "vaultbind-broker-azure", "shop")
+
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["azure"], "verbs": ["get"]}
+    ]
+
+
+def test_the_configuration_is_the_one_that_is_tested(whole: Rendered) -> None:
+    (pods,) = whole.one("MutatingWebhookConfiguration")["webhooks"]
+    tested = pod_webhook(1, b"", "x")
+
+    service = pods["clientConfig"].pop("service")
+    assert service == {"name": "vaultbind-webhook", "namespace": NAMESPACE, "path": "/inject"}
+    assert pods.pop("clientConfig") == {}, "no caBundle: Helm would undo what the operator keeps"
+    for key in (
+        "rules",
+        "objectSelector",
+        "failurePolicy",
+        "reinvocationPolicy",
+        "timeoutSeconds",
+        "sideEffects",
+    ):
+        given = pods[key] if key != "rules" else [{k: v for k, v in pods[key][0].items() if k != "scope"}]
+        assert given == tested[key], key
+    (place,) = pods["namespaceSelector"]["matchExpressions"]
+    assert (place["operator"], place["values"]) == ("NotIn", ["kube-system", NAMESPACE])
+
+
+def test_our_kinds_are_checked_and_never_held_up(whole: Rendered) -> None:
+    found = whole.one("ValidatingWebhookConfiguration")["webhooks"]
+
+    for item, plural in zip(found, ("vaultbindings", "keyvaults", "clusterkeyvaults"), strict=True):
+        tested = check_webhook(1, b"", "x", plural)
+        assert item["clientConfig"]["service"]["path"] == f"/check-{plural}"
+        assert item["rules"] == tested["rules"]
+        assert item["failurePolicy"] == "Ignore"
+
+
+def test_further_namespaces_can_be_left_out(helm: Helm) -> None:
+    values = {"enabled": True, "excludedNamespaces": ["monitoring", "kube-system"]}
+    (pods,) = helm.render(injection=values).one("MutatingWebhookConfiguration")["webhooks"]
+
+    assert pods["namespaceSelector"]["matchExpressions"][0]["values"] == [
+        "kube-system",
+        NAMESPACE,
+        "monitoring",
+    ]
+
+
+def test_cert_manager_instead_of_our_own_authority(helm: Helm) -> None:
+    values = {"enabled": True, "broker": {"enabled": True}, "certManagerIssuer": ISSUER}
+    rendered = helm.render(injection=values)
+
+    for name in ("vaultbind-webhook", "vaultbind-broker"):
+        spec = rendered.one("Certificate", name)["spec"]
+        assert spec["secretName"] == f"{name}-tls"
+        assert spec["dnsNames"] == [f"{name}.{NAMESPACE}.svc"]
+        assert spec["issuerRef"] == ISSUER
+    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        annotations = rendered.one(kind)["metadata"]["annotations"]
+        assert annotations == {"cert-manager.io/inject-ca-from": f"{NAMESPACE}/vaultbind-webhook"}
+    assert not any("certificate" in flag for flag in arguments(rendered, "vaultbind"))
+    assert "vaultbind-trust" not in {name for _, name in rendered.names()}
+
+
+def test_the_brokers_own_identity(helm: Helm) -> None:
+    values = {"enabled": True, "broker": {"enabled": True, "workloadIdentityClientId": "id-1"}}
+    rendered = helm.render(injection=values)
+
+    account = rendered.one("ServiceAccount", "vaultbind-broker")
+    assert account["metadata"]["annotations"] == {"azure.workload.identity/client-id": "id-1"}
+    template = rendered.one("Deployment", "vaultbind-broker")["spec"]["template"]
+    assert template["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+    assert "annotations" not in rendered.one("ServiceAccount", "vaultbind-webhook")["metadata"]
+
+
+def test_the_brokers_limits_on_vaults_are_the_operators(helm: Helm) -> None:
+    rendered = helm.render(
+        injection={"enabled": True, "broker": {"enabled": True}},
+        allowedVaultSuffixes=[".a"],
+        allowedAuthorityHosts=["b"],
+        ambientCredentialsForNamespaced=True,
+    )
+    flags = arguments(rendered, "vaultbind-broker")
+
+    for flag in (
+        "--allowed-vault-suffixes=.a",
+        "--allowed-authority-hosts=b",
+        "--ambient-credentials-for-namespaced",
+    ):
+        assert flag in flags
+        assert flag in arguments(rendered, "vaultbind")
+
+
+def test_pods_pass_the_restricted_standard(whole: Rendered) -> None:
+    for name in ("vaultbind-webhook", "vaultbind-broker"):
+        spec = pod(whole, name)
+        own = spec["containers"][0]["securityContext"]
+        assert spec["securityContext"]["runAsNonRoot"]
+        assert own["readOnlyRootFilesystem"]
+        assert own["capabilities"] == {"drop": ["ALL"]}
+        assert not own["allowPrivilegeEscalation"]
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "some namespaces only": (
+        {"scope": "Namespaces", "injection": {"enabled": True}},
+        "injection.enabled needs scope Cluster",
+    ),
+    "unknown value": ({"injection": {"enable": True}}, "enable"),
+    "no memory": ({"injection": {"agent": {"memoryLimit": "lots"}}}, "memoryLimit"),
+    "no deadline": ({"injection": {"agent": {"deadlineSeconds": 0}}}, "deadlineSeconds"),
+    "unknown env files": ({"injection": {"envFiles": "maybe"}}, "envFiles"),
+    "a Secret without name": (
+        {"injection": {"broker": {"credentialSecrets": [{"namespace": "a"}]}}},
+        "credentialSecrets",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED)
+def test_refused(helm: Helm, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(HelmError, match=message):
+        helm.render(**values)
