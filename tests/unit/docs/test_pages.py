@@ -30,7 +30,7 @@ PARSERS = {
     "ClusterKeyVault": parse_keyvault,
     "CryptoJob": parse_cryptojob,
 }
-NOT_OURS = {"Secret", "ClusterRole"}
+NOT_OURS = {"Secret", "ClusterRole", "Pod"}
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
