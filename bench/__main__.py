@@ -14,6 +14,7 @@ from bench import emulator, library
 from bench.cluster import render_namespace
 from bench.floor import measure_floor
 from bench.machine import describe_machine
+from bench.injection import measure_broker, measure_webhook
 from bench.processes import Vault
 from bench.scenarios import (
     NAMESPACE,
@@ -35,6 +36,7 @@ from vaultbind.kube.connection import connect
 ROOT = Path(__file__).resolve().parent.parent
 LATENCY = "10ms"
 KUBERNETES = "v1.37.2"
+INJECTION = ("webhook", "broker")
 
 SCENARIOS: dict[str, Callable[[Stage], Awaitable[dict[str, Any]]]] = {
     "fresh": measure_fresh,
@@ -52,15 +54,20 @@ def main() -> int:
     if sys.argv[1:2] == [library.SUBJECT]:
         return library.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["operator", *INJECTION], default="operator")
     parser.add_argument("--count", type=int, default=1000, help="bindings (default 1000)")
     parser.add_argument("--only", default="", help="comma-separated scenarios; fresh always runs")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench/results/operator.json")
+    parser.add_argument("--out", type=Path, help="default bench/results/WHAT.json")
     arguments = parser.parse_args()
+    out: Path = arguments.out or ROOT / f"bench/results/{arguments.what}.json"
     chosen = [name for name in arguments.only.split(",") if name] or list(SCENARIOS)
     with tempfile.TemporaryDirectory(prefix="vaultbind-bench-") as folder:
-        result = asyncio.run(_measure(Path(folder), arguments.count, chosen))
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        if arguments.what in INJECTION:
+            result = asyncio.run(_measure_injection(Path(folder), arguments.what))
+        else:
+            result = asyncio.run(_measure(Path(folder), arguments.count, chosen))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(render_table(result))
     return 0
 
@@ -82,6 +89,22 @@ async def _measure(folder: Path, count: int, chosen: list[str]) -> dict[str, Any
                 stage.operator.stop()
             vault.process.stop()
             await client.aclose()
+
+
+async def _measure_injection(folder: Path, what: str) -> dict[str, Any]:
+    """The webhook or the broker as a process, on a real API server."""
+    manifests = sorted((ROOT / "crds").glob("*.yaml"))
+    with RealCluster.start(ensure(), folder / "cluster", manifests=manifests, controllers=False) as cluster:
+        cluster.call("POST", "/api/v1/namespaces", render_namespace(NAMESPACE))
+        if what == "webhook":
+            found = await measure_webhook(cluster, folder)
+        else:
+            vault = Vault(folder, seed=_render_seed(1), latency=LATENCY)
+            try:
+                found = await measure_broker(cluster, folder, vault)
+            finally:
+                vault.process.stop()
+    return {"machine": {**describe_machine(), "kubernetes": KUBERNETES}, "latency": LATENCY, **found}
 
 
 async def _run(stage: Stage, chosen: list[str]) -> dict[str, Any]:

@@ -92,6 +92,37 @@ def _live(result: dict[str, Any], count: int) -> list[Row]:
     ]
 
 
+def _webhook(result: dict[str, Any], count: int) -> list[Row]:
+    rows = []
+    for mode in ("files", "env"):
+        found = result[f"webhook_{mode}"]
+        rows.append(
+            (
+                f"a pod's review ({mode}) at {count}/s, p50 / p99 / max",
+                f"{found['p50_ms']} / {found['p99_ms']} / {found['max_ms']} ms",
+                "- / 20 ms / -",
+            )
+        )
+        rows.append((f"webhook CPU per review ({mode})", f"{found['cpu_ms_per_review']} ms", "-"))
+    return [*rows, ("webhook peak RSS", f"{result['webhook_env']['peak_rss_mb']} MB", "-")]
+
+
+def _broker(result: dict[str, Any], count: int) -> list[Row]:
+    found = result["broker"]
+    intervals = int(found["seconds"] // 5) + 1
+    return [
+        (
+            f"{count} requests of pods for one binding: gets of the vault",
+            str(found["vault_gets"]),
+            f"{intervals}",
+        ),
+        ("seconds for all of them", f"{found['seconds']} s", "-"),
+        ("a request, p50 / p99", f"{found['p50_ms']} / {found['p99_ms']} ms", "-"),
+        ("broker CPU per request", f"{found['cpu_ms_per_request']} ms", "-"),
+        ("broker peak RSS", f"{found['peak_rss_mb']} MB", "-"),
+    ]
+
+
 _ROWS = {
     "fresh": _fresh,
     "idle": _idle,
@@ -99,4 +130,6 @@ _ROWS = {
     "changes": _changes,
     "bystander": _bystander,
     "live": _live,
+    "webhook_env": _webhook,
+    "broker": _broker,
 }

@@ -44,12 +44,16 @@ def _section(name: str, result: dict[str, Any]) -> str:
     if result.get("subject") == library.SUBJECT:
         return _library_section(name, result)
     machine = result["machine"]
+    head = (
+        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
+        f"Python {machine['python']}, Kubernetes {machine['kubernetes']}.\n"
+    )
+    if "conditions" in result:
+        return f"\n## {name}\n\n{head}{result['conditions']}\n\n{render_table(result)}\n"
     floors = [result[key] for key in ("floor", "floor_after") if key in result]
     steady = " and ".join(f"{floor['writes_per_second']} writes/s" for floor in floors)
     where = (
-        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
-        f"Python {machine['python']}, Kubernetes {machine['kubernetes']}.\n"
-        f"{result['count']} bindings, {result['latency']} added to each vault request. "
+        f"{head}{result['count']} bindings, {result['latency']} added to each vault request. "
         f"The floor before and after: {steady}."
     )
     return f"\n## {name}\n\n{where}\n\n{render_table(result)}\n"
