@@ -8,7 +8,7 @@ from typing import Any
 import kopf
 
 from vaultbind.api.names import GROUP, VERSION
-from vaultbind.handlers.admission_server import AdmissionServer
+from vaultbind.handlers.admission_server import DECIDED, AdmissionServer
 from vaultbind.handlers.controller import ControllerError, catch_signals, rearm_signals, render_settings
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.reviews import PodReviews, check_object
@@ -43,9 +43,7 @@ def build_admission_registry(client: KubeClient, pods: PodReviews, count: Count)
 
 def _add_pods(registry: kopf.OperatorRegistry, pods: PodReviews, count: Count) -> None:
     @kopf.on.mutate("", "v1", "pods", operations=["CREATE"], registry=registry, id=INJECT)
-    async def inject(
-        body: kopf.Body, namespace: str | None, patch: kopf.Patch, warnings: list[str], **_: Any
-    ) -> None:
+    async def inject(body: kopf.Body, namespace: str | None, warnings: list[str], **_: Any) -> None:
         try:
             found = await pods.review(dict(body), namespace or "default")
         except InjectionError as error:
@@ -53,18 +51,8 @@ def _add_pods(registry: kopf.OperatorRegistry, pods: PodReviews, count: Count) -
             raise kopf.AdmissionError(f"vaultbind: {error}", code=400) from None
         count(INJECT, "changed" if found else "untouched")
         if found is not None:
-            patch.fns.append(replacing(found.pod))
+            DECIDED.get().update(pod=found.pod)
             warnings.extend(f"vaultbind: {told}" for told in found.warnings)
-
-
-def replacing(pod: dict[str, Any]) -> Callable[[Any], None]:
-    """A transformation that makes of a body another one; Kopf turns the difference into a JSON patch."""
-
-    def replace(body: Any) -> None:
-        body.clear()
-        body.update(pod)
-
-    return replace
 
 
 def _add_check(registry: kopf.OperatorRegistry, plural: str, count: Count) -> None:

@@ -1,6 +1,7 @@
 """What Kopf makes of our answers, and the server in front of it."""
 
 import asyncio
+import base64
 import json
 from contextlib import aclosing
 from copy import deepcopy
@@ -10,15 +11,14 @@ from typing import Any, cast
 
 import aiohttp
 import jsonpatch
-import kopf
 import pytest
 
 from tests.unit.injection.pods import BINDINGS, INSTALLATION
 from tests.unit.injection.test_mutate import SHAPES
-from vaultbind.handlers.admission import replacing
-from vaultbind.handlers.admission_server import AdmissionServer, prepare
+from vaultbind.handlers.admission_server import DECIDED, AdmissionServer, prepare
 from vaultbind.injection.certificates import make_authority, make_serving
 from vaultbind.injection.mutate import mutate
+from vaultbind.injection.patch import render_patch
 from vaultbind.injection.tls import ServingTls
 
 REVIEW = {"request": {"uid": "1", "namespace": "shop", "object": {"metadata": {"uid": "secret"}}}}
@@ -28,10 +28,35 @@ REVIEW = {"request": {"uid": "1", "namespace": "shop", "object": {"metadata": {"
 def test_the_json_patch_makes_exactly_the_pod_that_was_decided(pod: dict[str, Any]) -> None:
     mutation = mutate(pod, INSTALLATION, BINDINGS)
     assert mutation is not None
-    patch = kopf.Patch(body=kopf.Body(cast("Any", deepcopy(pod))), fns=[replacing(mutation.pod)])
-    operations = patch.as_json_patch()
+    operations = render_patch(pod, mutation.pod)
 
     assert jsonpatch.apply_patch(deepcopy(pod), json.loads(json.dumps(operations))) == mutation.pod
+    assert render_patch(mutation.pod, mutation.pod) == []
+
+
+async def test_what_a_handler_decided_becomes_the_patch(tmp_path: Path) -> None:
+    async def fn(review: Any, *, webhook: str) -> Any:
+        pod = {"metadata": {"annotations": {"a": "b"}}}
+        DECIDED.get().update(pod=pod)
+        return {"response": {"uid": review["request"]["uid"], "allowed": webhook == "inject"}}
+
+    answers = await serve(tmp_path, fn, {"review": json.dumps(REVIEW).encode()})
+
+    response = json.loads(answers["review"][1])["response"]
+    assert response["patchType"] == "JSONPatch"
+    assert json.loads(base64.b64decode(response["patch"])) == [
+        {"op": "add", "path": "/metadata/annotations", "value": {"a": "b"}}
+    ]
+
+
+async def test_a_review_that_is_refused_has_no_patch(tmp_path: Path) -> None:
+    async def fn(review: Any, *, webhook: str) -> Any:
+        DECIDED.get().update(pod={"metadata": {"annotations": {"a": webhook}}})
+        return {"response": {"uid": review["request"]["uid"], "allowed": False}}
+
+    answers = await serve(tmp_path, fn, {"review": json.dumps(REVIEW).encode()})
+
+    assert "patch" not in json.loads(answers["review"][1])["response"]
 
 
 def test_kopf_is_shown_no_uid_that_it_would_remember_for_ever() -> None:
