@@ -1,6 +1,7 @@
 """Admission inside Kopf: pods are changed, objects of our kinds are checked."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -73,6 +74,7 @@ async def start_webhook(
     client: KubeClient, server: AdmissionServer, pods: PodReviews, count: Count, stop: asyncio.Event
 ) -> None:
     """Serve until `stop` is set. Raises ControllerError where Kopf ended by itself."""
+    gc.set_threshold(50_000, 50, 100)  # a full collection walks all modules: none during a review
     catch_signals(stop)
     settings = render_settings()
     settings.admission.server = server
@@ -89,7 +91,7 @@ async def start_webhook(
         name="kopf",
     )
     stopping = asyncio.create_task(stop.wait())
-    rearm = asyncio.create_task(rearm_signals(ready, stop))
+    rearm = asyncio.create_task(_settle(ready, stop))
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     ended = serving.done()
     kopf_stop.set()
@@ -99,3 +101,10 @@ async def start_webhook(
     await asyncio.gather(stopping, rearm, serving, return_exceptions=True)
     if ended and not stop.is_set():
         raise ControllerError("the webhook ended by itself")
+
+
+async def _settle(ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Once all is loaded: take the signals back, and let collections pass over what stays for ever."""
+    await rearm_signals(ready, stop)
+    gc.collect()
+    gc.freeze()
