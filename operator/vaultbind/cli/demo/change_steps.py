@@ -1,4 +1,4 @@
-"""Steps eight to ten: the vault changes, a person changes, the vault loses an object."""
+"""The last steps: the vault changes, a person changes, the vault loses an object."""
 
 import base64
 import secrets

@@ -15,7 +15,7 @@ from vaultbind.cli.demo.manifests import BINDING_PUBLIC_KEY, BINDING_SECRETS, BI
 from vaultbind.cli.demo.outcome import DemoError
 from vaultbind.cli.demo.stage import OPERATOR_PRINCIPAL, Stage
 from vaultbind.keyvault.simulation.faults import Fault as VaultFault
-from vaultbind.kube.resources import SECRETS
+from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
 from vaultbind.sandbox import Fault as ClusterFault
 
 Deed = Callable[[Stage], Awaitable[None]]
@@ -77,6 +77,11 @@ async def _swap_public_key(stage: Stage) -> None:
     await _overwrite(stage, BINDING_PUBLIC_KEY, key, pem)
 
 
+async def _delete_binding(stage: Stage) -> None:
+    await _pause_operator(stage)
+    await stage.client.delete(VAULT_BINDINGS, stage.namespace, BINDING_SECRETS)
+
+
 async def _delete_secret(stage: Stage) -> None:
     await _pause_operator(stage)
     await stage.client.delete(SECRETS, stage.namespace, BINDING_SECRETS)
@@ -95,6 +100,7 @@ SABOTAGES: Final[Mapping[str, Sabotage]] = {
     "secrets": Sabotage(after=_change_value),
     "tls": Sabotage(after=_turn_chain),
     "public-key": Sabotage(after=_swap_public_key),
+    "pod": Sabotage(before=_delete_binding),
     "rotate": Sabotage(before=_pause_operator),
     "repair": Sabotage(before=_pause_operator),
     "delete": Sabotage(after=_delete_secret),
