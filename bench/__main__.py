@@ -1,4 +1,4 @@
-"""`make bench`: run the scenarios, print the table, write the JSON; `ARGS=emulator`: the emulator's."""
+"""`make bench`: run the scenarios, print the table, write the JSON; `ARGS=emulator`, `webhook`, `broker`: theirs."""
 
 import argparse
 import asyncio
@@ -13,8 +13,8 @@ from typing import Any
 from bench import emulator, library
 from bench.cluster import render_namespace
 from bench.floor import measure_floor
-from bench.machine import describe_machine
 from bench.injection import measure_broker, measure_webhook
+from bench.machine import describe_machine
 from bench.processes import Vault
 from bench.scenarios import (
     NAMESPACE,
