@@ -1,4 +1,4 @@
-"""`make bench`: run the scenarios, print the table, write the JSON; `ARGS=emulator`, `webhook`, `broker`: theirs."""
+"""`make bench`: run the scenarios, print the table, write the JSON; ARGS=emulator|webhook|broker: theirs."""
 
 import argparse
 import asyncio
