@@ -155,7 +155,8 @@ def test_the_configuration_is_the_one_that_is_tested(whole: Rendered) -> None:
 def test_our_kinds_are_checked_and_never_held_up(whole: Rendered) -> None:
     found = whole.one("ValidatingWebhookConfiguration")["webhooks"]
 
-    for item, plural in zip(found, ("vaultbindings", "keyvaults", "clusterkeyvaults"), strict=True):
+    plurals = ("vaultbindings", "keyvaults", "clusterkeyvaults", "cryptojobs")
+    for item, plural in zip(found, plurals, strict=True):
         tested = check_webhook(1, b"", "x", plural)
         assert item["clientConfig"]["service"]["path"] == f"/check-{plural}"
         assert item["rules"] == tested["rules"]

@@ -14,7 +14,7 @@ from vaultbind.handlers.controller import ControllerError, catch_signals, rearm_
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.reviews import PodReviews, check_object
 from vaultbind.kube.client import KubeClient
-from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, VAULT_BINDINGS
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, CRYPTO_JOBS, KEY_VAULTS, VAULT_BINDINGS
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def build_admission_registry(client: KubeClient, pods: PodReviews, count: Count)
         return kopf.AiohttpSession(server=client.server, aiohttp_session=client.connection.open_session())
 
     _add_pods(registry, pods, count)
-    for resource in (VAULT_BINDINGS, KEY_VAULTS, CLUSTER_KEY_VAULTS):
+    for resource in (VAULT_BINDINGS, KEY_VAULTS, CLUSTER_KEY_VAULTS, CRYPTO_JOBS):
         _add_check(registry, resource.plural, count)
     return registry
 

@@ -2,18 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.conditions import Reason
+from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.errors import SpecError
 from vaultbind.api.keyvault_parser import parse_keyvault
-from vaultbind.api.names import KIND_BINDING
+from vaultbind.api.names import KIND_BINDING, KIND_CLUSTER_KEYVAULT, KIND_CRYPTO_JOB, KIND_KEYVAULT
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.facts import Installation
 from vaultbind.injection.lookup import KeyLookup
 from vaultbind.injection.mutate import Mutation, bindings_to_ask, mutate
 from vaultbind.kube.errors import KubeError
+
+_PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], object]]] = {
+    KIND_BINDING: parse_binding,
+    KIND_KEYVAULT: parse_keyvault,
+    KIND_CLUSTER_KEYVAULT: parse_keyvault,
+    KIND_CRYPTO_JOB: parse_cryptojob,
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,10 +48,7 @@ def check_object(obj: Mapping[str, Any]) -> str:
     is left are rules that only the operator's own parser knows.
     """
     try:
-        if obj.get("kind") == KIND_BINDING:
-            parse_binding(obj)
-        else:
-            parse_keyvault(obj)
+        _PARSERS[str(obj.get("kind"))](obj)
     except SpecError as error:
         if error.reason is Reason.NOT_IMPLEMENTED:
             return str(error)

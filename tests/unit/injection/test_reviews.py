@@ -4,12 +4,13 @@ import pytest
 
 from tests.unit.injection.cluster import FakeCluster
 from tests.unit.injection.pods import INSTALLATION, make_pod
+from vaultbind.app.kinds import FED
 from vaultbind.injection.capability import EnvFiles
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.lookup import KeyLookup
 from vaultbind.injection.reviews import PodReviews, check_object
 from vaultbind.kube.errors import KubeErrorKind
-from vaultbind.kube.resources import NODES, VAULT_BINDINGS
+from vaultbind.kube.resources import NODES, VAULT_BINDINGS, Resource
 
 DATA = [{"key": "PASSWORD", "secret": {"name": "p"}}]
 
@@ -73,6 +74,12 @@ async def test_a_server_that_does_not_answer_refuses_the_pod() -> None:
     stage.cluster.errors["get vaultbindings"] = KubeErrorKind.UNREACHABLE
     with pytest.raises(InjectionError, match="VaultBindings cannot be read: no connection; try again"):
         await stage.names(make_pod({"mode": "env"}))
+
+
+@pytest.mark.parametrize("resource", FED.values(), ids=FED)
+def test_every_kind_that_the_operator_is_fed_with_is_checked(resource: Resource) -> None:
+    with pytest.raises(InjectionError, match="spec"):
+        check_object({"kind": resource.kind, "metadata": {}, "spec": {}})
 
 
 def test_objects_of_ours() -> None:
