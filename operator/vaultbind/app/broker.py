@@ -51,14 +51,16 @@ class BrokerProcess:
         )
         self.server = BrokerServer(self.broker, listen.host, listen.port, tls)
 
-    async def serve(self, stop: asyncio.Event) -> None:
-        """Listen until `stop` is set. Raises OSError where that cannot be."""
+    async def serve(self, stop: asyncio.Event, drain: float = 0.0) -> None:
+        """Listen until `drain` seconds after `stop` is set. Raises OSError where that cannot be."""
         await self.server.start()
         purging = asyncio.create_task(self.values.purge_for_ever())
         logger.info("the broker listens on port %d", self.server.port)
         self.ready.set()
         try:
             await stop.wait()
+            self.ready.clear()
+            await asyncio.sleep(drain)
         finally:
             self.ready.clear()
             purging.cancel()

@@ -46,6 +46,7 @@ def broker(
     tls_dir: Path,
     listen: Address,
     metrics_address: Address,
+    drain: float,
     **policy: object,
 ) -> None:
     """Hand the rendered values of VaultBindings to the pods that name them, and to nobody else.
@@ -57,13 +58,15 @@ def broker(
     tls = load_tls(tls_dir)
     allowed = parse_settings(**policy).policy  # type: ignore[arg-type] # click has checked the flags
     try:
-        asyncio.run(_serve(tls, listen, metrics_address, allowed))
+        asyncio.run(_serve(tls, listen, metrics_address, drain, allowed))
     except (KubeConfigError, OSError) as error:
         click.echo(f"vaultbind broker: {error}", err=True)
         sys.exit(1)
 
 
-async def _serve(tls: ServingTls, listen: Address, metrics_address: Address, policy: VaultPolicy) -> None:
+async def _serve(
+    tls: ServingTls, listen: Address, metrics_address: Address, drain: float, policy: VaultPolicy
+) -> None:
     metrics = Metrics()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -74,6 +77,6 @@ async def _serve(tls: ServingTls, listen: Address, metrics_address: Address, pol
     )
     try:
         async with beside(metrics, metrics_address, tls, process.ready):
-            await process.serve(stop)
+            await process.serve(stop, drain)
     finally:
         await client.aclose()

@@ -70,6 +70,13 @@ def _options(port: int) -> list[Callable[[Any], Any]]:
             envvar="VAULTBIND_METRICS_ADDRESS",
             help="HOST:PORT of /metrics, /healthz and /readyz.",
         ),
+        option(
+            "--drain",
+            type=click.FloatRange(0, 60),
+            default=5.0,
+            envvar="VAULTBIND_DRAIN",
+            help="Seconds to serve on after SIGTERM, until the cluster sends nothing here any more.",
+        ),
         *_log_options(),
     ]
 

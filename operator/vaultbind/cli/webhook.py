@@ -102,6 +102,7 @@ async def _serve(
     *,
     listen: Address,
     metrics_address: Address,
+    drain: float,
     env_files: str,
     namespace: str,
     broker_ca_file: Path | None,
@@ -120,7 +121,8 @@ async def _serve(
     tasks.append(asyncio.create_task(_tell(server)))
     try:
         async with beside(metrics, metrics_address, tls, server.ready):
-            await start_webhook(client, server, pods, metrics.injection.reviewed, asyncio.Event())
+            count = metrics.injection.reviewed
+            await start_webhook(client, server, pods, count, asyncio.Event(), drain=drain)
     finally:
         for task in tasks:
             task.cancel()

@@ -71,9 +71,15 @@ def _add_check(registry: kopf.OperatorRegistry, plural: str, count: Count) -> No
 
 
 async def start_webhook(
-    client: KubeClient, server: AdmissionServer, pods: PodReviews, count: Count, stop: asyncio.Event
+    client: KubeClient,
+    server: AdmissionServer,
+    pods: PodReviews,
+    count: Count,
+    stop: asyncio.Event,
+    *,
+    drain: float = 0.0,
 ) -> None:
-    """Serve until `stop` is set. Raises ControllerError where Kopf ended by itself."""
+    """Serve until `drain` seconds after `stop` is set. Raises ControllerError where Kopf ended by itself."""
     gc.set_threshold(50_000, 50, 100)  # a full collection walks all modules: none during a review
     catch_signals(stop)
     settings = render_settings()
@@ -94,6 +100,8 @@ async def start_webhook(
     rearm = asyncio.create_task(_settle(ready, stop))
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     ended = serving.done()
+    server.retire()
+    await asyncio.wait((serving,), timeout=drain)
     kopf_stop.set()
     await asyncio.wait((serving,), timeout=KOPF_STOP_SECONDS)
     for task in (stopping, rearm, serving):

@@ -41,7 +41,7 @@ class AdmissionServer:
 
     async def __call__(self, fn: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
         """Serve until cancelled; what is yielded is not used, the chart owns the configurations."""
-        runner = web.AppRunner(_app(fn), access_log=None, shutdown_timeout=GRACE_SECONDS)
+        runner = web.AppRunner(self._app(fn), access_log=None, shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
         try:
             site = web.TCPSite(runner, self._host, self.port, ssl_context=self._tls.context)
@@ -54,29 +54,40 @@ class AdmissionServer:
             self.ready.clear()
             await runner.cleanup()
 
+    def retire(self) -> None:
+        """Serve on, but send everybody elsewhere: the probe fails, connections end with their answer."""
+        self.ready.clear()
 
-def _app(fn: kopf.WebhookFn) -> web.Application:
-    async def answer(request: web.Request) -> web.Response:
-        try:
-            review = prepare(orjson.loads(await request.read()))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise web.HTTPBadRequest(text="not an AdmissionReview") from None
-        decided: dict[str, Any] = {}
-        DECIDED.set(decided)
-        try:
-            response = await fn(review, webhook=request.match_info["id"])
-        except Exception as error:  # noqa: BLE001 - its text could carry anything
-            logger.error("a review failed: unexpected %s", type(error).__name__)
-            raise web.HTTPInternalServerError(text="the review failed; see the webhook's log") from None
-        if "pod" in decided and response["response"].get("allowed"):
-            operations = render_patch(review["request"]["object"], decided["pod"])
-            patch = base64.b64encode(orjson.dumps(operations)).decode()
-            response["response"]["patch"], response["response"]["patchType"] = patch, "JSONPatch"
-        return web.Response(body=orjson.dumps(response), content_type="application/json")
+    def _app(self, fn: kopf.WebhookFn) -> web.Application:
+        async def answer(request: web.Request) -> web.Response:
+            response = await _answer(fn, request)
+            if not self.ready.is_set():
+                response.force_close()
+            return response
 
-    app = web.Application(client_max_size=LARGEST_REVIEW)
-    app.router.add_post("/{id}", answer)
-    return app
+        app = web.Application(client_max_size=LARGEST_REVIEW)
+        app.router.add_post("/{id}", answer)
+        return app
+
+
+async def _answer(fn: kopf.WebhookFn, request: web.Request) -> web.Response:
+    """One review."""
+    try:
+        review = prepare(orjson.loads(await request.read()))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise web.HTTPBadRequest(text="not an AdmissionReview") from None
+    decided: dict[str, Any] = {}
+    DECIDED.set(decided)
+    try:
+        response = await fn(review, webhook=request.match_info["id"])
+    except Exception as error:  # noqa: BLE001 - its text could carry anything
+        logger.error("a review failed: unexpected %s", type(error).__name__)
+        raise web.HTTPInternalServerError(text="the review failed; see the webhook's log") from None
+    if "pod" in decided and response["response"].get("allowed"):
+        operations = render_patch(review["request"]["object"], decided["pod"])
+        patch = base64.b64encode(orjson.dumps(operations)).decode()
+        response["response"]["patch"], response["response"]["patchType"] = patch, "JSONPatch"
+    return web.Response(body=orjson.dumps(response), content_type="application/json")
 
 
 def prepare(review: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import base64
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -66,10 +65,6 @@ class Webhook:
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
 
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
-
 
 def put_pair(folder: Path, pair: Pair, authorities: bytes) -> None:
     """Write a certificate the way the kubelet does: a new folder and one rename."""
@@ -91,7 +86,7 @@ def running(cluster: RealCluster, kubeconfig: Path, folder: Path, *flags: str) -
     command = [
         *(sys.executable, "-m", "vaultbind.cli.main", "webhook"),
         *("--listen", f"127.0.0.1:{port}", "--metrics-address", f"127.0.0.1:{probes}"),
-        *("--tls-dir", str(folder / "tls"), "--agent-image", "vaultbind:test"),
+        *("--tls-dir", str(folder / "tls"), "--agent-image", "vaultbind:test", "--drain", "2"),
         *("--broker-url", "https://vaultbind-broker.vaultbind.svc:8443", *flags),
     ]
     environ = os.environ | {"KUBECONFIG": str(kubeconfig)}

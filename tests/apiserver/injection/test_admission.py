@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import socketserver
 import ssl
 import threading
@@ -92,7 +93,6 @@ def stage(apiserver: RealCluster, place: str, tmp_path_factory: pytest.TempPathF
         yield found
         for path in (WEBHOOKS, CHECKS):
             apiserver.call("DELETE", f"{path}/{place}")
-        assert webhook.stop() == 0, webhook.log.read_text()
 
 
 def wait_for_account(cluster: RealCluster, namespace: str) -> None:
@@ -396,6 +396,16 @@ def trust(stage: Stage, bundle: bytes) -> None:
     answer = stage.cluster.call("PATCH", path, change, content_type="application/merge-patch+json")
     assert answer.status == 200
     time.sleep(1.0)
+
+
+def test_a_webhook_that_is_stopped_answers_until_nobody_sends_any_more(stage: Stage) -> None:
+    """SIGTERM in a rolling update: the probe fails at once, admission goes on for the time of --drain."""
+    stage.webhook.process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + 5
+    while stage.webhook.is_ready():
+        assert time.monotonic() < deadline
+    assert stage.create(make_pod(), "?dryRun=All").status == 201
+    assert stage.webhook.process.wait(15) == 0, stage.webhook.log.read_text()
 
 
 def test_the_log_of_all_that_is_short_and_names_no_token(stage: Stage, tmp_path: Path) -> None:

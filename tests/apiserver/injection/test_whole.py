@@ -62,7 +62,7 @@ def broker(kubeconfig: Path, folder: Path, vault_port: str) -> Iterator[int]:
         *(sys.executable, "-m", "vaultbind.cli.main", "broker"),
         *("--listen", f"127.0.0.1:{port}", "--metrics-address", f"127.0.0.1:{probes}"),
         *("--tls-dir", str(folder / "tls"), "--allowed-vault-suffixes", f".vault.localhost:{vault_port}"),
-        *("--allowed-authority-hosts", f"127.0.0.1:{vault_port}"),
+        *("--allowed-authority-hosts", f"127.0.0.1:{vault_port}", "--drain", "0"),
     ]
     environ = os.environ | {
         "KUBECONFIG": str(kubeconfig),

@@ -71,8 +71,10 @@ def test_what_is_no_review_is_not_passed_on(review: Any) -> None:
         prepare(review)
 
 
-async def serve(tmp_path: Path, fn: Any, bodies: dict[str, bytes]) -> dict[str, tuple[int, bytes]]:
-    """Answers of a server around `fn` to a POST of each body."""
+async def serve(
+    tmp_path: Path, fn: Any, bodies: dict[str, bytes], *, retired: bool = False
+) -> dict[str, tuple[int, bytes]]:
+    """Answers of a server around `fn` to a POST of each body, over one connection."""
     now = datetime.now(UTC)
     authority = make_authority(now)
     pair = make_serving(authority, ["localhost"], now)
@@ -83,14 +85,27 @@ async def serve(tmp_path: Path, fn: Any, bodies: dict[str, bytes]) -> dict[str, 
     async with aclosing(cast("Any", server(fn))) as configs:
         await anext(configs)
         assert server.ready.is_set()
+        if retired:
+            server.retire()
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as session:
             for name, body in bodies.items():
                 url = f"https://127.0.0.1:{server.port}/inject"
                 async with session.post(url, data=body) as response:
                     answers[name] = (response.status, await response.read())
+                    assert (response.headers.get("Connection") == "close") is retired
     assert not server.ready.is_set()
     await asyncio.sleep(0.02)
     return answers
+
+
+async def test_who_is_about_to_go_still_answers_and_keeps_no_connection(tmp_path: Path) -> None:
+    async def fn(review: Any, *, webhook: str) -> Any:
+        return {"response": {"uid": review["request"]["uid"], "allowed": webhook == "inject"}}
+
+    bodies = {name: json.dumps(REVIEW).encode() for name in ("first", "second")}
+    answers = await serve(tmp_path, fn, bodies, retired=True)
+
+    assert [status for status, _ in answers.values()] == [200, 200]
 
 
 async def test_reviews_are_answered_and_the_rest_is_refused(
