@@ -3,12 +3,12 @@
 import base64
 import json
 import ssl
-from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import quote
 
 from vaultbind.agent.config import Config
 from vaultbind.agent.errors import AgentError, RetryableError
+from vaultbind.agent.wire import Answer, AnswerError, fetch
 
 TIMEOUT = 10.0
 """Seconds for connecting, and for each piece of an answer."""
@@ -42,35 +42,32 @@ def fetch_values(config: Config, tls: ssl.SSLContext, binding: str) -> dict[str,
         token = config.token_file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise RetryableError(f"the pod's token cannot be read: {error.strerror}") from None
-    connection = HTTPSConnection(config.host, config.port, timeout=TIMEOUT, context=tls)
+    path = f"/v1/values/{quote(binding, safe='')}"
+    headers = {"Authorization": f"Bearer {token}"}
     try:
-        path = f"/v1/values/{quote(binding, safe='')}"
-        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-        answer = connection.getresponse()
-        body = answer.read(LONGEST_ANSWER + 1)
-    except (OSError, HTTPException) as error:
+        answer = fetch(config.host, config.port, path, headers, tls=tls, timeout=TIMEOUT, most=LONGEST_ANSWER)
+    except AnswerError:
+        raise RetryableError(f"{where}: the broker's answer cannot be read") from None
+    except OSError as error:
         raise RetryableError(f"{where}: no answer of the broker at {config.host}: {_told(error)}") from None
-    finally:
-        connection.close()
     if answer.status != 200:
-        raise _refusal(where, answer, body)
-    return _parse_values(where, body)
+        raise _refusal(where, answer)
+    return _parse_values(where, answer.body)
 
 
-def _told(error: Exception) -> str:
+def _told(error: OSError) -> str:
     """The operating system's or the TLS library's words; nothing that was received."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message})"
-    text = error.strerror if isinstance(error, OSError) else None
-    return text or type(error).__name__
+    return error.strerror or type(error).__name__
 
 
-def _refusal(where: str, answer: HTTPResponse, body: bytes) -> AgentError:
-    told = _parse_object(body).get("message")
+def _refusal(where: str, answer: Answer) -> AgentError:
+    told = _parse_object(answer.body).get("message")
     message = f"{where}: {told}" if isinstance(told, str) else f"{where}: HTTP {answer.status} of the broker"
     if answer.status in _REFUSALS:
         return AgentError(message)
-    wait = answer.headers.get("Retry-After", "")
+    wait = answer.headers.get("retry-after", "")
     return RetryableError(message, float(wait) if wait.isdecimal() else None)
 
 

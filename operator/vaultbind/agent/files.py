@@ -4,10 +4,9 @@
 there. Whoever opens `FOLDER/..data` once reads keys that belong together.
 """
 
+import contextlib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,7 +46,8 @@ def _read(folder: Path) -> dict[str, bytes] | None:
 
 
 def _write_fresh(folder: Path, data: Mapping[str, bytes], mode: int) -> Path:
-    fresh = Path(tempfile.mkdtemp(prefix="..", dir=folder))
+    fresh = folder / f"..{os.urandom(8).hex()}"
+    fresh.mkdir(mode=0o700)
     try:
         for key, value in data.items():
             path = fresh / key
@@ -55,7 +55,7 @@ def _write_fresh(folder: Path, data: Mapping[str, bytes], mode: int) -> Path:
             path.chmod(mode)
         fresh.chmod(0o755)
     except OSError:
-        shutil.rmtree(fresh, ignore_errors=True)
+        _remove(fresh)
         raise
     return fresh
 
@@ -82,18 +82,28 @@ def _sweep(folder: Path, fresh: Path) -> None:
     """Remove older folders, those of writes that did not end included."""
     for path in folder.iterdir():
         if path.name.startswith("..") and path.name not in (_DATA, fresh.name):
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder of files, or a link; what cannot be removed is removed by the next write."""
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            for file in path.iterdir():
+                file.unlink()
+            path.rmdir()
+        else:
+            path.unlink()
 
 
 def write_file(path: Path, content: bytes) -> bool:
     """Replace one file at once, readable by all of the pod; return whether it changed."""
     if path.is_file() and path.read_bytes() == content:
         return False
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    fresh = Path(name)
+    fresh = path.parent / f"..{os.urandom(8).hex()}"
     try:
-        with os.fdopen(handle, "wb") as output:
-            output.write(content)
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(content)
         fresh.chmod(0o444)
         fresh.replace(path)
     except OSError:

@@ -1,10 +1,9 @@
 """What the agent does: once before all other containers, or again and again beside them."""
 
-import random
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from vaultbind.agent.config import Config
 from vaultbind.agent.envfile import render_env_file
@@ -24,16 +23,30 @@ def log(message: str) -> None:
     sys.stderr.flush()
 
 
-@dataclass(slots=True, kw_only=True)
+def draw_share() -> float:
+    """Draw a random number in [0, 1); the module for it would cost a megabyte."""
+    return int.from_bytes(os.urandom(4), "big") / 2**32
+
+
 class Agent:
     """One agent; `clock` is monotonic seconds, `draw` a random number in [0, 1)."""
 
-    config: Config
-    fetch: Fetch
-    clock: Callable[[], float] = time.monotonic
-    pause: Callable[[float], None] = time.sleep
-    draw: Callable[[], float] = random.random
-    signal: Callable[[str, str], str] = send_signal
+    def __init__(
+        self,
+        *,
+        config: Config,
+        fetch: Fetch,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+        draw: Callable[[], float] = draw_share,
+        signal: Callable[[str, str], str] = send_signal,
+    ) -> None:
+        self.config = config
+        self.fetch = fetch
+        self.clock = clock
+        self.pause = pause
+        self.draw = draw
+        self.signal = signal
 
     def run_once(self) -> None:
         """Fetch and write everything within the deadline. Raises AgentError with the last trouble."""
