@@ -60,6 +60,27 @@ def test_the_change_is_one_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert seen == [{"a": b"1", "b": b"1"}, {"a": b"2", "b": b"2"}]
 
 
+def test_a_key_can_be_read_at_every_moment_of_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "x"
+    write_files(folder, {"a": b"1"}, 0o444)
+    seen: list[bytes] = []
+    for name in ("symlink_to", "replace", "unlink", "mkdir", "chmod", "rmdir"):
+        original = getattr(Path, name)
+
+        def watched(self: Path, *given: object, _do: object = original, **named: object) -> object:
+            result = _do(self, *given, **named)  # type: ignore[operator]
+            seen.append((folder / "a").read_bytes())
+            return result
+
+        monkeypatch.setattr(Path, name, watched)
+    write_files(folder, {"a": b"2"}, 0o444)
+
+    assert sorted(seen) == seen
+    assert set(seen) == {b"1", b"2"}
+
+
 def test_who_has_opened_the_folder_keeps_the_old_content_together(tmp_path: Path) -> None:
     folder = tmp_path / "x"
     write_files(folder, {"a": b"1"}, 0o444)
