@@ -58,7 +58,7 @@ SUITES = {
             version="4.11.3",
             sha256="abe258a46937ab69b148d1832150192f6a300578451d69304a0c3be24b9881aa",
             goal=84,
-            goal_everywhere=84,
+            goal_everywhere=540,
         ),
         Suite(
             name="certificates",
