@@ -90,11 +90,12 @@ async def in_parallel(jobs: Iterable[Callable[[], Awaitable[object]]], at_once: 
 
 
 class Watcher:
-    """Sees through one watch when each binding becomes Ready and when each Secret changes."""
+    """Sees when each binding, or object of another kind, becomes Ready and when each Secret changes."""
 
-    def __init__(self, client: KubeClient, namespace: str) -> None:
+    def __init__(self, client: KubeClient, namespace: str, resource: Resource = VAULT_BINDINGS) -> None:
         self._client = client
         self._namespace = namespace
+        self._resource = resource
         self.ready: dict[str, float] = {}
         self.secrets: dict[str, list[float]] = {}
         self._news = asyncio.Event()
@@ -103,7 +104,7 @@ class Watcher:
     async def watching(self) -> AsyncIterator["Watcher"]:
         """Watch while the block runs."""
         tasks = [
-            asyncio.create_task(self._watch(VAULT_BINDINGS, self._see_binding, metadata_only=False)),
+            asyncio.create_task(self._watch(self._resource, self._see_binding, metadata_only=False)),
             asyncio.create_task(self._watch(SECRETS, self._see_secret, metadata_only=True)),
         ]
         await asyncio.sleep(0.2)
