@@ -22,6 +22,7 @@ from vaultbind.cryptojobs.inputs import (
     parse_payload,
     unpack,
 )
+from vaultbind.keyvault.envelope.form import EnvelopeHeader, render_header
 
 SECRET, MAP = (HolderKind.SECRET, "s"), (HolderKind.CONFIG_MAP, "m")
 WHOLE = {"configMapRef": {"name": "m"}}
@@ -171,6 +172,19 @@ def test_an_envelope_that_is_none() -> None:
     assert isinstance(found, Setback)
     assert found.reason is Reason.INPUT_INVALID
     assert "no envelope" in found.message
+
+
+def test_an_envelope_names_its_key() -> None:
+    header = EnvelopeHeader(
+        key_id=f"{URL}/keys/k/{OLD}", algorithm="A256KW", wrapped_key=b"w", prefix=b"1234567"
+    )
+    value = base64.b64encode(render_header(header)).decode()
+    of = spec("Decrypt", envelope=True, input={"value": value})
+    assert parse_origin(of, {}) == (header.key_id, "A256KW")
+
+
+def test_a_rotation_works_on_nothing() -> None:
+    assert payload({}, "RotateKey") == Payload(data=b"")
 
 
 def test_values_do_not_show() -> None:

@@ -112,6 +112,12 @@ def test_a_deadline_goes_before_a_setback_and_names_itself() -> None:
     assert "5 s" in decision.setback.message
 
 
+def test_a_key_that_may_not_be_used_is_not_claimed() -> None:
+    decision = decide(facts(vault_key=key(enabled=False)))
+    assert isinstance(decision, GiveUp)
+    assert decision.setback.reason is Reason.KEY_DISABLED
+
+
 def test_a_key_that_offers_nothing_for_the_operation() -> None:
     decision = decide(facts(spec("Encrypt"), vault_key=key()))
     assert isinstance(decision, GiveUp)

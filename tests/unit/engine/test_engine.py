@@ -178,6 +178,7 @@ NEXT = [
     pytest.param(Report(retry=True), DELAY, "retry", id="back-off"),
     pytest.param(Report(retry=True, retry_after=1.0), DELAY, "retry", id="back-off is longer"),
     pytest.param(Report(retry=True, retry_after=30.0), 30.0, "retry", id="the vault asked for more"),
+    pytest.param(Report(retry=True, retry_after=30.0, next_in=9.0), 9.0, "retry", id="at the latest"),
     pytest.param(StaleStateError(), STALE_STATE.first, "stale", id="our state was old"),
     pytest.param(SinkError("status: no"), DELAY, "error", id="sink"),
     pytest.param(RuntimeError(SECRET_TEXT), DELAY, "error", id="a bug"),

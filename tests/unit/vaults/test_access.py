@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from vaultbind.api.keyvault import AccessRule, NamespaceRule
+from vaultbind.api.cryptojob import CryptoOperation
+from vaultbind.api.keyvault import AccessRule, CryptoPolicy, NamespaceRule
 from vaultbind.api.refs import VaultObjectKind
-from vaultbind.vaults.access import is_access_granted, is_namespace_selected
+from vaultbind.vaults.access import is_access_granted, is_crypto_allowed, is_namespace_selected
 
 SECRET, CERTIFICATE, KEY = VaultObjectKind.SECRET, VaultObjectKind.CERTIFICATE, VaultObjectKind.KEY
 ALL = NamespaceRule(all=True)
@@ -134,3 +135,26 @@ def test_names_that_hold_signs_of_patterns_grant_no_more() -> None:
     """A namespace's name goes into the pattern as text."""
     rules = [AccessRule(namespaces=ALL, objects=("{namespace}",))]
     assert not is_access_granted(rules, namespace="a.c", labels={}, kind=SECRET, name="abc")
+
+
+SIGN, VERIFY = CryptoOperation.SIGN, CryptoOperation.VERIFY
+
+
+@pytest.mark.parametrize(
+    ("keys", "operations", "allowed"),
+    [
+        (None, None, True),
+        ((), None, False),
+        (None, frozenset(), False),
+        (("ci-*",), None, True),
+        (("CI-REL*",), frozenset({SIGN}), True),
+        (("ci-release",), frozenset({VERIFY}), False),
+        (("release", "*-ci"), frozenset({SIGN}), False),
+        (("other", "*"), frozenset({SIGN, VERIFY}), True),
+    ],
+)
+def test_which_keys_a_cryptojob_may_use(
+    keys: tuple[str, ...] | None, operations: frozenset[CryptoOperation] | None, allowed: bool
+) -> None:
+    policy = CryptoPolicy(allowed_keys=keys, allowed_operations=operations)
+    assert is_crypto_allowed(policy, "ci-release", SIGN) is allowed
