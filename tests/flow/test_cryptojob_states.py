@@ -214,6 +214,12 @@ async def test_a_wrong_spec_that_the_schema_let_through_stalls(world: World) -> 
     await jobs.connect(world)
     await jobs.submit(world, "odd", "Sign", "release", input={"text": "a", "value": "AAAA"})
     await jobs.told(world, "odd", "InvalidSpec")
+    world.vault.create_key("release")
+    await jobs.submit(world, "done", "Sign", "release", input=TEXT)
+    await jobs.complete(world, "done")
+    await world.patch(CRYPTO_JOBS, "done", {"spec": {"input": {"value": "AAAA"}}})
+    await world.settled()
+    assert (await jobs.conditions(world, "done"))["Complete"] == "True Completed", "finished is final"
     assert await jobs.conditions(world, "odd") == {
         "Ready": "False InvalidSpec",
         "Stalled": "True InvalidSpec",
