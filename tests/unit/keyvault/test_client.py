@@ -1,4 +1,4 @@
-"""The short ways of the client."""
+"""The short ways of a KeyVaultClient."""
 
 import base64
 import json

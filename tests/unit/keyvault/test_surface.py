@@ -1,0 +1,51 @@
+"""The public surface is what `surface.txt` and the ADR say, and its docstrings tell permissions."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import vaultbind.keyvault as library
+from tests.unit.keyvault.surface import render_surface
+
+ROOT = Path(__file__).parents[3]
+PINNED = Path(__file__).with_name("surface.txt")
+PAGE = ROOT / "docs/adr/0014-public-surface.md"
+ROW = re.compile(r"^\| `(?P<name>\w+)` \| `(?P<file>[\w/.]+)` \| `(?P<test>[\w/.]+)` \|$", re.MULTILINE)
+
+
+def test_the_surface_is_the_pinned_one() -> None:
+    """A change is written down on purpose: run `python -m tests.unit.keyvault.surface > .../surface.txt`."""
+    assert render_surface() == PINNED.read_text()
+
+
+def test_the_page_names_every_public_name() -> None:
+    assert [match["name"] for match in ROW.finditer(PAGE.read_text())] == library.__all__
+
+
+@pytest.mark.parametrize(
+    "row", [match.groupdict() for match in ROW.finditer(PAGE.read_text())], ids=lambda row: row["name"]
+)
+def test_each_name_is_defined_and_tested_where_the_page_says(row: dict[str, str]) -> None:
+    source = (ROOT / "operator/vaultbind/keyvault" / row["file"]).read_text()
+    name = row["name"]
+
+    assert re.search(rf"^(class|def) {name}\b|^{name}\b.* =", source, re.MULTILINE), "not defined there"
+    assert re.search(rf"\b{name}\b", (ROOT / "tests" / row["test"]).read_text()), "not mentioned there"
+
+
+SERVICES = [library.SecretsService, library.KeysService, library.CertificatesService]
+METHODS = [
+    pytest.param(method, id=f"{service.__name__}.{name}")
+    for service in SERVICES
+    for name, method in inspect.getmembers(service, inspect.isfunction)
+    if not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_operation_tells_the_permission_that_it_needs(method: object) -> None:
+    text = inspect.getdoc(method) or ""
+
+    assert re.search(r"[Nn]eeds (the permission )?`", text)
