@@ -98,12 +98,13 @@ CLEAR = {EncryptResult, SignResult, WrapResult}
 
 @pytest.mark.parametrize(("type_", "given", "call"), RESULTS, ids=[row[0].__name__ for row in RESULTS])
 async def test_results(type_: type, given: Answer, call: Call) -> None:
-    found = await call(make_client(canned(given)))
+    found: Any = await call(make_client(canned(given)))
 
+    field = dataclasses.fields(found)[0].name
     assert type(found) is type_
     assert type_.__name__ in library.__all__
     with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(found, dataclasses.fields(found)[0].name, None)
+        setattr(found, field, None)
     if type_ not in CLEAR:
         assert HIDDEN.decode() not in repr(found)
 
