@@ -89,7 +89,10 @@ class ObjectService(Generic[Full, Item]):
         return await self._pipeline.request(call, url, operation.content)
 
     def _parse(self, body: bytes, name: str) -> Full:
-        found = self._parse_as(body, name, self._parse_full)
+        try:
+            found = parse_document(body, self._parse_full)
+        except KeyVaultError as error:
+            raise error.named(name) from None
         if found.properties.name.lower() != name.lower():
             raise KeyVaultError(KeyVaultErrorKind.PROTOCOL, code="OtherObject", object_name=name)
         return found

@@ -118,7 +118,11 @@ class VaultPipeline:
         failure = None
         body = b""
         try:
-            body = await self._send(call, url, content)
+            response = await self._exchange(call, url, content)
+            if response.status_code in _OK:
+                body = response.content
+            else:
+                failure = self._explain(call, response)
         except (KeyVaultError, AzureError, ValueError, TimeoutError) as error:
             failure = map_exception(error, object_name=call.name)
         except BaseException:
@@ -163,12 +167,6 @@ class VaultPipeline:
         # A date has whole seconds: half of one is missing on average.
         skew = None if date is None else date + 0.5 - (began + seconds / 2)
         return Probe(error=error, seconds=seconds, skew=skew)
-
-    async def _send(self, call: Call, url: str, content: bytes | None) -> bytes:
-        response = await self._exchange(call, url, content)
-        if response.status_code in _OK:
-            return response.content
-        raise self._explain(call, response)
 
     async def _exchange(self, call: Call, url: str, content: bytes | None) -> AsyncHttpResponse:
         headers = {**self._headers, "x-ms-client-request-id": uuid.uuid4().hex}
