@@ -22,6 +22,7 @@ from tests.unit.keyvault.fakes import (
 from vaultbind.keyvault.errors import KeyVaultErrorKind
 from vaultbind.keyvault.health import HealthStatus
 from vaultbind.keyvault.resilience.breaker import BreakerConfig, BreakerState
+from vaultbind.keyvault.resilience.retry import RetryConfig
 from vaultbind.keyvault.types.common import ObjectKind
 
 MISSING = {
@@ -101,6 +102,14 @@ async def test_what_is_found(
     assert (found.error.kind if found.error else None) == error
     assert found.is_healthy is (reachable and error is None and any(authorized.values()))
     assert (found.latency is not None) is reachable
+
+
+async def test_a_vault_that_is_not_there_is_asked_once() -> None:
+    transport = canned(ServiceRequestError("x"))
+
+    await make_client(transport, retry=RetryConfig(attempts=1)).health_check()
+
+    assert len(transport.requests) == 2, "the challenge and one request"
 
 
 async def test_without_a_token_nothing_is_known() -> None:

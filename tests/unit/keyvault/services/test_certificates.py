@@ -199,6 +199,14 @@ async def test_creating_waits_for_the_issuer() -> None:
     assert (made.cer, made.version, clock.slept) == (b"der", VERSION, [1.0, 2.0])
 
 
+async def test_a_creation_that_is_done_at_once_is_not_asked_about() -> None:
+    transport = canned(answer(pending("completed"), 202), answer(bundle()))
+
+    await make_client(transport).certificates.create_certificate("tls", CertificatePolicy(issuer="Self"))
+
+    assert requests(transport) == ["POST /certificates/tls/create", "GET /certificates/tls/"]
+
+
 ENDINGS: list[tuple[str, list[Answer], KeyVaultErrorKind, str]] = [
     (
         "failed",

@@ -153,11 +153,11 @@ async def test_waiting_has_an_end(subject: Subject) -> None:
     transport = canned(answer({**subject.bundle, **subject.deleted}), subject.not_found())
 
     with pytest.raises(KeyVaultError) as caught:
-        await subject.delete(make_client(transport, clock=clock), wait=10)
+        await subject.delete(make_client(transport, clock=clock), wait=20)
 
     assert (caught.value.kind, caught.value.code) == (KeyVaultErrorKind.TIMEOUT, "StillUnderWay")
     assert (caught.value.object_name, caught.value.retryable) == ("db", True)
-    assert clock.slept == [1.0, 2.0, 4.0, 3.0]
+    assert clock.slept == [1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 1.0]
 
 
 async def test_trouble_while_waiting_is_told() -> None:
@@ -254,6 +254,16 @@ async def test_how_a_purge_ends(
         ended = error.kind
 
     assert (ended, len(paths(transport))) == (kind, requests)
+
+
+async def test_both_waits_of_a_purge_share_its_time() -> None:
+    under_way, clock = problem(409, "Conflict", "ObjectIsBeingDeleted"), FakeClock()
+    transport = canned(under_way, under_way, PURGED, answer({}))
+
+    with pytest.raises(KeyVaultError):
+        await SECRET.purge(make_client(transport, clock=clock), wait=5)
+
+    assert clock.slept == [1.0, 2.0, 1.0, 1.0]
 
 
 @subjects
