@@ -29,6 +29,8 @@ _NOT_FOUND = frozenset(
 )
 _UNDER_WAY = frozenset({KeyVaultErrorKind.BEING_DELETED, KeyVaultErrorKind.BEING_RECOVERED})
 
+_TELLING = _NOT_FOUND | _UNDER_WAY | {KeyVaultErrorKind.FORBIDDEN, KeyVaultErrorKind.DISABLED}
+
 Deleted = TypeVar("Deleted", bound=DeletedObject[Any])
 T = TypeVar("T")
 
@@ -110,21 +112,21 @@ class ObjectLifecycle(ObjectService[Full, Item]):
 
     async def _exists(self, operation: Operation) -> bool:
         """Tell whether a read finds something, or is none of our business."""
-        return not await self._answers(operation, _NOT_FOUND)
+        return await self._look(operation) not in _NOT_FOUND | _UNDER_WAY
 
     async def _is_gone(self, operation: Operation) -> bool:
         """Tell whether a read finds nothing, or is none of our business."""
-        return await self._answers(operation, _NOT_FOUND | {KeyVaultErrorKind.FORBIDDEN})
+        return await self._look(operation) in _NOT_FOUND | {KeyVaultErrorKind.FORBIDDEN}
 
-    async def _answers(self, operation: Operation, kinds: frozenset[KeyVaultErrorKind]) -> bool:
-        """Tell whether a read fails in one of these ways."""
+    async def _look(self, operation: Operation) -> KeyVaultErrorKind | None:
+        """How a read fails, as far as that tells of the object's state; raises any other failure."""
         try:
             await self._send(operation)
         except KeyVaultError as error:
-            if error.kind not in kinds | {KeyVaultErrorKind.FORBIDDEN, KeyVaultErrorKind.DISABLED}:
+            if error.kind not in _TELLING:
                 raise
-            return error.kind in kinds
-        return False
+            return error.kind
+        return None
 
     def _of_live(
         self,

@@ -180,6 +180,19 @@ async def test_a_recovery_is_waited_for(subject: Subject) -> None:
     assert (found.name, found.version) == ("db", VERSION)
 
 
+async def test_an_object_that_is_still_on_its_way_is_waited_for() -> None:
+    deleting = problem(409, "Conflict", "ObjectIsBeingDeleted")
+    deleted = answer({**SECRET.bundle, **SECRET.deleted})
+    recovering = problem(409, "Conflict", "ObjectIsBeingRecovered")
+    clocks = [FakeClock(), FakeClock(), FakeClock()]
+
+    await SECRET.delete(make_client(canned(deleted, deleting, deleted), clock=clocks[0]))
+    await SECRET.recover(make_client(canned(answer(SECRET.bundle), recovering, answer({})), clock=clocks[1]))
+    await SECRET.purge(make_client(canned(PURGED, deleting, SECRET.not_found()), clock=clocks[2]))
+
+    assert [clock.slept for clock in clocks] == [[1.0]] * 3
+
+
 async def test_a_recovered_secret_that_is_disabled_is_there() -> None:
     transport = canned(answer(SECRET.bundle), problem(403, "Forbidden", "SecretDisabled"))
 
