@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         VerifyResult,
         WrapResult,
     )
+    from vaultbind.keyvault.types.issuer import CertificateContact, CertificateIssuer
     from vaultbind.keyvault.types.jwk import JsonWebKey
     from vaultbind.keyvault.types.key import (
         CreateKeyOptions,
@@ -109,7 +110,9 @@ _HOMES = {
     "CacheStats": "cache.manager",
     "Certificate": "types.certificate",
     "CertificateBundle": "certs.bundle",
+    "CertificateContact": "types.issuer",
     "CertificateContentType": "types.certificate",
+    "CertificateIssuer": "types.issuer",
     "CertificateLifetimeAction": "types.certificate",
     "CertificateOperation": "types.certificate",
     "CertificatePolicy": "types.certificate",
@@ -204,7 +207,9 @@ __all__ = [
     "CacheStats",
     "Certificate",
     "CertificateBundle",
+    "CertificateContact",
     "CertificateContentType",
+    "CertificateIssuer",
     "CertificateLifetimeAction",
     "CertificateOperation",
     "CertificatePolicy",

@@ -1,7 +1,7 @@
 """Checks before anything goes over the wire; every message names the limit and never the value."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from vaultbind.keyvault.types.certificate import (
     CertificatePolicy,
     CertificatePolicyAction,
 )
+from vaultbind.keyvault.types.issuer import CertificateContact, CertificateIssuer
 from vaultbind.keyvault.types.jwk import JsonWebKey
 from vaultbind.keyvault.types.key import (
     CreateKeyOptions,
@@ -168,6 +169,18 @@ def check_certificate_policy(policy: CertificatePolicy) -> None:
         _check_shape(policy.key_type, policy.key_size, policy.curve)
     for action in policy.lifetime_actions:
         _check_lifetime_action(action)
+
+
+def check_issuer(issuer: CertificateIssuer) -> None:
+    """Raise KeyVaultError (VALIDATION) for an issuer that cannot be made."""
+    if not issuer.provider:
+        raise _invalid("an issuer needs a provider, such as DigiCert or GlobalSign")
+
+
+def check_contacts(contacts: Sequence[CertificateContact]) -> None:
+    """Raise KeyVaultError (VALIDATION) for contacts that the service would refuse."""
+    if not contacts or not all(contact.email for contact in contacts):
+        raise _invalid("contacts are one or more, each with an address")
 
 
 def _check_shape(key_type: str, size: int | None, curve: str | None) -> None:

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.unit.keyvault.certs.authority import leaf, root
 from vaultbind.keyvault import (
+    CertificateContact,
+    CertificateIssuer,
     CertificatePolicy,
     CreateKeyOptions,
     EncryptionAlgorithm,
@@ -26,6 +28,7 @@ from vaultbind.keyvault import (
     KeyType,
     KeyVaultClient,
     KeyWrapAlgorithm,
+    SecretString,
     SetSecretOptions,
     SignatureAlgorithm,
 )
@@ -543,3 +546,37 @@ async def backup_certificate(client: KeyVaultClient) -> None:
     await client.certificates.purge_deleted_certificate("tls")
     assert (await client.certificates.restore_certificate(blob)).cer == made.cer
     assert (await (await client.certificates.get_certificate("tls")).with_private_key()).leaf == made.leaf
+
+
+@story("certificates.create_issuer")
+@story("certificates.get_issuer")
+@story("certificates.list_issuers")
+@story("certificates.update_issuer")
+@story("certificates.delete_issuer")
+async def issuers(client: KeyVaultClient) -> None:
+    certificates = client.certificates
+    asked = CertificateIssuer(
+        name="ca", provider="DigiCert", account_id="7", password=SecretString("horse"), organization_id="9"
+    )
+    made = await certificates.create_issuer(asked)
+    assert (made.name, made.provider, made.account_id, made.organization_id) == ("ca", "DigiCert", "7", "9")
+    assert (made.password, made.enabled) == (None, True)
+    assert await certificates.get_issuer("ca") == made
+    assert [(item.name, item.provider) async for item in certificates.list_issuers()] == [("ca", "DigiCert")]
+    changed = await certificates.update_issuer(CertificateIssuer(name="ca", enabled=False))
+    assert (changed.enabled, changed.account_id) == (False, "7")
+    await certificates.delete_issuer("ca")
+    assert await certificates.list_issuers() == []
+
+
+@story("certificates.set_contacts")
+@story("certificates.get_contacts")
+@story("certificates.delete_contacts")
+async def contacts(client: KeyVaultClient) -> None:
+    wanted = (
+        CertificateContact(email="a@shop.example", name="A", phone="1"),
+        CertificateContact(email="b@x"),
+    )
+    assert await client.certificates.set_contacts(wanted) == wanted
+    assert await client.certificates.get_contacts() == wanted
+    assert await client.certificates.delete_contacts() == wanted

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from vaultbind.keyvault.resilience.ratelimit import Priority
 from vaultbind.keyvault.services.base import Operation
-from vaultbind.keyvault.services.issuance import CertificateIssuance
+from vaultbind.keyvault.services.issuers import CertificateAuthorities
 from vaultbind.keyvault.services.lifecycle import WAIT
 from vaultbind.keyvault.services.listing import Listing
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
@@ -36,8 +36,8 @@ from vaultbind.keyvault.wire.certificates import (
 from vaultbind.keyvault.wire.documents import render_document
 
 
-class CertificatesService(CertificateIssuance):
-    """Certificates of one vault: how they come to be in CertificateIssuance, all else here.
+class CertificatesService(CertificateAuthorities):
+    """Certificates of one vault; how they come to be and by whom is in the classes that it is made of.
 
     Every method raises KeyVaultError.
     """
