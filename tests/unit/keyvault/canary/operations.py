@@ -18,6 +18,7 @@ from vaultbind.keyvault.services.secrets import SecretsService
 from vaultbind.keyvault.types.certificate import CertificatePolicy, WellKnownIssuer
 from vaultbind.keyvault.types.common import SecretString
 from vaultbind.keyvault.types.crypto import EncryptionAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm
+from vaultbind.keyvault.types.issuer import CertificateContact, CertificateIssuer
 from vaultbind.keyvault.types.jwk import JsonWebKey
 from vaultbind.keyvault.types.key import CreateKeyOptions, KeyRotationPolicy, KeyType
 from vaultbind.keyvault.types.secret import SetSecretOptions
@@ -107,6 +108,15 @@ async def keys_life(client: KeyVaultClient) -> object:
     await service.purge_deleted_key("gone")
     shown += [await service.restore_key(blob)]
     return shown
+
+
+async def authorities(client: KeyVaultClient) -> object:
+    service = client.certificates
+    issuer = CertificateIssuer(name="ca", provider="DigiCert", account_id="7", password=SecretString(SECRET))
+    shown: list[object] = [issuer, await service.create_issuer(issuer), await service.update_issuer(issuer)]
+    shown += [await service.get_issuer("ca"), await service.list_issuers(), await service.delete_issuer("ca")]
+    shown.append(await service.set_contacts([CertificateContact(email="a@shop.example")]))
+    return [*shown, await service.get_contacts(), await service.delete_contacts()]
 
 
 async def certificates_life(client: KeyVaultClient) -> object:
@@ -228,6 +238,8 @@ CERTIFICATES: dict[str, Run] = {
     **dict.fromkeys(("begin_create_certificate", "get_certificate_operation"), pending_certificate),
     **dict.fromkeys(("cancel_certificate_operation", "delete_certificate_operation"), pending_certificate),
     **dict.fromkeys(("merge_certificate",), pending_certificate),
+    **dict.fromkeys(("create_issuer", "get_issuer", "list_issuers", "update_issuer"), authorities),
+    **dict.fromkeys(("delete_issuer", "set_contacts", "get_contacts", "delete_contacts"), authorities),
     **dict.fromkeys(("create_certificate", "backup_certificate", "delete_certificate"), certificates_life),
     **dict.fromkeys(("get_deleted_certificate", "list_deleted_certificates"), certificates_life),
     **dict.fromkeys(("purge_deleted_certificate", "recover_deleted_certificate"), certificates_life),
