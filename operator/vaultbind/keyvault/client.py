@@ -9,6 +9,7 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 
 from vaultbind.keyvault.cache.manager import CacheStats, ReadCache
 from vaultbind.keyvault.config import KeyVaultConfig
+from vaultbind.keyvault.crypto_rules import parse_algorithm
 from vaultbind.keyvault.envelope.envelopes import Envelopes
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.health import HealthStatus, check_health
@@ -63,6 +64,7 @@ class KeyVaultClient:
 
         `monitor_clock` is what `expiry_monitor` waits by, where that is not `clock`.
         """
+        _check_config(config)
         quiet_azure_loggers()
         clock = clock or SystemClock()
         observer = observer or NullObserver()
@@ -187,6 +189,7 @@ class KeyVaultClient:
 
         Raises KeyVaultError: VALIDATION for AES, whose iv and tag would be lost, and as `keys.encrypt`.
         """
+        algorithm = parse_algorithm(EncryptionAlgorithm, algorithm)
         _refuse_aes(algorithm, "keys.encrypt, which returns iv and tag")
         return (await self._keys.encrypt(key_name, algorithm, plaintext)).ciphertext
 
@@ -195,6 +198,7 @@ class KeyVaultClient:
 
         Raises KeyVaultError: VALIDATION for AES, which needs iv and tag, and as `keys.decrypt`.
         """
+        algorithm = parse_algorithm(EncryptionAlgorithm, algorithm)
         _refuse_aes(algorithm, "keys.decrypt, which takes iv and tag")
         return (await self._keys.decrypt(key_name, algorithm, ciphertext)).plaintext
 
@@ -272,7 +276,13 @@ class KeyVaultClient:
         return credential
 
 
-def _refuse_aes(algorithm: str, instead: str) -> None:
+def _check_config(given: object) -> None:
+    if not isinstance(given, KeyVaultConfig):
+        detail = "a client is made of a KeyVaultConfig: KeyVaultClient.builder().vault_url(...).build()"
+        raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, detail=detail)
+
+
+def _refuse_aes(algorithm: EncryptionAlgorithm, instead: str) -> None:
     if not algorithm.startswith("RSA"):
         detail = f"{algorithm} is more than bytes to bytes: use {instead}"
         raise KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=detail)

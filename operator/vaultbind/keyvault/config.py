@@ -65,7 +65,8 @@ class KeyVaultConfig:
     tracing: bool = False
     """Let azure-core make an OpenTelemetry span of every request; needs `vaultbind[otel]`."""
     ca_pem: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    """An URL, not in the repr: it may hold a password."""
     user_agent: str = USER_AGENT
     api_version: str = API_VERSION
     verify_challenge_resource: bool = True
@@ -204,8 +205,18 @@ def find_problems(config: KeyVaultConfig) -> list[str]:
         problems += find_cache_problems(config.cache)
     if config.tracing and find_spec("opentelemetry") is None:
         problems.append("tracing: opentelemetry-api is missing (pip install 'vaultbind[otel]')")
+    if not _is_credential(config.credential):
+        problems.append(
+            "credential: must be an identity of this package, or a credential of azure.identity.aio"
+        )
     problems += find_monitor_problems(config.monitor)
     return [*problems, *_find_text_problems(config)]
+
+
+def _is_credential(given: object) -> bool:
+    return (
+        isinstance(given, CredentialConfig) or hasattr(given, "get_token") or hasattr(given, "get_token_info")
+    )
 
 
 def _find_text_problems(config: KeyVaultConfig) -> list[str]:

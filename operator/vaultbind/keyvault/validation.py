@@ -58,15 +58,16 @@ class VaultUrl:
 
 def parse_name(name: str) -> str:
     """Return `name` when the service would take it, else raise KeyVaultError (VALIDATION)."""
-    if not _NAME.fullmatch(name):
+    if not _is_text(name) or not _NAME.fullmatch(name):
         raise _invalid("a name has 1 to 127 letters, digits and dashes")
     return name
 
 
 def parse_version(version: str) -> str:
     """Return `version` (empty means the latest), else raise KeyVaultError (VALIDATION)."""
-    if version and not _VERSION.fullmatch(version):
-        raise _invalid("a version has 1 to 32 letters and digits")
+    # Anything but text would be asked for by its repr: None as the version "None".
+    if not _is_text(version) or (version and not _VERSION.fullmatch(version)):
+        raise _invalid("a version has 1 to 32 letters and digits, and is empty for the latest")
     return version
 
 
@@ -100,6 +101,8 @@ def has_allowed_suffix(url: VaultUrl, suffixes: Iterable[str]) -> bool:
 
 def check_secret_value(value: str) -> None:
     """Raise KeyVaultError (VALIDATION) for a value that the service would refuse."""
+    if not _is_text(value):
+        raise _invalid("a secret's value is a str or a SecretString")
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
@@ -121,6 +124,8 @@ def check_tags(tags: Mapping[str, str], longest: int) -> None:
     """Raise KeyVaultError (VALIDATION) for over 15 tags, or names or values over `longest` characters."""
     if len(tags) > MAX_TAGS:
         raise _invalid(f"an object has at most {MAX_TAGS} tags")
+    if not all(_is_text(text) for pair in tags.items() for text in pair):
+        raise _invalid("a tag's name and value are text")
     if any(len(name) > longest or len(value) > longest for name, value in tags.items()):
         raise _invalid(f"a tag's name and value have at most {longest} characters each")
 
@@ -226,6 +231,11 @@ def _ends_in(labels: list[str], port: int | None, suffix: str) -> bool:
     wanted = host.removeprefix(".").split(".")
     longer = len(labels) > len(wanted) if host.startswith(".") else len(labels) >= len(wanted)
     return all(wanted) and longer and labels[-len(wanted) :] == wanted
+
+
+def _is_text(given: object) -> bool:
+    """Types are not checked at run time where nobody runs a type checker."""
+    return isinstance(given, str)
 
 
 def _invalid(detail: str) -> KeyVaultError:

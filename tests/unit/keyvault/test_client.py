@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.keyvault.fakes import VAULT, VERSION, answer, canned, make_client, secret
+from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.types.crypto import EncryptionAlgorithm
 
@@ -61,3 +62,22 @@ async def test_aes_is_sent_where_its_iv_and_tag_are(verb: str) -> None:
 
     assert caught.value.kind is KeyVaultErrorKind.VALIDATION
     assert transport.requests == []
+
+
+@pytest.mark.parametrize("verb", ["encrypt", "decrypt"])
+async def test_what_is_no_algorithm_is_not_told(verb: str) -> None:
+    swapped: Any = ("k", "card 4711", EncryptionAlgorithm.RSA_OAEP_256)
+
+    with pytest.raises(KeyVaultError, match="the algorithm is one of") as caught:
+        await getattr(make_client(canned(answer({}))), verb)(*swapped)
+
+    assert "4711" not in repr(caught.value)
+
+
+def test_a_client_of_an_address_is_told_what_makes_one() -> None:
+    address: Any = VAULT
+
+    with pytest.raises(KeyVaultError, match=r"builder\(\)\.vault_url") as caught:
+        _ = KeyVaultClient.new(address)
+
+    assert caught.value.kind is KeyVaultErrorKind.CONFIGURATION

@@ -76,6 +76,11 @@ MISTAKES: list[tuple[str, Callable[[], object], list[str]]] = [
         ["user_agent", "api_version", "proxy", "ca_pem"],
     ),
     (
+        "a credential",
+        lambda: KeyVaultConfig(vault_url=VAULT, credential="geheim"),  # type: ignore[arg-type]
+        ["credential: must be an identity"],
+    ),
+    (
         "a vault elsewhere",
         lambda: KeyVaultConfig(vault_url=VAULT, allowed_suffixes=(".vault.azure.cn", ".localhost")),
         ["vault_url: must end in .vault.azure.cn or .localhost"],
@@ -313,3 +318,10 @@ async def test_what_the_caller_gave_is_not_closed() -> None:
     await client.aclose()
 
     assert (transport.closed, credential.closed) == (0, 0)
+
+
+def test_a_proxys_password_is_not_shown() -> None:
+    config = KeyVaultConfig(vault_url=VAULT, proxy="http://me:geheim@proxy:3128")
+
+    assert "geheim" not in repr(config)
+    assert config.proxy == "http://me:geheim@proxy:3128"

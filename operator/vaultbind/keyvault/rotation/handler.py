@@ -45,7 +45,10 @@ class RotationHandler:
 
 
 def check_handler(handler: object) -> None:
-    """Raise KeyVaultError (CONFIGURATION) for an object that handles nothing."""
+    """Raise KeyVaultError (CONFIGURATION) for an object that handles nothing, or a class of such objects."""
+    if isinstance(handler, type):
+        detail = f"a handler is an object: register {handler.__name__}(), not its class"
+        raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, detail=detail)
     if not any(callable(getattr(handler, name, None)) for name in METHODS):
         detail = f"{type(handler).__name__} has none of the methods {', '.join(METHODS)}"
         raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, detail=detail)

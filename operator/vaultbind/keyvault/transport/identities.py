@@ -6,6 +6,7 @@ Where an `authority_host` is empty, `AZURE_AUTHORITY_HOST` or the public cloud's
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.types.common import SecretString
 
 
@@ -36,6 +37,9 @@ class ClientSecretIdentity:
     client_secret: SecretString
     authority_host: str = ""
 
+    def __post_init__(self) -> None:
+        _check_hidden("client_secret", self.client_secret)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadIdentity:
@@ -56,6 +60,9 @@ class ClientCertificateIdentity:
     certificate: bytes = field(repr=False)
     password: SecretString | None = None
     authority_host: str = ""
+
+    def __post_init__(self) -> None:
+        _check_hidden("password", self.password)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +97,9 @@ CredentialConfig = (
     | FederatedIdentity
     | AzureCliIdentity
 )
+
+
+def _check_hidden(name: str, given: object) -> None:
+    """Plain text would be in every repr; raises KeyVaultError (CONFIGURATION)."""
+    if given is not None and not isinstance(given, SecretString):
+        raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, detail=f"{name}: must be a SecretString")

@@ -91,7 +91,10 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
 
     def _connect(self) -> AioHttpTransport:
         if self._closed:
-            raise KeyVaultError(KeyVaultErrorKind.UNREACHABLE, code="TransportClosed")
+            detail = "its connections are closed for good"
+            raise KeyVaultError(
+                KeyVaultErrorKind.UNREACHABLE, code="TransportClosed", detail=detail, retryable=False
+            )
         try:
             context = build_ssl_context(self._ca_pem)
         except (OSError, ValueError):

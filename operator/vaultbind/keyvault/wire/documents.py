@@ -99,14 +99,30 @@ def render_attributes(
     expires_on: datetime | None = None,
     exportable: bool | None = None,
 ) -> Json | None:
-    """Attributes of a request's body, None when there are none; times in whole seconds."""
+    """Attributes of a request's body, None when there are none; times in whole seconds.
+
+    Raises KeyVaultError (VALIDATION) for a time without a zone: it would mean another moment elsewhere.
+    """
     attributes = {
         "enabled": enabled,
-        "nbf": int(not_before.timestamp()) if not_before else None,
-        "exp": int(expires_on.timestamp()) if expires_on else None,
+        "nbf": _render_moment(not_before),
+        "exp": _render_moment(expires_on),
         "exportable": exportable,
     }
     return drop_absent(attributes) or None
+
+
+def _render_moment(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
+    if not _is_aware(moment):
+        detail = "a time is an aware datetime, such as datetime.now(UTC) + timedelta(days=90)"
+        raise KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=detail)
+    return int(moment.timestamp())
+
+
+def _is_aware(moment: object) -> bool:
+    return isinstance(moment, datetime) and moment.utcoffset() is not None
 
 
 def render_tags(tags: Mapping[str, str] | None) -> dict[str, str] | None:

@@ -188,9 +188,17 @@ async def test_a_handler_of_another_kind_of_class_may_be_synchronous(stage: Stag
     assert plain.names == ["db"]
 
 
-async def test_what_handles_nothing_is_refused(stage: Stage) -> None:
-    with pytest.raises(KeyVaultError, match="object has none of the methods on_near_expiry") as caught:
-        stage.client.register_rotation_handler(object())
+@pytest.mark.parametrize(
+    ("handler", "words"),
+    [
+        (object(), "object has none of the methods on_near_expiry"),
+        (RotationHandler, r"RotationHandler\(\), not"),
+    ],
+    ids=["nothing", "a class"],
+)
+async def test_what_handles_nothing_is_refused(stage: Stage, handler: object, words: str) -> None:
+    with pytest.raises(KeyVaultError, match=words) as caught:
+        stage.client.register_rotation_handler(handler)
 
     assert caught.value.kind is KeyVaultErrorKind.CONFIGURATION
 

@@ -2,11 +2,13 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from tests.unit.keyvault.fakes import VAULT, VERSION, answer, canned, make_client, secret, secret_item
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.types.secret import SetSecretOptions
 
 MOMENT = datetime.fromtimestamp(1_700_000_000, UTC)
 
@@ -64,3 +66,39 @@ async def test_all_at_once() -> None:
     transport = canned(answer({"value": [secret_item("a"), secret_item("b")]}))
 
     assert [item.name for item in await make_client(transport).secrets.list_all()] == ["a", "b"]
+
+
+OTHER_TYPES: list[tuple[str, tuple[Any, ...], str]] = [
+    ("bytes", ("db", b"geheim"), "a secret's value is a str"),
+    ("a number", ("db", 4711), "a secret's value is a str"),
+    ("nothing", ("db", None), "a secret's value is a str"),
+    ("no name", (None, "x"), "a name has"),
+    ("a name in bytes", (b"db", "x"), "a name has"),
+    ("a tag", ("db", "x", SetSecretOptions(tags={"a": 1})), "a tag's name and value are text"),  # type: ignore[dict-item]
+    ("a time without a zone", ("db", "x", SetSecretOptions(expires_on=MOMENT.replace(tzinfo=None))), "aware"),
+    ("a time in seconds", ("db", "x", SetSecretOptions(not_before=1_700_000_000)), "aware"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [row[1:] for row in OTHER_TYPES], ids=[row[0] for row in OTHER_TYPES]
+)
+async def test_other_types_are_refused_before_the_wire(given: tuple[Any, ...], words: str) -> None:
+    transport = canned(answer({}))
+
+    with pytest.raises(KeyVaultError, match=words) as caught:
+        await make_client(transport).secrets.set_secret(*given)
+
+    assert caught.value.kind is KeyVaultErrorKind.VALIDATION
+    assert "geheim" not in repr(caught.value)
+    assert transport.requests == []
+
+
+@pytest.mark.parametrize("method", ["get_secret", "get_secret_version", "update_secret_properties"])
+async def test_none_is_not_the_version_of_that_name(method: str) -> None:
+    transport = canned(answer({}))
+
+    with pytest.raises(KeyVaultError, match="a version has"):
+        await getattr(make_client(transport).secrets, method)("db", None)
+
+    assert transport.requests == []

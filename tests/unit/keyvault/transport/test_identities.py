@@ -24,6 +24,7 @@ from vaultbind.keyvault.transport.auth import build_credential
 from vaultbind.keyvault.transport.identities import (
     AzureCliIdentity,
     ClientCertificateIdentity,
+    ClientSecretIdentity,
     CredentialConfig,
     FederatedIdentity,
 )
@@ -208,3 +209,22 @@ async def test_no_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         await ask(AzureCliIdentity(), service())
 
     assert caught.value.kind is KeyVaultErrorKind.AUTHENTICATION_FAILED
+
+
+PLAIN: list[tuple[str, Callable[[Any], CredentialConfig]]] = [
+    ("client_secret", lambda text: ClientSecretIdentity(tenant_id="t", client_id="c", client_secret=text)),
+    (
+        "password",
+        lambda text: ClientCertificateIdentity(tenant_id="t", client_id="c", certificate=b"", password=text),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "make"), PLAIN, ids=[row[0] for row in PLAIN])
+def test_a_secret_in_plain_text_is_refused(name: str, make: Callable[[Any], CredentialConfig]) -> None:
+    with pytest.raises(KeyVaultError, match=f"{name}: must be a SecretString") as caught:
+        make("geheim")
+
+    assert caught.value.kind is KeyVaultErrorKind.CONFIGURATION
+    assert "geheim" not in repr(caught.value)
+    assert "geheim" not in repr(make(SecretString("geheim")))

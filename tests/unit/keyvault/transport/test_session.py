@@ -208,7 +208,7 @@ async def test_a_closed_transport_stays_closed(server: Server) -> None:
         with pytest.raises(KeyVaultError) as caught:
             await client.secrets.get_secret("db")
 
-    assert caught.value.code == "TransportClosed"
+    assert (caught.value.code, caught.value.retryable) == ("TransportClosed", False)
 
 
 @pytest.mark.parametrize(
