@@ -83,6 +83,7 @@ check: $(VENV)/dev.stamp ## lint, types, layers, dependencies, unit tests: what 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/deptry operator
+	@$(BIN)/zizmor --offline --quiet .github/workflows
 	@$(BIN)/python -m pytest -q -m unit
 
 .PHONY: fix
@@ -98,6 +99,11 @@ audit: $(VENV)/dev.stamp ## known vulnerabilities among the locked dependencies 
 .PHONY: verify
 verify: $(VENV)/dev.stamp ## regenerate whatever is generated; fails when something changed
 	@$(BIN)/python -m tools.generate
+
+.PHONY: dist
+dist: $(VENV)/dev.stamp ## wheel and source distribution into dist/, with an SBOM
+	@rm -rf dist && $(BIN)/hatchling build -d dist
+	@$(BIN)/cyclonedx-py requirements --output-reproducible --of JSON -o dist/vaultbind.cdx.json requirements.lock
 
 .PHONY: bench
 bench: $(VENV)/dev.stamp ## measure the operator on the real API server, or ARGS=library: table and JSON
