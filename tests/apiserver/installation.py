@@ -88,7 +88,7 @@ class Installation:
     def remove_all(self) -> None:
         """Make the cluster empty again."""
         namespaces = ("namespace", "shop", "shop-staging", NAMESPACE)
-        crds = ("crd", "-l", "app.kubernetes.io/part-of=vaultbind")
+        crds = ("crd,clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/part-of=vaultbind")
         for what in (namespaces, crds):
             self.cluster.kubectl("delete", *what, "--wait=false", "--ignore-not-found")
         for what in (namespaces, crds):

@@ -66,6 +66,6 @@ def load(path: str) -> Page:
 
 
 def all_pages() -> tuple[Page, ...]:
-    """Pages of the top folder and of `docs/`."""
-    found = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+    """Pages of the top folder, of `docs/` and of the chart."""
+    found = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "charts").rglob("*.md")])
     return tuple(load(path.relative_to(ROOT).as_posix()) for path in found)

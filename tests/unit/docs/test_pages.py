@@ -12,15 +12,18 @@ import pytest
 import yaml
 
 from tests.unit.docs.pages import OPERATOR, ROOT, Page, all_pages, load
+from tools import gen_rights
 from tools.gen_cli_help import commands, options
 from tools.realcluster.rules import rules
 from vaultbind.api.binding_parser import parse_binding
+from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.keyvault_parser import parse_keyvault
 from vaultbind.app import startup
 from vaultbind.emulator.seed import parse_seed
 from vaultbind.engine.queue import WorkQueue
 from vaultbind.settings import DriftDetection, RunSettings
+from vaultbind.telemetry import definitions
 
 PAGES = all_pages()
 PLACE = re.compile(r"([\w./]+\.py): ([\w.]+)")
@@ -146,9 +149,7 @@ def flags(command: click.Command) -> set[str]:
     return found | {"--help"}
 
 
-@pytest.mark.parametrize(
-    "path", ["docs/adr/0007-lanes.md", "docs/architecture.md", "docs/guides/operating.md"]
-)
+@pytest.mark.parametrize("path", ["docs/adr/0007-lanes.md", "docs/architecture.md", "docs/operate.md"])
 def test_the_limit_of_a_lane_is_told_as_it_is(path: str) -> None:
     limit = WorkQueue[str](lane_of=str).lane_limit
     assert f"t most {limit} " in load(path).text
@@ -169,10 +170,35 @@ def test_every_manifest_is_accepted(text: str) -> None:
             PARSERS[obj["kind"]](obj)
 
 
-def test_the_guide_grants_what_tests_and_benchmarks_run_with() -> None:
-    roles = [yaml.safe_load(text) for text in load("docs/guides/real-vault.md").manifests()]
-    granted = next(role["rules"] for role in roles if role["kind"] == "ClusterRole")
-    assert by_resource(rules("namespaces", "cluster", "own")) == by_resource(granted)
+def test_every_reason_of_trouble_has_its_advice_and_no_other_word_is_told() -> None:
+    told = set(
+        re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?`) \|", troubleshooting(), re.MULTILINE)))
+    )
+    assert told == {reason.word for reason in Reason} - GOOD
+
+
+def troubleshooting() -> str:
+    return load("docs/operate.md").text.partition("## Troubleshooting by reason\n")[2].partition("\n## ")[0]
+
+
+GOOD = {
+    *("Completed", "Connected", "Recreated", "Repaired", "Resumed", "Rotated", "RotationNotDue", "Running"),
+    *("Synced", "Updated", "Valid"),
+}
+"""Reasons that nobody has to do anything about."""
+
+
+def test_metrics_of_the_alerts_exist() -> None:
+    known = {item.name for item in definitions.ALL}
+    named = set(re.findall(r"\bvaultbind_\w+", load("docs/operate.md").text))
+    assert len(named) > 3
+    assert named - known == set()
+
+
+def test_the_table_of_rights_is_fresh() -> None:
+    text = load("docs/security.md").text
+    assert gen_rights.render(text) == text, "run `make verify`"
+    assert gen_rights.render(text.replace("| create | `events` |", "")) == text
 
 
 @pytest.mark.parametrize("drift", ["Watch", "Get"])

@@ -1,0 +1,84 @@
+"""Commands of the pages about installing and operating, run as they stand there, page by page.
+
+Only the chart's address is another: the checkout instead of the registry. Blocks marked `console` need Azure,
+Docker or a name that only the reader knows, and are not run.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.apiserver.installation import Installation
+from tests.chart.release import CHART
+from tests.unit.docs.pages import ROOT, load
+
+REGISTRY = "oci://ghcr.io/vaultbind/charts/vaultbind"
+PAGES = {"docs/install.md": 6, "docs/aks.md": 2, "docs/operate.md": 7, "charts/vaultbind/README.md": 2}
+"""Each page and how many blocks of commands it has at least: one that is lost would not be missed."""
+BEFORE = {
+    "docs/operate.md": f"""
+        helm install vaultbind {REGISTRY} --namespace vaultbind-system --create-namespace
+        helm upgrade vaultbind {REGISTRY} --namespace vaultbind-system --set replicas=1
+        kubectl apply -f - <<'EOF'
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata:
+  name: vaultbind
+  namespace: vaultbind-system
+EOF
+    """,
+}
+"""What the reader has done before."""
+REMOVE = f"""
+    helm uninstall vaultbind --namespace vaultbind-system --ignore-not-found
+    kubectl delete -k {ROOT}/deploy --ignore-not-found
+"""
+ALTERNATIVES = {
+    "docs/install.md": ("kubectl apply -k", "scope=Namespaces"),
+    "charts/vaultbind/README.md": ("helm install",),
+}
+"""Blocks that offer another way to install: the former installation is removed before."""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_work(installation: Installation, tmp_path: Path, page: str) -> None:
+    blocks = load(page).blocks("sh")
+    assert len(blocks) >= PAGES[page]
+    shell = Shell(installation, tmp_path)
+    shell.run(BEFORE.get(page, ""))
+    for number, block in enumerate(blocks):
+        if number and any(part in block for part in ALTERNATIVES.get(page, ())):
+            shell.run(REMOVE)
+        shell.run(block)
+
+
+class Shell:
+    """A shell that knows helm and kubectl and this cluster."""
+
+    def __init__(self, installation: Installation, folder: Path) -> None:
+        tools = folder / "bin"
+        tools.mkdir()
+        (tools / "helm").symlink_to(installation.helm.path)
+        (tools / "kubectl").symlink_to(installation.cluster.binaries.kubectl)
+        homes = {f"HELM_{name}_HOME": str(folder / name) for name in ("CACHE", "CONFIG", "DATA")}
+        self._environ = {
+            **homes,
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(folder),
+            "KUBECONFIG": str(installation.cluster.kubeconfig),
+        }
+
+    def run(self, script: str) -> None:
+        """Run a block; the first command that fails ends it."""
+        done = subprocess.run(
+            ["bash", "-euc", script.replace(REGISTRY, str(CHART))],
+            cwd=ROOT,
+            env=self._environ,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
