@@ -13,7 +13,7 @@ from tests.chart.release import CHART, NAMESPACE
 from tools.realcluster import ClusterError
 
 VAULT: dict[str, Any] = {"url": "https://shop.vault.azure.net", "access": [{"namespaces": {"all": True}}]}
-NAMES = ("clusterkeyvaults", "keyvaults", "vaultbindings")
+NAMES = sorted(path.stem for path in Path("crds").glob("*.yaml"))
 CRDS = {f"CustomResourceDefinition/{name}.vaultbind.dev" for name in NAMES}
 SETS = sorted((CHART / "ci").glob("*.yaml"))
 BINDING = {
