@@ -1,5 +1,6 @@
 """Write the table of the operator's rights into `docs/security.md`: `python -m tools.gen_rights`."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ WHERE = {
     "default": "namespace `default`",
     "own": "the release's namespace",
 }
-CONDITIONS = {"scope": "scope", "drift": "driftDetection"}
+CONDITIONS = {"scope": "scope", "drift": "driftDetection", "rollouts": "rollouts.enabled"}
 
 
 def render(page: str) -> str:
@@ -30,7 +31,7 @@ def render(page: str) -> str:
 def _row(right: Mapping[str, Any]) -> str:
     group = f" ({right['group']})" if right["group"] else ""
     named = ", only the one of the release" if right.get("named") else ""
-    only = [f"`{name}: {right[key]}`" for key, name in CONDITIONS.items() if key in right]
+    only = [f"`{name}: {json.dumps(right[key]).strip(chr(34))}`" for key, name in CONDITIONS.items() if key in right]
     where = WHERE[right["where"]] + (f", only with {' and '.join(only)}" if only else "")
     resources = ", ".join(f"`{name}`" for name in right["resources"])
     return f"| {', '.join(right['verbs'])} | {resources}{group}{named} | {where} | {right['why']} |"

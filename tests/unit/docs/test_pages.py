@@ -182,8 +182,8 @@ def troubleshooting() -> str:
 
 
 GOOD = {
-    *("Completed", "Connected", "Recreated", "Repaired", "Resumed", "Rotated", "RotationNotDue", "Running"),
-    *("Synced", "Updated", "Valid"),
+    *("Completed", "Connected", "Recreated", "Repaired", "Restarted", "Resumed", "Rotated"),
+    *("RotationNotDue", "Running", "Synced", "Updated", "Valid"),
 }
 """Reasons that nobody has to do anything about."""
 
