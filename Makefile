@@ -100,6 +100,10 @@ audit: $(VENV)/dev.stamp ## known vulnerabilities among the locked dependencies 
 verify: $(VENV)/dev.stamp ## regenerate whatever is generated; fails when something changed
 	@$(BIN)/python -m tools.generate
 
+.PHONY: image
+image: $(VENV)/dev.stamp ## build the image with what is here: docker, podman or buildah (ARGS="--rootfs DIR": without a registry)
+	@$(BIN)/python -m tools.image $(ARGS)
+
 .PHONY: dist
 dist: $(VENV)/dev.stamp ## wheel and source distribution into dist/, with an SBOM
 	@rm -rf dist && $(BIN)/hatchling build -d dist

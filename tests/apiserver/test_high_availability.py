@@ -41,7 +41,7 @@ class Stage:
     def namespace(self) -> str:
         return f"ha-{self.token}"
 
-    async def start(self, name: str) -> OperatorProcess:
+    async def start(self, name: str, kubeconfig: Path | None = None) -> OperatorProcess:
         flags = (
             f"--namespace={self.namespace}",
             f"--lease-namespace={self.namespace}",
@@ -49,7 +49,7 @@ class Stage:
             "--log-level=info",
         )
         return await self.stack.enter_async_context(
-            started(name, self.kubeconfig, self.emulator, self.folder, *flags)
+            started(name, kubeconfig or self.kubeconfig, self.emulator, self.folder, *flags)
         )
 
     async def bind(self, *names: str) -> None:
@@ -122,13 +122,15 @@ async def stage(apiserver: RealCluster, tmp_path: Path) -> AsyncIterator[Stage]:
         yield stage
 
 
-async def lead_and_follow(stage: Stage) -> tuple[OperatorProcess, OperatorProcess]:
+async def lead_and_follow(
+    stage: Stage, kubeconfig: Path | None = None
+) -> tuple[OperatorProcess, OperatorProcess]:
     """One process that leads and has everything in sync, and one that waits, warm."""
     vault = stage.emulator.driver(VAULT)
     names = [f"s{number}" for number in range(10)]
     for name in names:
         vault.set_secret(name, f"value of {name}")
-    first = await stage.start("first")
+    first = await stage.start("first", kubeconfig)
     await stage.until(first.is_working)
     await stage.bind(*names)
 
@@ -210,3 +212,67 @@ async def test_a_paused_leader_that_wakes_up_is_refused_and_ends(stage: Stage) -
     assert await stage.versions() == before
     assert stage.gets() <= 1, "at most the call in flight is repeated"
     assert await second.leads()
+
+
+@dataclass(slots=True, kw_only=True)
+class Wire:
+    """A line to the API server that can be cut: what is sent is lost, and nobody is told."""
+
+    port: int
+    is_cut: bool = False
+    _pumps: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @classmethod
+    @asynccontextmanager
+    async def laid(cls, target: int) -> AsyncIterator["Wire"]:
+        wire = cls(port=0)
+
+        async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            there, back = await asyncio.open_connection("127.0.0.1", target)
+            for pump in (wire._pump(reader, back), wire._pump(there, writer)):
+                task = asyncio.create_task(pump)
+                wire._pumps.add(task)
+                task.add_done_callback(wire._pumps.discard)
+
+        server = await asyncio.start_server(connect, "127.0.0.1", 0)
+        wire.port = server.sockets[0].getsockname()[1]
+        try:
+            yield wire
+        finally:
+            server.close()
+            for task in list(wire._pumps):
+                task.cancel()
+            await asyncio.gather(*wire._pumps, return_exceptions=True)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                if not self.is_cut:
+                    sink.write(data)
+                    await sink.drain()
+        except ConnectionError:
+            pass
+        finally:
+            sink.close()
+
+
+async def test_a_leader_that_is_cut_off_gives_up_before_another_leads(
+    stage: Stage, apiserver: RealCluster
+) -> None:
+    async with Wire.laid(apiserver.port) as wire:
+        through = stage.folder / "through-the-wire.kubeconfig"
+        through.write_text(
+            stage.kubeconfig.read_text().replace(f"127.0.0.1:{apiserver.port}", f"127.0.0.1:{wire.port}")
+        )
+        first, second = await lead_and_follow(stage, through)
+        wire.is_cut = True
+
+        async def has_given_up() -> bool:
+            return first.child.returncode is not None or not await first.leads()
+
+        assert not await has_given_up()
+        given_up = asyncio.create_task(stage.until(has_given_up))
+        assert await stage.until(second.leads) < KILLED
+        assert given_up.done(), "both led at once"
+        assert await first.wait_ended() == 1
+        assert "not renewed for 10 s" in first.log

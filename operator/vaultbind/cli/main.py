@@ -55,6 +55,16 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="vaultbind")
 def main() -> None:
     """Bind objects of Azure Key Vault to what a Kubernetes cluster uses."""
+    forbid_core_dumps()
+
+
+def forbid_core_dumps() -> None:
+    """See to it that no command leaves its memory, with values in it, on a disk; not on Windows."""
+    try:
+        resource = importlib.import_module("resource")
+    except ModuleNotFoundError:
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

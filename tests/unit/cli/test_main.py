@@ -1,6 +1,8 @@
 """The command: its list of subcommands, what a base install lacks."""
 
 import importlib
+import resource
+import sys
 from typing import Any
 
 import pytest
@@ -28,6 +30,18 @@ def test_a_command_that_does_not_exist() -> None:
     shown = CliRunner().invoke(main, ["fly"])
     assert shown.exit_code == 2
     assert "No such command 'fly'" in shown.output
+
+
+def test_no_command_dumps_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda *limit: limits.append(limit))
+    CliRunner().invoke(main, ["run", "-h"])
+    assert limits == [(resource.RLIMIT_CORE, (0, 0))]
+
+
+def test_without_limits_of_a_process_it_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert CliRunner().invoke(main, ["run", "-h"]).exit_code == 0
 
 
 def _lacks(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
