@@ -31,7 +31,11 @@ def render(page: str) -> str:
 def _row(right: Mapping[str, Any]) -> str:
     group = f" ({right['group']})" if right["group"] else ""
     named = ", only the one of the release" if right.get("named") else ""
-    only = [f"`{name}: {json.dumps(right[key]).strip(chr(34))}`" for key, name in CONDITIONS.items() if key in right]
+    only = [
+        f"`{name}: {json.dumps(right[key]).strip(chr(34))}`"
+        for key, name in CONDITIONS.items()
+        if key in right
+    ]
     where = WHERE[right["where"]] + (f", only with {' and '.join(only)}" if only else "")
     resources = ", ".join(f"`{name}`" for name in right["resources"])
     return f"| {', '.join(right['verbs'])} | {resources}{group}{named} | {where} | {right['why']} |"

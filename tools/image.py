@@ -1,7 +1,7 @@
-"""Build the image with the engine that is here: `python -m tools.image [--tag T] [--base IMAGE | --rootfs DIR]`.
+"""Build the image with the engine that is here: `python -m tools.image --help`.
 
-`--rootfs` makes the base of a folder with a root filesystem that has `python3` and its venv, such as debootstrap
-leaves it: buildah then needs neither a registry nor an engine that runs.
+`--rootfs` makes the base of a folder with a root filesystem that has `python3` and its venv, such as
+debootstrap leaves it: buildah then needs neither a registry nor an engine that runs.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def find_engine(works: Callable[[str], bool], *, needs_buildah: bool) -> str:
 
 
 def render_build(engine: str, tag: str, base: str, environ: Mapping[str, str]) -> list[str]:
-    """The command that builds. buildah gets this machine's settings of pip, certificates and wheels included."""
+    """The command that builds; buildah gets this machine's settings of pip, certificates and wheels."""
     arguments = ["--tag", tag, *(["--build-arg", f"BASE={base}"] if base else [])]
     if engine != "buildah":
         return [engine, "build", *arguments, "."]
