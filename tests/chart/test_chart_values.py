@@ -14,7 +14,7 @@ from vaultbind.api.keyvault_parser import parse_keyvault
 VAULT = {"url": "https://shop.vault.azure.net", "access": [{"namespaces": {"all": True}}]}
 ON = {"enabled": True}
 SETS = sorted((CHART / "ci").glob("*.yaml"))
-CRDS = {"vaultbindings.vaultbind.dev", "keyvaults.vaultbind.dev", "clusterkeyvaults.vaultbind.dev"}
+CRDS = len(list((CHART.parents[1] / "crds").glob("*.yaml")))
 
 Check = Callable[[Rendered], object]
 
@@ -237,13 +237,13 @@ SWITCHES: tuple[tuple[str, dict[str, Any], Check, object, object], ...] = (
         [],
         ["--restarts-per-minute=3"],
     ),
-    ("no-crds", {"crds": {"install": False}}, count("CustomResourceDefinition"), 3, 0),
+    ("no-crds", {"crds": {"install": False}}, count("CustomResourceDefinition"), CRDS, 0),
     (
         "crds-go",
         {"crds": {"keep": False}},
         lambda r: [crd["metadata"].get("annotations") for crd in r.of_kind("CustomResourceDefinition")],
-        [{"helm.sh/resource-policy": "keep"}] * 3,
-        [None] * 3,
+        [{"helm.sh/resource-policy": "keep"}] * CRDS,
+        [None] * CRDS,
     ),
     ("service-monitor", {"serviceMonitor": ON}, count("ServiceMonitor"), 0, 1),
     ("network-policy", {"networkPolicy": ON}, count("NetworkPolicy"), 0, 1),
