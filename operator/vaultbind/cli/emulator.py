@@ -1,6 +1,7 @@
 """`vaultbind emulator`: a Key Vault on this machine."""
 
 import asyncio
+import errno
 import re
 import signal
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any, Final
 
 import click
 
+from vaultbind.api.durations import parse_duration
 from vaultbind.cli.emulator_ctl import TOKEN_VARIABLE, ctl, read_token
 from vaultbind.cli.emulator_ctl_traffic import access, events, fault, throttle
 from vaultbind.emulator import Emulator, EmulatorConfig, EmulatorConfigError, SeedError, StorageError
+from vaultbind.keyvault.simulation import VaultSettings
 
 LATENCY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)")
 
@@ -21,6 +24,14 @@ def parse_latency(_context: click.Context, _parameter: click.Parameter, text: st
     if match is None:
         raise click.BadParameter("must be a duration such as 10ms or 0.5s")
     return float(match[1]) * (0.001 if match[2] == "ms" else 1.0)
+
+
+def parse_delay(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
+    """Whole seconds of `5s` or `1m`; raises click.BadParameter."""
+    try:
+        return int(parse_duration(text).total_seconds())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.group(
@@ -65,6 +76,14 @@ def parse_latency(_context: click.Context, _parameter: click.Parameter, text: st
     help="Added to each vault request.",
 )
 @click.option(
+    "--deletion-delay",
+    callback=parse_delay,
+    default="0s",
+    metavar="DURATION",
+    show_default=True,
+    help="What deleting, recovering and purging take after their answer; the service takes some seconds.",
+)
+@click.option(
     "--allow-non-loopback",
     is_flag=True,
     help="Permit a --host that others can reach; needs a token.",
@@ -81,6 +100,7 @@ def emulator(
     *,
     seed: Path | None,
     only_configured: bool,
+    deletion_delay: int,
     token_file: Path | None,
     **flags: Any,
 ) -> None:
@@ -92,6 +112,7 @@ def emulator(
             seed=seed.read_text(encoding="utf-8") if seed else "",
             on_first_use=not only_configured,
             token=read_token(token_file),
+            settings=VaultSettings(deletion_seconds=deletion_delay),
             **flags,
         )
         asyncio.run(_serve(config))
@@ -100,7 +121,13 @@ def emulator(
     except StorageError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
-        raise click.ClickException(f"cannot start: {error.strerror or error}") from None
+        raise click.ClickException(f"cannot start: {_explain(error)}") from None
+
+
+def _explain(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    hint = "; choose another --port, 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
+    return f"{where}{error.strerror or error}{hint}"
 
 
 for command in (fault, throttle, access, events):

@@ -10,6 +10,7 @@ import yaml
 
 from vaultbind.api.durations import parse_duration
 from vaultbind.emulator.clients import Client, parse_client
+from vaultbind.emulator.config import is_vault_name
 from vaultbind.emulator.control import parse_denials
 from vaultbind.keyvault.simulation import Denial
 from vaultbind.keyvault.simulation.access_forms import AccessForm, parse_access
@@ -97,7 +98,7 @@ def parse_seed(text: str, now: datetime) -> Seed:
     reader = _Reader(now)
     document = reader.mapping(content or {}, "seed", SEED_FIELDS)
     vaults = {
-        str(name): reader.vault(vault, f"vaults.{name}")
+        str(name): reader.vault(name, vault, f"vaults.{name}")
         for name, vault in reader.names(document.get("vaults"), "vaults").items()
     }
     clients = {
@@ -170,7 +171,9 @@ class _Reader:
             self.problems.append(f"{where}.{name} must be a time such as +20d, -1h or 2030-01-31T12:00:00Z")
             return None
 
-    def vault(self, value: Any, where: str) -> tuple[SeedObject, ...]:
+    def vault(self, name: Any, value: Any, where: str) -> tuple[SeedObject, ...]:
+        if not is_vault_name(str(name)):
+            self.problems.append(f"{where}: a vault's name has 1 to 60 letters, digits and hyphens")
         form = self.mapping(value, where, frozenset({"secrets", "certificates", "keys"}))
         readers: Mapping[str, Callable[[str, Any, str], SeedObject]] = {
             "secrets": self.secret,

@@ -1,5 +1,6 @@
 """The emulator's own certificate authority and the server certificate that it signs at every start."""
 
+import errno
 import ipaddress
 import os
 import re
@@ -31,6 +32,7 @@ NAMES: Final = (
 )
 ADDRESSES: Final = ("127.0.0.1", "::1")
 DNS_NAME: Final = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+CA_NAME: Final = "vaultbind emulator CA"
 CA_LIFETIME: Final = timedelta(days=3650)
 SERVER_LIFETIME: Final = timedelta(days=365)
 SKEW: Final = timedelta(hours=1)
@@ -51,7 +53,7 @@ class Authority:
 def new_authority(now: datetime) -> Authority:
     """Make a CA."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vaultbind emulator CA")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, CA_NAME)])
     builder = _builder(name, name, key, now, CA_LIFETIME)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_ca_usage(), critical=True)
@@ -121,13 +123,17 @@ def general_name(name: str) -> x509.GeneralName:
 
 
 def load_authority(ca_file: Path | None, now: datetime) -> Authority:
-    """Read the CA from `ca_file` and `ca_file.key`, or make one and write it there; raises OSError."""
+    """Read the CA from `ca_file` and `ca_file.key`, or make one and write it there.
+
+    Raises OSError, also where that would overwrite what this emulator did not write.
+    """
     if ca_file is None:
         return new_authority(now)
     key_file = ca_file.with_name(f"{ca_file.name}.key")
     existing = _read_authority(ca_file, key_file, now)
     if existing is not None:
         return existing
+    _check_replaceable(ca_file, key_file)
     authority = new_authority(now)
     write_private(key_file, _private_pem(authority.key))
     ca_file.write_text(authority.pem(), encoding="ascii")
@@ -148,6 +154,27 @@ def _read_authority(ca_file: Path, key_file: Path, now: datetime) -> Authority |
     return (
         Authority(certificate=certificate, key=key) if certificate.public_key() == key.public_key() else None
     )
+
+
+def _check_replaceable(ca_file: Path, key_file: Path) -> None:
+    """Raise FileExistsError if a file there is not of our making: a wrong path must cost nobody a key."""
+    foreign = ca_file
+    if not ca_file.exists() or not ca_file.stat().st_size:
+        if not key_file.exists():
+            return
+        foreign = key_file
+    elif _is_ours(ca_file.read_bytes()):
+        return
+    reason = "not written by the emulator, so it stays: remove it or name another --ca-file"
+    raise FileExistsError(errno.EEXIST, reason, str(foreign))
+
+
+def _is_ours(pem: bytes) -> bool:
+    try:
+        subject = x509.load_pem_x509_certificate(pem).subject
+    except ValueError:
+        return False
+    return [name.value for name in subject.get_attributes_for_oid(NameOID.COMMON_NAME)] == [CA_NAME]
 
 
 def write_private(path: Path, data: bytes) -> None:

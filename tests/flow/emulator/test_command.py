@@ -72,6 +72,8 @@ async def test_latency_is_added_to_vault_requests_alone(tmp_path: Path) -> None:
         (("--host", "0.0.0.0"), "loopback"),
         (("--latency", "soon"), "duration"),
         (("--port", "99999"), "65535"),
+        (("--deletion-delay", "soon"), "duration"),
+        (("--ca-file", "no-such-folder/ca.pem"), "no-such-folder/ca.pem.key: No such file or directory"),
     ],
 )
 async def test_bad_flags_end_it_with_a_reason(flags: tuple[str, ...], words: str) -> None:
@@ -155,3 +157,30 @@ async def test_a_state_file_that_is_taken_is_told(tmp_path: Path) -> None:
     assert second.returncode == 1
     assert "another emulator has it" in error.decode()
     assert "Traceback" not in error.decode()
+
+
+async def test_a_port_in_use_is_told_with_the_way_out() -> None:
+    async with started("--port", "0") as first:
+        port = (await ready_url(first)).rpartition(":")[2]
+        async with started("--port", port) as second:
+            _, error = await asyncio.wait_for(second.communicate(), 20)
+    assert second.returncode == 1
+    assert "address already in use; choose another --port, 0 picks a free one" in error.decode()
+
+
+async def test_deletions_take_as_long_as_the_flag_says(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    steps = (
+        ("PUT", "/secrets/a", {"value": "x"}, 200),
+        ("DELETE", "/secrets/a", None, 200),
+        ("GET", "/deletedsecrets/a", None, 404),
+        ("POST", "/_vaultbind/time", {"advance": "1h"}, 200),
+        ("GET", "/deletedsecrets/a", None, 200),
+    )
+    async with (
+        started("--port", "0", "--ca-file", str(ca_file), "--deletion-delay", "1h") as process,
+        session_of(await ready_url(process), ca_file) as session,
+    ):
+        for method, path, body, status in steps:
+            async with session.request(method, f"{path}?api-version=7.4", json=body) as response:
+                assert response.status == status, (method, path)

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from cryptography import x509
 
+from vaultbind.emulator import tls
 from vaultbind.emulator.config import EmulatorConfig, EmulatorConfigError, check_config
 from vaultbind.emulator.control import handle_control
 from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
@@ -71,7 +72,6 @@ def replace_key(ca_file: Path, key_file: Path) -> None:
     "damage",
     [
         pytest.param(lambda ca, key: key.unlink(), id="key is gone"),
-        pytest.param(lambda ca, key: ca.write_text("junk"), id="certificate is junk"),
         pytest.param(replace_key, id="key of another"),
     ],
 )
@@ -85,6 +85,36 @@ def test_an_authority_that_can_not_be_used_is_replaced(
     assert new.pem() != old
     assert new.certificate.public_key() == new.key.public_key()
     assert file.read_text(encoding="ascii") == new.pem()
+
+
+def test_an_empty_file_may_become_the_authority(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.touch()
+    assert load_authority(file, NOW).pem() == file.read_text(encoding="ascii")
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "ca.pem.key"])
+def test_what_the_emulator_did_not_write_stays(tmp_path: Path, name: str) -> None:
+    foreign = tmp_path / name
+    foreign.write_text("somebody's notes", encoding="ascii")
+    with pytest.raises(FileExistsError, match="remove it or name another --ca-file") as caught:
+        load_authority(tmp_path / "ca.pem", NOW)
+    assert caught.value.filename == str(foreign)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert foreign.read_text(encoding="ascii") == "somebody's notes"
+
+
+def test_a_certificate_of_others_stays_when_its_key_is_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ca.pem"
+    with monkeypatch.context() as patch:
+        patch.setattr(tls, "CA_NAME", "Example Root")
+        file.write_text(tls.new_authority(NOW).pem(), encoding="ascii")
+    before = file.read_bytes()
+    with pytest.raises(FileExistsError):
+        load_authority(file, NOW)
+    assert file.read_bytes() == before
 
 
 def test_an_authority_near_its_end_is_replaced(tmp_path: Path) -> None:

@@ -136,6 +136,12 @@ def test_a_disabled_secret_can_be_seeded() -> None:
         vault.secrets.get("a")
 
 
+@pytest.mark.parametrize("name", ["sh op", "a.b", "-a", "a_b"])
+def test_a_vault_that_no_host_name_can_reach_is_refused(name: str) -> None:
+    with pytest.raises(SeedError, match="a vault's name has 1 to 60 letters, digits and hyphens"):
+        parse_seed(f'vaults: {{"{name}": {{secrets: {{a: x}}}}}}', NOW)
+
+
 def test_names_that_yaml_takes_for_something_else_must_be_in_quotes() -> None:
     with pytest.raises(SeedError) as caught:
         parse_seed("vaults: {1: {secrets: {off: x}}}", NOW)
