@@ -10,13 +10,17 @@ from vaultbind.emulator.control_events import EVENT_OPERATIONS, VALIDATE
 from vaultbind.emulator.control_state import ControlError
 from vaultbind.emulator.event_broker import EventBroker
 from vaultbind.emulator.gate import refuse_control
-from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Denial, Estate
+from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Denial, Estate, Kind
 from vaultbind.keyvault.simulation.access import FORBIDDEN_CODES
 from vaultbind.keyvault.simulation.api.messages import JSON_TYPE
+from vaultbind.keyvault.simulation.api.routing import Action
 from vaultbind.keyvault.simulation.fault_forms import FaultError, parse_faults, render_fault
+from vaultbind.keyvault.simulation.faults import is_match
 
 PREFIX: Final = "/_vaultbind/"
 DENIAL_FIELDS: Final = ("principal", "vault", "kind", "action", "name", "code")
+DENIAL_WORDS: Final[Mapping[str, tuple[str, ...]]] = {"kind": tuple(Kind), "action": tuple(Action)}
+"""What the globs of these fields are held against: one that fits none would forbid nothing, silently."""
 Result = tuple[int, Any]
 
 
@@ -121,6 +125,11 @@ def parse_denials(forms: list[Any], problems: list[str]) -> list[Denial]:
         ]
         if form.get("code", FORBIDDEN_CODES[0]) not in FORBIDDEN_CODES:
             wrong.append(f"{where}.code must be one of {', '.join(FORBIDDEN_CODES)}")
+        wrong += [
+            f"{where}.{name} fits none of {', '.join(words)}"
+            for name, words in DENIAL_WORDS.items()
+            if isinstance(form.get(name), str) and not any(is_match(word, form[name]) for word in words)
+        ]
         problems.extend([*unknown, *wrong])
         if not unknown and not wrong:
             denials.append(Denial(**form))

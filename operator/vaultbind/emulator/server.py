@@ -17,7 +17,7 @@ from vaultbind.emulator.event_broker import EventBroker
 from vaultbind.emulator.event_delivery import EventDelivery
 from vaultbind.emulator.event_pull import EventPull
 from vaultbind.emulator.exchange import BodyError, read_body, respond, send_reply
-from vaultbind.emulator.gate import guard_token, unseal
+from vaultbind.emulator.gate import guard_token, refuse_control, unseal
 from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
 from vaultbind.emulator.page import answer_page
 from vaultbind.emulator.seed import parse_seed
@@ -188,7 +188,7 @@ class Emulator:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         is_control = request.path.startswith(PREFIX)
         try:
-            body = await read_body(request, CONTROL_BODY_BYTES if is_control else VAULT_BODY_BYTES)
+            body = await read_body(request, self._body_limit(request) if is_control else VAULT_BODY_BYTES)
         except BodyError as error:
             return web.Response(status=error.status, text=str(error))
         wire = ApiRequest(
@@ -209,6 +209,13 @@ class Emulator:
             place = traceback.extract_tb(error.__traceback__)[-1]
             LOGGER.error("%s in %s, line %s", type(error).__name__, place.filename, place.lineno)
             return _failure(wire, "The emulator failed; its log says where.")
+
+    def _body_limit(self, request: web.BaseRequest) -> int:
+        """Bytes that a control request may have: who will be refused must not fill the memory before that."""
+        asked = ApiRequest(
+            method=request.method, host=request.host, path=request.path, headers=request.headers
+        )
+        return VAULT_BODY_BYTES if refuse_control(asked, self._config.token) else CONTROL_BODY_BYTES
 
     async def _answer(
         self, request: web.BaseRequest, wire: ApiRequest, *, is_control: bool

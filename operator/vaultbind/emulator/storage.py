@@ -28,6 +28,7 @@ ROWS: Final = """
         vault TEXT, place TEXT, key TEXT, content BLOB NOT NULL, PRIMARY KEY (vault, place, key)
     ) WITHOUT ROWID
 """
+FOREIGN: Final = "SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'rows'"
 SETUP: Final = (
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
@@ -67,9 +68,11 @@ class StateFile:
 
     def _open(self) -> sqlite3.Connection:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._path.chmod(0o600)
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=0)
         try:
+            if connection.execute(FOREIGN).fetchone():
+                raise StorageError(f"{self._path} is the database of another program: use a new file")
+            self._path.chmod(0o600)
             for statement in SETUP:
                 connection.execute(statement)
             (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -106,6 +106,18 @@ async def test_bodies_that_cannot_be_taken(monkeypatch: pytest.MonkeyPatch) -> N
     assert statuses == [413, 400, 401]
 
 
+async def test_who_lacks_the_token_cannot_send_a_whole_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "VAULT_BODY_BYTES", 100)
+    token = "a-token-of-16-or-more"
+    async with running(token=token) as (_, session):
+        statuses = []
+        for shown in ("another", token):
+            headers = {"Authorization": f"Bearer {shown}"}
+            async with session.put("/_vaultbind/snapshot", data=b"x" * 101, headers=headers) as response:
+                statuses.append(response.status)
+    assert statuses == [413, 400]
+
+
 async def test_what_quotes_broken_requests_is_not_heard(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with running() as (emulator, _):

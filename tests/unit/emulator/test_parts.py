@@ -241,7 +241,14 @@ def test_faults_are_set_shown_and_cleared() -> None:
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("faults", b"{"), ("faults", b'{"status":1}'), ("access", b'[{"code":"x"}]'), ("access", b"7")],
+    [
+        ("faults", b"{"),
+        ("faults", b'{"status":1}'),
+        ("access", b'[{"code":"x"}]'),
+        ("access", b"7"),
+        ("access", b'{"kind":"secret"}'),
+        ("access", b'[{"action":"list*"},{"action":"lst*"}]'),
+    ],
 )
 def test_bad_control_requests_are_told_why_and_change_nothing(path: str, body: bytes) -> None:
     estate = Estate()

@@ -189,6 +189,18 @@ def test_what_is_no_database_is_named(tmp_path: Path) -> None:
             StateFile(path, new_estate())
 
 
+def test_the_database_of_another_program_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE customers (name TEXT)")
+    path.chmod(0o640)
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="database of another program: use a new file"):
+        StateFile(path, new_estate())
+    assert path.read_bytes() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
 def test_a_write_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     estate = new_estate()
