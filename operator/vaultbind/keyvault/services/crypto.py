@@ -46,6 +46,10 @@ from vaultbind.keyvault.wire.crypto import (
 class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
     """Encrypt, sign, wrap and their opposites.
 
+    `key` is a name, a Key, or the `key_id` of a result, which names the version that was used.
+
+        opened = await client.keys.decrypt(sealed.key_id, sealed.algorithm, sealed.ciphertext)
+
     All raise KeyVaultError: KEY_NOT_FOUND, DISABLED, FORBIDDEN, OPERATION_FORBIDDEN (not among the key's
     operations), VALIDATION, BAD_PARAMETER and those of any call.
     """
@@ -178,11 +182,20 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
         operation = self._operation(verb, key, version, content)
         return self._parse_as(await self._send(operation), operation.name, parse_operation)
 
+    def _split(self, key: str) -> tuple[str, str]:
+        """Name and version in an id of this vault; what is none is a name, to be checked as one."""
+        stem = f"{self._pipeline.url}/keys/"
+        if not str(key).lower().startswith(stem):
+            return key, ""
+        name, _, version = key[len(stem) :].partition("/")
+        return name, version
+
     def _operation(self, verb: str, key: str | Key, version: str, content: bytes) -> Operation:
         if isinstance(key, Key):
             name, version = key.name, version or key.version
         else:
-            name = key
+            name, named = self._split(key)
+            version = version or named
         parse_name(name)
         parse_version(version)
         # Without a version the segment stays, empty: the service then takes the latest.

@@ -108,6 +108,24 @@ async def test_decrypting() -> None:
     assert "plaintext" not in repr(found)
 
 
+IDS = [
+    ("of a result", KID, "", VERSION),
+    ("in other letters", KID.replace("https://s", "HTTPS://S"), "", VERSION),
+    ("without a version", f"{VAULT}/keys/k", "", ""),
+    ("with another version beside it", KID, "1", "1"),
+]
+
+
+@pytest.mark.parametrize(("key", "version", "asked"), [row[1:] for row in IDS], ids=[row[0] for row in IDS])
+async def test_an_id_names_key_and_version(key: str, version: str, asked: str) -> None:
+    transport = canned(operated(PLAIN))
+    client = make_client(transport)
+
+    await client.keys.decrypt(key, EncryptionAlgorithm.RSA_OAEP_256, b"c" * 256, version=version)
+
+    assert transport.requests[-1].url.startswith(f"{VAULT}/keys/k/{asked}/decrypt?")
+
+
 async def test_signing_a_digest_and_a_message_send_the_same() -> None:
     digest = hashlib.sha384(b"message").digest()
     transport = canned(operated(b"signature"))
@@ -247,6 +265,13 @@ async def test_an_answer_that_makes_no_sense(given: Answer) -> None:
 
 INVALID: list[tuple[str, Callable[[KeyVaultClient], Awaitable[object]], str]] = [
     ("a path", lambda c: c.keys.sign("../a", SignatureAlgorithm.RS256, b"d" * 32), "a name"),
+    (
+        "an id elsewhere",
+        lambda c: c.keys.sign("https://b/keys/a", SignatureAlgorithm.RS256, b"d" * 32),
+        "a name",
+    ),
+    ("a path in an id", lambda c: c.keys.sign(f"{KID}/..", SignatureAlgorithm.RS256, b"d" * 32), "a version"),
+    ("no key", lambda c: c.keys.sign(None, SignatureAlgorithm.RS256, b"d" * 32), "a name"),  # type: ignore[arg-type]
     (
         "a path as version",
         lambda c: c.keys.sign("a", SignatureAlgorithm.RS256, b"d" * 32, version="/"),
