@@ -11,7 +11,7 @@ from tests.unit.keyvault.surface import render_surface
 
 ROOT = Path(__file__).parents[3]
 PINNED = Path(__file__).with_name("surface.txt")
-PAGE = ROOT / "docs/adr/0014-public-surface.md"
+PAGE = ROOT / "docs/adr/0015-public-surface.md"
 ROW = re.compile(r"^\| `(?P<name>\w+)` \| `(?P<file>[\w/.]+)` \| `(?P<test>[\w/.]+)` \|$", re.MULTILINE)
 
 
