@@ -7,7 +7,7 @@ import orjson
 
 from vaultbind.emulator import control_access, control_state
 from vaultbind.emulator.control_events import EVENT_OPERATIONS, VALIDATE
-from vaultbind.emulator.control_state import ControlError
+from vaultbind.emulator.control_state import ControlError, is_number
 from vaultbind.emulator.event_broker import EventBroker
 from vaultbind.emulator.gate import refuse_control
 from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Denial, Estate, Kind
@@ -86,7 +86,7 @@ def _set_faults(request: ApiRequest, estate: Estate) -> Result:
 
 def _clear_faults(request: ApiRequest, estate: Estate) -> Result:
     number = request.query.get("id")
-    if number is not None and not (number.isascii() and number.isdigit()):
+    if number is not None and not is_number(number):
         return 400, {"errors": ["id must be a number"]}
     return 200, {"cleared": estate.faults.clear(None if number is None else int(number))}
 

@@ -18,6 +18,7 @@ TIME_FIELDS: Final = frozenset({"advance", "set", "vault"})
 VAULT_FIELDS: Final = frozenset({"name"})
 LOG_FILTERS: Final = ("vault", "kind", "action", "name", "principal", "outcome")
 LOG_LIMIT: Final = 100
+MOST_DIGITS: Final = 18
 RULES: Final = {"factor": "factor", "retryAfter": "retry_after", "countRefused": "count_refused"}
 
 
@@ -28,6 +29,11 @@ class ControlError(ValueError):
         """Keep all problems."""
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text of a query is a number, and not of so many digits that `int` refuses it."""
+    return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
 
 
 def read_object(request: ApiRequest, known: frozenset[str]) -> Mapping[str, Any]:
@@ -101,7 +107,7 @@ def get_log(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
         if name not in {*LOG_FILTERS, "limit"}
     ]
     limit = request.query.get("limit", str(LOG_LIMIT))
-    if not (limit.isascii() and limit.isdigit()) or not 1 <= int(limit) <= 100_000:
+    if not is_number(limit) or not 1 <= int(limit) <= 100_000:
         unknown.append("limit must be a number of at least 1")
     if unknown:
         raise ControlError(*unknown)

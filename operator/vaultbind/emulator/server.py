@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -33,6 +34,8 @@ from vaultbind.keyvault.simulation.faults import Target
 from vaultbind.keyvault.simulation.problems import VaultProblem
 from vaultbind.keyvault.simulation.tokens import check_strictly
 
+HOST: Final = re.compile(r"[0-9A-Za-z._:\[\]-]{0,300}")
+"""What a Host header may be: it becomes the name of a vault, in the log and in the state file."""
 KEEP_ALIVE_SECONDS: Final = 300.0
 LOGGER: Final = logging.getLogger(__name__)
 NOWHERE: Final = logging.Logger("nowhere")  # noqa: LOG001 - beside the tree of loggers, so that nobody hears it
@@ -187,13 +190,16 @@ class Emulator:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         is_control = request.path.startswith(PREFIX)
+        host = request.headers.get("Host", self._config.host)
+        if HOST.fullmatch(host) is None:
+            return web.Response(status=400, text="the header Host is no name of a host")
         try:
             body = await read_body(request, self._body_limit(request) if is_control else VAULT_BODY_BYTES)
         except BodyError as error:
             return web.Response(status=error.status, text=str(error))
         wire = ApiRequest(
             method=request.method,
-            host=request.headers.get("Host", self._config.host),
+            host=host,
             path=request.path,
             query=request.query,
             headers=request.headers,

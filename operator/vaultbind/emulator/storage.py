@@ -127,10 +127,12 @@ class StateFile:
             for row, content in rows:
                 self._write(row, content)
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
+        except BaseException as error:
+            if self._connection.in_transaction:  # a bug in one row must not fail all requests that follow
                 self._connection.execute("ROLLBACK")
-            raise self._problem("write", error) from None
+            if isinstance(error, sqlite3.Error):
+                raise self._problem("write", error) from None
+            raise
         self._dirty.clear()
         self._time = time
 

@@ -118,6 +118,42 @@ async def test_who_lacks_the_token_cannot_send_a_whole_snapshot(monkeypatch: pyt
     assert statuses == [413, 400]
 
 
+async def ask_raw(emulator: Emulator, head: bytes) -> bytes:
+    context = ssl.create_default_context(cadata=emulator.ca_pem)
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", emulator.port, ssl=context, server_hostname="localhost"
+    )
+    writer.write(head + b"\r\n\r\n")
+    status = await reader.readline()
+    writer.close()
+    return status.split()[1]
+
+
+async def test_a_host_that_is_none_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
+    async with running(state=tmp_path / "state.db") as (emulator, session):
+        for host in (b"\xff.vault.localhost", b"a b.vault.localhost", b"a" * 301, b"a/b"):
+            assert await ask_raw(emulator, b"GET /secrets HTTP/1.1\r\nHost: " + host) == b"400"
+        for path in ("/_vaultbind/log", "/_vaultbind/stats", "/"):
+            async with session.get(path) as response:
+                assert response.status == 200
+        assert not emulator.estate.vaults
+
+
+async def test_a_token_of_strange_letters_is_a_wrong_one() -> None:
+    async with running(token="a-token-of-16-or-more") as (emulator, _):
+        head = b"GET /secrets HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a.\xff.c"
+        assert await ask_raw(emulator, head) == b"401"
+
+
+async def test_a_number_of_thousands_of_digits_is_none() -> None:
+    async with running() as (_, session):
+        many = "9" * 5000
+        async with session.get(f"/_vaultbind/log?limit={many}") as response:
+            assert response.status == 400
+        async with session.delete(f"/_vaultbind/faults?id={many}") as response:
+            assert response.status == 400
+
+
 async def test_what_quotes_broken_requests_is_not_heard(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with running() as (emulator, _):

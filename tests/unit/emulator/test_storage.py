@@ -201,6 +201,18 @@ def test_the_database_of_another_program_stays_as_it_is(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+def test_a_row_that_cannot_be_written_leaves_no_transaction_open(tmp_path: Path) -> None:
+    estate = new_estate()
+    file = StateFile(tmp_path / "state.db", estate)
+    estate.vault("\udcff")
+    for _ in range(2):
+        with pytest.raises(UnicodeEncodeError):
+            file.flush()
+    assert not file._connection.in_transaction
+    file._dirty.clear()
+    file.close()
+
+
 def test_a_write_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     estate = new_estate()

@@ -234,7 +234,16 @@ def test_what_stays_is_listed_once_though_others_come_and_go_between_pages(
 
 
 @pytest.mark.parametrize(
-    "query", ["maxresults=26", "maxresults=0", "maxresults=x", "$skiptoken=%FF", "$skiptoken=eA"]
+    "query",
+    [
+        "maxresults=26",
+        "maxresults=0",
+        "maxresults=x",
+        f"maxresults={'9' * 5000}",
+        "$skiptoken=%FF",
+        "$skiptoken=eA",
+    ],
+    ids=lambda query: query[:16],
 )
 def test_bad_paging_is_refused(query: str) -> None:
     assert Desk().refusal("GET", f"/secrets?{query}") == (400, "BadParameter")

@@ -14,6 +14,8 @@ from vaultbind.keyvault.simulation.api.messages import Answer
 from vaultbind.keyvault.simulation.problems import bad_parameter
 
 MAX_RESULTS: Final = 25
+MOST_DIGITS: Final = 18
+"""`int` refuses texts of thousands of digits with an error of its own."""
 T = TypeVar("T")
 
 
@@ -22,7 +24,10 @@ def page_limit(call: Call) -> int:
     text = call.query.get("maxresults")
     if text is None:
         return MAX_RESULTS
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MAX_RESULTS:
+    if (
+        not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS)
+        or not 1 <= int(text) <= MAX_RESULTS
+    ):
         raise bad_parameter("The maxresults parameter must be between 1 and 25.")
     return int(text)
 
@@ -60,6 +65,6 @@ def _parse_token(token: str | None) -> tuple[int, str]:
         return 0, ""
     try:
         number, _, after = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode().partition("!")
-        return max(0, int(number)), after
+        return max(0, int(number[:MOST_DIGITS])), after
     except (ValueError, binascii.Error):
         raise bad_parameter("The skip token is not valid.") from None
