@@ -85,7 +85,7 @@ def _find_value_problems(content: Mapping[str, Any]) -> list[str]:
         if not 1 <= len(text) <= 64 or not text.replace("-", "").isalnum():
             problems.append(f"{name} must have 1 to 64 letters, digits and hyphens")
     endpoint = content.get("endpoint") or ""
-    if endpoint and (urlsplit(endpoint).scheme not in {"http", "https"} or not urlsplit(endpoint).netloc):
+    if endpoint and not _is_address(endpoint):
         problems.append("endpoint must be an http or https address")
     if content.get("schema") not in {None, *Schema}:
         problems.append(f"schema must be one of {', '.join(Schema)}")
@@ -94,6 +94,14 @@ def _find_value_problems(content: Mapping[str, Any]) -> list[str]:
     if not 0 <= (content.get("duplicates") or 0) <= 1:
         problems.append("duplicates must be between 0 and 1")
     return problems
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half a bracket, a port beyond 65535
+        return False
 
 
 def arm_id(vault: str) -> str:

@@ -61,11 +61,11 @@ class Remote:
 
     def _origin(self) -> str:
         """Control paths are the same under every host name, and names below localhost may not resolve."""
-        parts = urlsplit(self.url)
         try:
+            parts = urlsplit(self.url)
             port = parts.port or 443
         except ValueError:
-            port = 0
+            parts, port = urlsplit(""), 0
         if parts.scheme != "https" or not parts.hostname or not port:
             raise RemoteError(f"--url must be like https://127.0.0.1:8443, not {self.url}")
         name = "127.0.0.1" if parts.hostname.endswith(".localhost") else parts.hostname

@@ -115,6 +115,7 @@ async def test_throttle(control: Control) -> None:
         ("--url https://127.0.0.1:1 stats", "is it running"),
         ("--url http://127.0.0.1:1 stats", "--url must be like"),
         ("--url https://127.0.0.1:x stats", "--url must be like"),
+        ("--url https://[::1 stats", "--url must be like"),
         ("--ca-file {folder}/ca.pem.key stats", "cannot use --ca-file"),
     ],
 )

@@ -223,6 +223,8 @@ def test_the_validation_event_names_code_and_address() -> None:
         ({"name": "a", "duplicates": 2}, "duplicates must be between"),
         ({"name": "a", "endpoint": "ftp://x"}, "endpoint must be"),
         ({"name": "a", "endpoint": "https://"}, "endpoint must be"),
+        ({"name": "a", "endpoint": "http://[::1"}, "endpoint must be"),
+        ({"name": "a", "endpoint": "http://x:99999/"}, "endpoint must be"),
         ({"name": "a", "endpoint": "https://x", "schema": "xml"}, "schema must be one of"),
         ({"name": "a", "schema": "eventgrid"}, "needs an endpoint"),
         ({"name": "a", "topic": "a:b"}, "topic must have"),
