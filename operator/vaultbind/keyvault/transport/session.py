@@ -48,15 +48,20 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
         self._inner: AioHttpTransport | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
         """Send one request.
 
         Raises azure-core's ServiceRequestError and ServiceResponseError; KeyVaultError: CONFIGURATION when
-        `ca_pem` cannot be used, UNREACHABLE after `aclose()`.
+        `ca_pem` cannot be used or another event loop runs than for the first request, UNREACHABLE after
+        `aclose()`.
         """
         inner = self._inner or self._connect()
+        if self._loop is not asyncio.get_running_loop():
+            detail = "its connections belong to the event loop of the first request: make a client per loop"
+            raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, code="OtherEventLoop", detail=detail)
         if self._proxy and "proxy" not in options and not _is_direct(request.url):
             options["proxy"] = self._proxy
         return cast("AsyncHttpResponse", await inner.send(request, **options))
@@ -106,6 +111,7 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
             limit=MAX_CONNECTIONS,
             resolver=LocalhostResolver(self._resolver or aiohttp.DefaultResolver()),
         )
+        self._loop = asyncio.get_running_loop()
         self._session = aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
         )

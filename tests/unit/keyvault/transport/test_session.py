@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from tests.unit.keyvault.fakes import FakeCredential
 from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.config import KeyVaultConfig
-from vaultbind.keyvault.errors import KeyVaultError
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.retry import RetryConfig
 from vaultbind.keyvault.transport.session import LocalhostResolver, SharedTransport, _is_direct, is_localhost
 
@@ -209,6 +209,18 @@ async def test_a_closed_transport_stays_closed(server: Server) -> None:
             await client.secrets.get_secret("db")
 
     assert (caught.value.code, caught.value.retryable) == ("TransportClosed", False)
+
+
+async def test_another_event_loop_is_told(server: Server, authority: Authority) -> None:
+    """A client of a module, used by one `asyncio.run` after the other."""
+    transport = SharedTransport(ca_pem=authority.pem)
+    async with client_of(server, transport) as client:
+        await client.secrets.get_secret("db")
+        with pytest.raises(KeyVaultError, match="make a client per loop") as caught:
+            await asyncio.to_thread(asyncio.run, client.secrets.get_secret("db"))
+        await client.secrets.get_secret("db")
+
+    assert (caught.value.kind, caught.value.object_name) == (KeyVaultErrorKind.CONFIGURATION, "db")
 
 
 @pytest.mark.parametrize(
