@@ -41,4 +41,7 @@ class Listing(Generic[T_co]):
         return self._collect().__await__()
 
     async def _collect(self) -> list[T_co]:
-        return [item async for item in self]
+        found: list[T_co] = []
+        async for page in self.by_page():
+            found += page
+        return found

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
@@ -33,13 +34,13 @@ def parse_page(body: bytes, parse: Callable[[Json], T]) -> tuple[list[T], str | 
 def parse_common(data: Json, identifier: str) -> Json:
     """Fields of ObjectProperties, from a bundle or item and its id."""
     attributes = data.get("attributes") or {}
-    _, _, _, _, name, *version = identifier.split("/")
-    if not name:
+    parts = identifier.split("/")
+    if not parts[4]:
         raise ValueError("id")
     return {
         "id": identifier,
-        "name": name,
-        "version": version[0] if version else "",
+        "name": parts[4],
+        "version": parts[5] if len(parts) > 5 else "",
         "enabled": attributes.get("enabled", True) is True,
         "not_before": parse_moment(attributes.get("nbf")),
         "expires_on": parse_moment(attributes.get("exp")),
@@ -65,6 +66,7 @@ def parse_backup(data: Json) -> bytes:
     return parse_bytes(parse_text(data["value"]))
 
 
+@lru_cache(maxsize=4096)  # an item's times are often equal, and every look at a vault brings the same ones
 def parse_moment(seconds: float | None) -> datetime | None:
     """Time of epoch seconds; one that no calendar knows becomes the calendar's end."""
     if seconds is None:

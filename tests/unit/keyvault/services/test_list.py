@@ -1,12 +1,16 @@
 """Lists: pages of any size, links that must stay in the vault, and both ways to read them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
 
 from tests.unit.keyvault.fakes import VAULT, Recorder, answer, canned, make_client, problem, secret_item
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.ratelimit import Priority, TokenBucket
+from vaultbind.keyvault.wire.secrets import parse_secret_properties
 
 NEXT = f"{VAULT}:443/secrets?api-version=2025-07-01&$skiptoken=abc&maxresults=25"
 
@@ -84,6 +88,10 @@ BROKEN = [
     ("null", answer(None)),
     ("a link that is no text", answer({"value": [], "nextLink": 5})),
     ("an item without an id", answer({"value": [{}]})),
+    ("an id without a name", answer({"value": [{"id": f"{VAULT}/secrets"}]})),
+    ("an id with an empty name", answer({"value": [{"id": f"{VAULT}/secrets/"}]})),
+    ("a time that is a text", answer({"value": [{**secret_item(), "attributes": {"exp": "1"}}]})),
+    ("a time that is a list", answer({"value": [{**secret_item(), "attributes": {"exp": [1]}}]})),
 ]
 
 
@@ -93,6 +101,23 @@ async def test_a_page_that_makes_no_sense(given: Any) -> None:
         await make_client(canned(given)).secrets.list_secrets()
 
     assert caught.value.kind is KeyVaultErrorKind.PROTOCOL
+
+
+TIMES = ("nbf", "exp", "created", "updated")
+SECONDS = st.none() | st.integers(-62_135_596_800, 253_402_300_799)  # the years 1 to 9999
+
+
+@examples(times=st.lists(st.fixed_dictionaries(dict.fromkeys(TIMES, SECONDS))))
+def test_times_of_many_items_are_those_of_the_calendar(times: list[dict[str, int | None]]) -> None:
+    """Parsed moments are kept: none may be another's."""
+    found = [parse_secret_properties({**secret_item(), "attributes": item}) for item in times]
+
+    parsed = [(item.not_before, item.expires_on, item.created_on, item.updated_on) for item in found]
+    assert parsed == [tuple(calendar(item[name]) for name in TIMES) for item in times]
+
+
+def calendar(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
 
 async def test_lists_may_be_forbidden() -> None:
