@@ -53,13 +53,22 @@ def measure(vault: Vault, *, gets: int, rounds: int) -> dict[str, Any]:
         "gets": _rounds(vault, "gets", rounds, count=gets, concurrency=50),
         "herd": _rounds(vault, "herd", rounds, count=gets, concurrency=100),
         "listing": _rounds(vault, "listing", rounds, count=5, concurrency=1),
+        "models": _rounds(vault, "models", rounds, count=1000, concurrency=1, clients=("ours", "sdk")),
         "cached": _summarize([_run(vault, "ours", "cached", CACHED_READS, 1) for _ in range(rounds)]),
     }
 
 
-def _rounds(vault: Vault, scenario: str, rounds: int, *, count: int, concurrency: int) -> dict[str, Any]:
+def _rounds(
+    vault: Vault,
+    scenario: str,
+    rounds: int,
+    *,
+    count: int,
+    concurrency: int,
+    clients: Sequence[str] = CLIENTS,
+) -> dict[str, Any]:
     """Figures by client, who take turns."""
-    found: dict[str, list[dict[str, Any]]] = {client: [] for client in CLIENTS}
+    found: dict[str, list[dict[str, Any]]] = {client: [] for client in clients}
     for number in range(rounds):
         print(
             f"{time.strftime('%H:%M:%S')} {scenario} {number + 1}/{rounds} ...", file=sys.stderr, flush=True

@@ -147,6 +147,8 @@ SCENARIOS: dict[str, Scenario] = {
     "listing": measure_listing,
     "cached": measure_cached,
 }
+MODELS = "models"
+"""The scenario without a vault."""
 
 
 class Stopwatch:
@@ -168,6 +170,10 @@ def name_of(index: int) -> str:
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, float]:
+    if arguments.scenario == MODELS:
+        from bench.library_models import measure_models
+
+        return measure_models(arguments.client, arguments.count)
     if arguments.scenario == "cached":
         from vaultbind.keyvault import CacheConfig
 
@@ -183,7 +189,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--client", choices=CLIENTS, default="ours")
-    parser.add_argument("--scenario", choices=SCENARIOS, required=True)
+    parser.add_argument("--scenario", choices=(*SCENARIOS, MODELS), required=True)
     parser.add_argument("--url", default=os.environ.get("AZURE_KEYVAULT_URL", ""))
     parser.add_argument("--count", type=int, default=CACHED_READS)
     parser.add_argument("--concurrency", type=int, default=1)

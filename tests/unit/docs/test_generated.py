@@ -77,6 +77,18 @@ def test_figures_of_the_library_have_their_section() -> None:
         assert cells in page
 
 
+def test_what_models_cost_is_told_where_it_was_measured() -> None:
+    models = {
+        "ours": {"properties": 1000, "cpu_seconds": 0.004},
+        "sdk": {"properties": 1000, "cpu_seconds": 0.08},
+    }
+
+    page = gen_benchmarks.render([("library", {**LIBRARY, "models": models})])
+
+    assert "| 20.0x less (ours 4 us each, sdk 80 us each) | 5x |" in page
+    assert "us each" not in gen_benchmarks.render([("library", LIBRARY)])
+
+
 def test_every_metric_is_on_its_page() -> None:
     page = gen_metrics.render()
     assert [item.name for item in definitions.ALL if f"| `{item.name}` |" not in page] == []
