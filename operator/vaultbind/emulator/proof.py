@@ -1,5 +1,6 @@
 """Whether a client showed who it is: by secret, certificate or federated token; Entra's refusals. Pure."""
 
+import hmac
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,7 +63,8 @@ def check_secret(client: Client, given: str) -> Refusal | None:
     """Refusal of a client secret, None for the right one."""
     if not given:
         return NO_PROOF
-    return None if given == client.secret else WRONG_SECRET
+    is_right = hmac.compare_digest(given.encode(), client.secret.encode())
+    return None if is_right else WRONG_SECRET
 
 
 def check_assertion(
