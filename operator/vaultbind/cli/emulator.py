@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from vaultbind.api.durations import parse_duration
-from vaultbind.cli.emulator_ctl import TOKEN_VARIABLE, ctl, read_token
+from vaultbind.cli.emulator_ctl import TOKEN_VARIABLE, ctl, read_text, read_token
 from vaultbind.cli.emulator_ctl_traffic import access, events, fault, throttle
 from vaultbind.emulator import Emulator, EmulatorConfig, EmulatorConfigError, SeedError, StorageError
 from vaultbind.keyvault.simulation import VaultSettings
@@ -109,7 +109,7 @@ def emulator(
         return
     try:
         config = EmulatorConfig(
-            seed=seed.read_text(encoding="utf-8") if seed else "",
+            seed=read_text(seed) if seed else "",
             on_first_use=not only_configured,
             token=read_token(token_file),
             settings=VaultSettings(deletion_seconds=deletion_delay),

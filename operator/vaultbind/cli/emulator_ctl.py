@@ -39,8 +39,16 @@ def ctl(context: click.Context, url: str, ca_file: Path | None, token_file: Path
 
 
 def read_token(file: Path | None) -> str:
-    """Token of the file or of the environment, empty without either; raises OSError."""
-    return file.read_text(encoding="utf-8").strip() if file else os.environ.get(TOKEN_VARIABLE, "")
+    """Token of the file or of the environment, empty without either; raises as `read_text`."""
+    return read_text(file).strip() if file else os.environ.get(TOKEN_VARIABLE, "")
+
+
+def read_text(file: Path) -> str:
+    """Text of a file; raises OSError, and click.ClickException for what is none."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise click.ClickException(f"{file} is not a text in UTF-8") from None
 
 
 def ask(method: str, path: str, content: Any = None, query: Mapping[str, Any] | None = None) -> Any:

@@ -95,6 +95,16 @@ async def test_a_bad_seed_is_told_whole(tmp_path: Path) -> None:
     assert "hunter2" not in error.decode()
 
 
+@pytest.mark.parametrize("flag", ["--seed", "--token-file"])
+async def test_a_file_that_is_no_text_is_told(tmp_path: Path, flag: str) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"\xff\xfe")
+    async with started(flag, str(file)) as process:
+        _, error = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 1
+    assert error.decode() == f"Error: {file} is not a text in UTF-8\n"
+
+
 @asynccontextmanager
 async def session_of(url: str, ca_file: Path) -> AsyncIterator[aiohttp.ClientSession]:
     """A session that is logged in and asks for an api-version by itself."""
