@@ -33,7 +33,7 @@ def accounts(apiserver: RealCluster) -> Mapping[DriftDetection, Path]:
     found = {}
     for drift in DriftDetection:
         name = f"vaultbind-{drift.lower()}"
-        apiserver.grant("kube-system", name, rules("namespaces", "cluster", drift=drift))
+        apiserver.grant("kube-system", name, rules("namespaces", "cluster", drift=drift, rollouts=True))
         found[drift] = apiserver.service_account_kubeconfig("kube-system", name)
     return found
 

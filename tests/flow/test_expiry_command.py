@@ -25,7 +25,7 @@ async def call(*arguments: str) -> Result:
 async def bound(world: World, real: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Two bindings: of one secret that expires soon, and of one that does not."""
     path = tmp_path / "kubeconfig-expiry"
-    path.write_text(world.sandbox.kubeconfig() if real is None else real.kubeconfig.read_text())
+    path.write_text(world.sandbox.kubeconfig() if real is None else real[0].kubeconfig.read_text())
     monkeypatch.setenv("KUBECONFIG", str(path))
     world.seed.set_secret("a", "hunter2", expires=world.clock.now() + 10 * DAY)
     world.seed.set_secret("b", "hunter2")
