@@ -14,7 +14,7 @@ KINDS = (
     "deployments,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies,"
     "clusterroles,clusterrolebindings,customresourcedefinitions"
 )
-SECONDS = 20.0
+SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

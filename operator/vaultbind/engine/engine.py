@@ -21,6 +21,8 @@ from vaultbind.engine.status import decide_notes, render_status_patch
 
 logger = logging.getLogger(__name__)
 
+IDLE_SECONDS = 0.2
+"""Between two looks at whether we may work again."""
 STALE_STATE = BackoffPolicy(first=0.5, limit=30.0)
 """Until another try where a write was refused because our state of the object was old."""
 
@@ -71,6 +73,8 @@ class Engine:
     backoff: Backoff[ObjectKey] = field(default_factory=Backoff)
     stale: Backoff[ObjectKey] = field(default_factory=lambda: Backoff(policy=STALE_STATE))
     most_active: int = 512
+    may_work: Callable[[], bool] = lambda: True
+    """Whether this process leads; asked before anything new is begun."""
     queue: WorkQueue[ObjectKey] = field(init=False)
     due: DueHeap[ObjectKey] = field(default_factory=DueHeap)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -123,6 +127,8 @@ class Engine:
             await self._wait()
 
     def _dispatch(self) -> None:
+        if not self.may_work():
+            return
         for key in self.due.pop_due(self.clock.monotonic()):
             self.queue.add(key, Priority.ROUTINE)
         while self.queue.active < self.most_active and (item := self.queue.pop()) is not None:
@@ -134,6 +140,8 @@ class Engine:
     async def _wait(self) -> None:
         next_at = self.due.next_at()
         delay = None if next_at is None else max(0.0, next_at - self.clock.monotonic())
+        if not self.may_work():
+            delay = IDLE_SECONDS
         try:
             async with asyncio.timeout(delay):
                 await self._wake.wait()

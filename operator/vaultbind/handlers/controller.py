@@ -55,6 +55,8 @@ async def start_controller(operator: Operator, stop: asyncio.Event, elector: Lea
     if elector is not None and not await _is_elected(elector, stop):
         await operator.stop(DRAIN_SECONDS)
         return
+    if elector is not None:
+        operator.client.may_write = operator.engine.may_work = lambda: elector.is_leader
     work = asyncio.create_task(operator.work(), name="engine")
     ready, kopf_stop = asyncio.Event(), asyncio.Event()
     feed = asyncio.create_task(_run_kopf(operator, ready, kopf_stop), name="kopf")

@@ -4,7 +4,7 @@ Half a dozen verbs over aiohttp and orjson, because the official package costs f
 Everything rare goes through the same verbs with another `Resource`.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -15,8 +15,9 @@ import yarl
 
 from vaultbind.api.names import FIELD_MANAGER
 from vaultbind.kube.error_mapping import Call
+from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.observer import KubeObserver, NullKubeObserver
-from vaultbind.kube.resources import Resource
+from vaultbind.kube.resources import LEASES, Resource
 from vaultbind.kube.session import KubeConnection
 from vaultbind.kube.wire import Request, Wire
 
@@ -46,6 +47,8 @@ class KubeClient:
     ) -> None:
         self.connection = connection
         self.observer: KubeObserver = observer or NullKubeObserver()
+        self.may_write: Callable[[], bool] | None = None
+        """Asked before each write but those of a Lease: whether this process still leads."""
         self._wire = wire or Wire(connection, observer=self.observer, request_timeout=request_timeout)
 
     @property
@@ -130,7 +133,7 @@ class KubeClient:
         call = Call(verb="create", resource=resource, namespace=namespace, name=_name_in(body))
         url = self._url(resource.path(namespace), _write_query(field_manager, dry_run=dry_run))
         request = _write("POST", call, url, body, content_type=_JSON, metadata_only=metadata_only)
-        return await self._wire.exchange(request)
+        return await self._change(request)
 
     async def merge_patch(
         self,
@@ -152,7 +155,7 @@ class KubeClient:
         query = _write_query(field_manager, dry_run=dry_run)
         url = self._url(resource.path(namespace, name, subresource), query)
         request = _write("PATCH", call, url, body, content_type=_MERGE_PATCH, metadata_only=metadata_only)
-        return await self._wire.exchange(request)
+        return await self._change(request)
 
     async def delete(
         self,
@@ -170,9 +173,7 @@ class KubeClient:
         call = Call(verb="delete", resource=resource, namespace=namespace, name=name)
         url = self._url(resource.path(namespace, name), {})
         options = _delete_options(uid, resource_version)
-        await self._wire.exchange(
-            _write("DELETE", call, url, options, content_type=_JSON, metadata_only=True)
-        )
+        await self._change(_write("DELETE", call, url, options, content_type=_JSON, metadata_only=True))
 
     def watch(
         self,
@@ -198,6 +199,17 @@ class KubeClient:
             headers={"Accept": _METADATA if metadata_only else _JSON},
         )
         return self._wire.stream(request, silence=silence)
+
+    async def _change(self, request: Request) -> dict[str, Any]:
+        """Send a write, unless somebody else may lead by now.
+
+        A process that wakes up from a pause would write an old state where nothing has changed since, which
+        no resourceVersion refuses.
+        """
+        lost = self.may_write is not None and not self.may_write()
+        if lost and request.call.resource is not LEASES:
+            raise KubeError(KubeErrorKind.CONFLICT, f"{request.call}: this process does not lead any more")
+        return await self._wire.exchange(request)
 
     async def _read(self, call: Call, query: Mapping[str, str], *, accept: str) -> dict[str, Any]:
         url = self._url(call.resource.path(call.namespace, call.name), query)

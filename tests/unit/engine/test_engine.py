@@ -108,6 +108,17 @@ async def test_new_and_changed_objects_get_an_urgent_look_and_echoes_none() -> N
         assert harness.seen == [("a", True, Priority.URGENT)] * 2
 
 
+async def test_nothing_new_is_begun_by_who_may_not_work() -> None:
+    async with running(Harness()) as harness:
+        harness.engine.may_work = lambda: False
+        harness.put("a", version=1)
+        await harness.advance(3600)
+        assert harness.seen == []
+        harness.engine.may_work = lambda: True
+        await harness.advance(0)
+        assert harness.names == ["a"]
+
+
 async def test_the_end_of_an_object_is_told_once() -> None:
     async with running(Harness()) as harness:
         harness.will("a", Report(next_in=60.0))

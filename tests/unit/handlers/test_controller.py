@@ -49,6 +49,10 @@ class FakeElector:
     async def release(self) -> None:
         self.released = True
 
+    @property
+    def is_leader(self) -> bool:
+        return not self.lost.is_set()
+
 
 class BrokenElector(FakeElector):
     """An election that cannot be held."""

@@ -1,5 +1,6 @@
 import asyncio
 import traceback
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -7,9 +8,10 @@ import pytest
 from yarl import URL
 
 from tests.unit.kube.api_stub import Rig, cut_answer, json_answer, raw_answer, rig, stream_answer
+from vaultbind.kube.client import KubeClient
 from vaultbind.kube.error_mapping import Call
 from vaultbind.kube.errors import KubeError, KubeErrorKind
-from vaultbind.kube.resources import NAMESPACES, SECRETS, VAULT_BINDINGS
+from vaultbind.kube.resources import LEASES, NAMESPACES, SECRETS, VAULT_BINDINGS
 from vaultbind.kube.wire import LONGEST_WAIT, Request, decide_second_try
 
 OBJECT = {"kind": "Secret", "metadata": {"name": "db", "resourceVersion": "1"}}
@@ -74,6 +76,29 @@ async def test_create() -> None:
         assert seen.query == {"fieldManager": "vaultbind"}
         assert (seen.headers["Content-Type"], seen.headers["Accept"]) == ("application/json",) * 2
         assert orjson.loads(seen.body) == SECRET_BODY
+
+
+WRITES: dict[str, Callable[[KubeClient], Awaitable[Any]]] = {
+    "create": lambda client: client.create(SECRETS, "shop", SECRET_BODY),
+    "patch": lambda client: client.merge_patch(VAULT_BINDINGS, "shop", "db", {}, subresource="status"),
+    "delete": lambda client: client.delete(SECRETS, "shop", "db"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+async def test_who_does_not_lead_any_more_writes_nothing(
+    write: Callable[[KubeClient], Awaitable[Any]],
+) -> None:
+    """Woken up from a pause, it holds versions that may still be current."""
+    async with rig(json_answer(OBJECT), json_answer(OBJECT)) as it:
+        it.client.may_write = lambda: False
+        with pytest.raises(KubeError, match="does not lead any more") as failed:
+            await write(it.client)
+        assert failed.value.kind is KubeErrorKind.CONFLICT
+        assert it.stub.seen == []
+        await it.client.get(SECRETS, "shop", "db")
+        await it.client.merge_patch(LEASES, "ops", "vaultbind", {})
+        assert [seen.method for seen in it.stub.seen] == ["GET", "PATCH"]
 
 
 async def test_merge_patch_of_status() -> None:
