@@ -27,10 +27,12 @@ from yarl import URL
 
 from tools.fuzz_requests import RAW, Strange, draw_request
 from vaultbind.emulator import Emulator, EmulatorConfig
-from vaultbind.keyvault.simulation import ApiRequest, Estate
-from vaultbind.keyvault.simulation.rsapool import RsaPool, make_rsa
+from vaultbind.keyvault.simulation import ApiRequest, Estate, EstateConfig
+from vaultbind.keyvault.simulation.rsapool import make_rsa
 from vaultbind.keyvault.simulation.snapshots import Snapshot, restore
 
+MAKE_RSA: Final = cache(make_rsa)
+"""One RSA key per size: making them is not what is tested, and takes all the time."""
 SECONDS: Final = 20.0
 """The longest that one request may take: a large RSA key is made on a busy machine."""
 
@@ -81,11 +83,6 @@ def assault(estate: Estate, request: Strange, tally: Tally) -> None:
         expect(isinstance(error["message"], str), request)
 
 
-def spare_keys(estate: Estate) -> None:
-    """Use one RSA key per size: making them is not what is tested, and takes all the time."""
-    estate.rsa_pool = RsaPool(cache(make_rsa))
-
-
 def empty(estate: Estate) -> None:
     """Forget whatever the requests have left."""
     restore(estate, Snapshot(vaults={}))
@@ -113,8 +110,7 @@ class Outside:
     @asynccontextmanager
     async def start(cls) -> AsyncIterator["Outside"]:
         """Serve until the block ends."""
-        async with Emulator.start(EmulatorConfig()) as emulator:
-            spare_keys(emulator.estate)
+        async with Emulator.start(EmulatorConfig(make_rsa=MAKE_RSA)) as emulator:
             context = ssl.create_default_context(cadata=emulator.ca_pem)
             connector = aiohttp.TCPConnector(ssl=context)
             timeout = aiohttp.ClientTimeout(total=SECONDS)
@@ -177,8 +173,7 @@ def memory() -> int:
 async def fuzz(minutes: float, seed: int) -> Tally:
     """Fuzz until the time is over, at least three rounds; raises FuzzError with the request."""
     tally, end, first = Tally(), time.monotonic() + minutes * 60, 0
-    inside = Estate()
-    spare_keys(inside)
+    inside = Estate(EstateConfig(make_rsa=MAKE_RSA))
     async with Outside.start() as outside:
         for number in count(1):
             await asyncio.to_thread(run_inside, inside, 5000, seed + number, tally)

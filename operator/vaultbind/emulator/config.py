@@ -11,6 +11,7 @@ from vaultbind.emulator.clients import Client
 from vaultbind.emulator.tls import general_name
 from vaultbind.keyvault.simulation import VaultSettings
 from vaultbind.keyvault.simulation.estate import Clock, wall_clock
+from vaultbind.keyvault.simulation.rsapool import RsaSource, make_rsa
 from vaultbind.keyvault.simulation.tokens import TENANT
 
 SHORTEST_TOKEN: Final = 16
@@ -61,6 +62,8 @@ class EmulatorConfig:
     page_sizes: tuple[int, ...] = (25,)
     settings: VaultSettings = field(default_factory=VaultSettings)
     clock: Clock = wall_clock
+    make_rsa: RsaSource = make_rsa
+    """What makes RSA keys, in threads beside the event loop."""
 
 
 def check_config(config: EmulatorConfig) -> None:

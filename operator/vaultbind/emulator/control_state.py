@@ -73,14 +73,12 @@ def move_time(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
             estate.time.move_to(moment, estate.now(), vault)
     except (ValueError, OverflowError) as error:
         raise ControlError(f"{'advance' if 'advance' in content else 'set'}: {error}") from None
-    estate.settle()
     return get_time(request, estate)
 
 
 def reset_time(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
     """DELETE time: back to the clock, one vault (`?vault=`) or all."""
     estate.time.reset(request.query.get("vault", "").lower())
-    estate.settle()
     return get_time(request, estate)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -32,9 +32,9 @@ class EventDelivery:
     """Lets time pass in the vaults, validates endpoints, delivers what is due; until it is cancelled."""
 
     def __init__(
-        self, broker: EventBroker, tick: Callable[[], None], ca_pem: str, validation_url: str
+        self, broker: EventBroker, tick: Callable[[], Awaitable[None]], ca_pem: str, validation_url: str
     ) -> None:
-        """Call `tick` once a second; trust the system's authorities and `ca_pem`.
+        """Await `tick` once a second; trust the system's authorities and `ca_pem`.
 
         `validation_url` is the control path that completes the handshake of the Event Grid schema.
         """
@@ -52,17 +52,19 @@ class EventDelivery:
         try:
             while True:
                 self._wake.clear()
-                self._step()
+                await self._step()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), TICK_SECONDS)
         finally:
             await self._end()
 
-    def _step(self) -> None:
+    async def _step(self) -> None:
         """One round; what fails is told by its type and tried again in the next, other work goes on."""
         for part in (self._tick, self._broker.source.sweep, self._begin):
             try:
-                part()
+                work = part()
+                if work is not None:
+                    await work
             except Exception as error:  # noqa: BLE001 - one broken vault must not end the passing of time
                 LOGGER.error("%s failed: %s", getattr(part, "__name__", "tick"), type(error).__name__)
 

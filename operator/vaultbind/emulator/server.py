@@ -4,8 +4,8 @@ import asyncio
 import logging
 import re
 import traceback
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
 
@@ -70,6 +70,7 @@ class Emulator:
                 check_token=check_strictly,
                 clock=config.clock,
                 on_first_use=config.on_first_use,
+                make_rsa=config.make_rsa,
             )
         )
         self._state: StateFile | None = None
@@ -77,8 +78,8 @@ class Emulator:
         self.events.base = self._vault_base
         self._pull = EventPull(self.events, config.token)
 
-    @contextmanager
-    def _filled(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def _filled(self) -> AsyncIterator[None]:
         """Hold what state file, flags and seed say; the seed is for vaults that the file does not know."""
         self._state = StateFile(self._config.state, self.estate) if self._config.state else None
         try:
@@ -89,7 +90,8 @@ class Emulator:
                 seed = parse_seed(self._config.seed, self._config.clock())
                 self._identity.clients.update(seed.clients)
                 self._identity.identities.update(seed.identities)
-                apply_seed(seed, self.estate, known)
+                # in a thread: it waits for the keys that it wants, and nobody else is here yet
+                await asyncio.to_thread(apply_seed, seed, self.estate, known)
             self._keep()
             yield
         finally:
@@ -113,7 +115,7 @@ class Emulator:
             emulator._serve, access_log=None, logger=NOWHERE, keepalive_timeout=KEEP_ALIVE_SECONDS
         )
         runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
-        with emulator._filled():
+        async with emulator.estate.rsa_pool.working_ahead(), emulator._filled():
             await runner.setup()
             try:
                 site = web.TCPSite(runner, config.host, config.port, ssl_context=context)
@@ -136,8 +138,8 @@ class Emulator:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def _tick(self) -> None:
-        self.estate.settle()
+    async def _tick(self) -> None:
+        await self.estate.catch_up()
         try:
             self._keep()
         except StorageError as error:
@@ -230,7 +232,10 @@ class Emulator:
         if page is not None:
             return respond(page)
         if is_control:
+            moves = self.estate.time.moves
             response = handle_control(wire, self.estate, self._config.token, self.events)
+            if self.estate.time.moves != moves:
+                await self.estate.catch_up()
             self._keep()
             return respond(response)
         if self._config.token:
@@ -245,8 +250,7 @@ class Emulator:
                 identity = guard_token(wire, identity, self._config.token, self._identity.clients)
             reply = self._answer_identity(wire, identity, now)
             return await send_reply(request, reply, reply.delay)
-        await self.estate.prepare(wire)
-        reply = self.estate.handle(wire, now)
+        reply = await self.estate.serve(wire, now)
         self._keep()
         return await send_reply(request, reply, self._config.latency + reply.delay)
 

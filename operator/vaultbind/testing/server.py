@@ -53,13 +53,13 @@ class EmulatorThread:
             await stop.wait()
 
     def run(self, call: Callable[[], Any]) -> Any:
-        """Call something in the emulator's thread, between two requests; raises what it raises."""
-        loop, _, _ = self._ready.result()
+        """Call something in the emulator's thread, between two requests; raises what it raises.
 
-        async def called() -> Any:
-            return call()
-
-        return asyncio.run_coroutine_threadsafe(called(), loop).result(START_SECONDS)
+        RSA keys that it wants are made beside that thread; then it is called again.
+        """
+        loop, _, emulator = self._ready.result()
+        called = emulator.estate.rsa_pool.attend(call)
+        return asyncio.run_coroutine_threadsafe(called, loop).result(START_SECONDS)
 
     def fresh_vault(self) -> ServedVault:
         """Forget everything of the test before; returns the vault, which is empty."""

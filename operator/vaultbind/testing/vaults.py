@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
-from vaultbind.keyvault.simulation import Denial, Estate, Fault
+from vaultbind.keyvault.simulation import Denial, Estate, Fault, VaultDriver
 from vaultbind.keyvault.simulation.fault_forms import parse_faults
 from vaultbind.keyvault.simulation.transport import SimulatedCredential, SimulatedTransport
 
@@ -15,21 +15,19 @@ NAME: Final = "test"
 Run = Callable[[Callable[[], T]], T]
 
 
-def run_here(call: Callable[[], Any]) -> Any:
-    """Call it in this thread."""
-    return call()
-
-
 class VaultControls:
     """Changes to one vault behind the back of its clients. Writes raise VaultProblem as the service would."""
 
     def __init__(self, estate: Estate, name: str, url: str, run: Callable[[Callable[[], Any]], Any]) -> None:
-        """Control vault `name`; every change goes through `run`, in the thread that serves the vault."""
+        """Control vault `name`; every change goes through `run`, in the thread that serves the vault.
+
+        `run` calls again after KeyWanted, when the key is there.
+        """
         self.url = url
         self._estate = estate
         self._name = name
         self._run = run
-        driver = run(lambda: estate.driver(name))
+        driver = VaultDriver(run(lambda: estate.vault(name)), self.now)
         self.set_secret = self._guard(driver.set_secret)
         self.update_secret = self._guard(driver.update_secret)
         self.create_key = self._guard(driver.create_key)
@@ -53,12 +51,11 @@ class VaultControls:
 
     def advance(self, distance: timedelta) -> None:
         """Move the vault's time; what is due until then happens. Raises ValueError beyond 100 years."""
+        self._run(lambda: self._estate.time.advance(distance, self._name))
+        self._run(self._settle)
 
-        def move() -> None:
-            self._estate.time.advance(distance, self._name)
-            self._estate.settle()
-
-        self._run(move)
+    def _settle(self) -> None:
+        self._estate.vault(self._name).advance(now=int(self.now().timestamp()))
 
     def fail(self, **fault: Any) -> None:
         """Set a fault, by the names of the control API: `fail(status=429, retryAfter=3, count=2)`.
@@ -95,7 +92,7 @@ class LocalVault(VaultControls):
 
     def __init__(self, estate: Estate) -> None:
         """Serve the vault `test` of an estate."""
-        super().__init__(estate, NAME, f"https://{NAME}.vault.azure.net", run_here)
+        super().__init__(estate, NAME, f"https://{NAME}.vault.azure.net", estate.rsa_pool.patiently)
         self.estate = estate
         self.transport = SimulatedTransport(estate)
         self.credential = SimulatedCredential(estate)

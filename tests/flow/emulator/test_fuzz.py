@@ -2,16 +2,15 @@
 
 import pytest
 
-from tools.fuzz import FuzzError, Outside, Tally, empty, run_inside, run_outside, spare_keys
+from tools.fuzz import MAKE_RSA, FuzzError, Outside, Tally, empty, run_inside, run_outside
 from tools.fuzz_requests import Strange
-from vaultbind.keyvault.simulation import Estate
+from vaultbind.keyvault.simulation import Estate, EstateConfig
 
 SEED = 20261125
 
 
 def test_no_request_breaks_the_simulation() -> None:
-    estate, tally = Estate(), Tally()
-    spare_keys(estate)
+    estate, tally = Estate(EstateConfig(make_rsa=MAKE_RSA)), Tally()
     run_inside(estate, 6000, SEED, tally)
     assert tally.statuses.total() == 6000
     reached = {status for status, number in tally.statuses.items() if number >= 3}
@@ -23,7 +22,6 @@ def test_no_request_breaks_the_simulation() -> None:
 async def test_no_request_breaks_the_server() -> None:
     tally = Tally()
     async with Outside.start() as outside:
-        spare_keys(outside.emulator.estate)
         await run_outside(outside, 400, SEED, tally)
     assert tally.statuses.total() == 400
     assert {200, 400, 404} <= set(tally.statuses)

@@ -74,7 +74,7 @@ async def test_a_state_file_that_cannot_be_written_fails_the_request_aloud(
         async with session.post("/_vaultbind/vaults", json={"name": "new"}) as response:
             assert response.status == 500
             assert "cannot write the state file" in (await response.json())["error"]["message"]
-        emulator._tick()
+        await emulator._tick()
         emulator._state._connection.execute("PRAGMA query_only = OFF")
     assert "cannot write the state file" in caplog.text
 
@@ -84,10 +84,10 @@ async def test_a_bug_is_told_by_its_place_and_never_by_its_text(
 ) -> None:
     async with running() as (emulator, session):
 
-        def broken(*_: object) -> None:
+        async def broken(*_: object) -> None:
             raise ValueError("geheim")
 
-        monkeypatch.setattr(emulator.estate, "handle", broken)
+        monkeypatch.setattr(emulator.estate, "serve", broken)
         async with session.get("/secrets") as response:
             text = await response.text()
             assert response.status == 500

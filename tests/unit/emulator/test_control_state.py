@@ -126,13 +126,6 @@ def test_what_vaults_write_has_their_time_and_a_deletion_ends_when_it_passes() -
     assert record.attributes.created == int((NOW + timedelta(days=91)).timestamp())
 
 
-def test_moving_time_purges_what_is_due_without_being_asked() -> None:
-    estate = made()
-    estate.driver("shop").delete("secrets", "db")
-    control(estate, "POST", "time", {"advance": "91d"})
-    assert list(estate.vault("shop").secrets.store.held()) == []
-
-
 def test_a_snapshot_is_restored_through_the_control_paths() -> None:
     estate = made()
     status, document = control(estate, "GET", "snapshot")

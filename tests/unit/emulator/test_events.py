@@ -520,19 +520,19 @@ def test_mistakes_in_a_subscription_are_told_by_the_control_path() -> None:
     assert "nam is unknown" in content["errors"][0]
 
 
-def test_what_fails_in_one_round_is_told_by_type_and_the_rest_goes_on(
+async def test_what_fails_in_one_round_is_told_by_type_and_the_rest_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     office = Office()
 
-    def broken() -> None:
+    async def broken() -> None:
         raise RuntimeError("geheim")
 
     delivery = EventDelivery(office.broker, broken, "", "https://h/validate")
     office.control("POST", "subscriptions", {"name": "all"})
     office.shop.set_secret("a", "x", expires=NOW + 40 * DAY)
     office.now += 20 * DAY
-    delivery._step()
+    await delivery._step()
     (row,) = office.broker.summarize()
     assert row["waiting"] == 2
     assert "broken failed: RuntimeError" in caplog.text

@@ -9,7 +9,6 @@ from vaultbind.keyvault.simulation.bundles import parse_answer, parse_upload
 from vaultbind.keyvault.simulation.changes import NO_CHANGES, Changes, changed_attributes
 from vaultbind.keyvault.simulation.importing import import_policy
 from vaultbind.keyvault.simulation.issuance import Issuance, Order, order_of
-from vaultbind.keyvault.simulation.keymaterial import RsaSource
 from vaultbind.keyvault.simulation.limits import VersionIds, check_tags
 from vaultbind.keyvault.simulation.pending import PendingOperation
 from vaultbind.keyvault.simulation.policies import (
@@ -25,7 +24,7 @@ from vaultbind.keyvault.simulation.policies import (
 from vaultbind.keyvault.simulation.policychecks import check_policy
 from vaultbind.keyvault.simulation.problems import VaultProblem, bad_parameter
 from vaultbind.keyvault.simulation.records import CertificateVersion, Kind, VaultSettings
-from vaultbind.keyvault.simulation.rsapool import make_rsa
+from vaultbind.keyvault.simulation.rsapool import RsaSource, make_rsa
 from vaultbind.keyvault.simulation.store import Deletion
 from vaultbind.keyvault.simulation.trio import Trio
 

@@ -94,7 +94,7 @@ class MockKeyVaultClient(KeyVaultClient):
     async def advance(self, time: timedelta | float) -> None:
         """Let time pass (seconds or a timedelta) for vault and client; whoever waits for it, goes on."""
         await self.time.advance(time.total_seconds() if isinstance(time, timedelta) else time)
-        self.estate.settle()
+        await self.estate.catch_up()
 
     def fail_next(
         self,

@@ -14,6 +14,8 @@ class VaultTime:
         """Begin on the clock."""
         self.shared = timedelta()
         self.own: dict[str, timedelta] = {}
+        self.moves = 0
+        """How often it was moved."""
         self.listeners: list[Callable[[], None]] = []
         """Called whenever time was moved."""
 
@@ -52,6 +54,7 @@ class VaultTime:
         self._tell()
 
     def _tell(self) -> None:
+        self.moves += 1
         for listener in self.listeners:
             listener()
 

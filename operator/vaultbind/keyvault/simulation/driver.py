@@ -13,15 +13,24 @@ from vaultbind.keyvault.simulation.records import CertificateVersion, KeyVersion
 from vaultbind.keyvault.simulation.vault import SimulatedVault
 
 SECONDS_PER_DAY = 86_400
+Patience = Callable[[Callable[[], KeyVersion]], KeyVersion]
+
+
+def _at_once(call: Callable[[], KeyVersion]) -> KeyVersion:
+    """Call it."""
+    return call()
 
 
 class VaultDriver:
     """Changes to one vault, made now. Every method raises VaultProblem as the service would refuse."""
 
-    def __init__(self, vault: SimulatedVault, clock: Callable[[], datetime]) -> None:
-        """Drive `vault`."""
+    def __init__(
+        self, vault: SimulatedVault, clock: Callable[[], datetime], patiently: Patience = _at_once
+    ) -> None:
+        """Drive `vault`; `patiently` calls what needs an RSA key, and waits for the key."""
         self.vault = vault
         self._clock = clock
+        self._patiently = patiently
 
     def set_secret(
         self,
@@ -65,8 +74,10 @@ class VaultDriver:
     ) -> KeyVersion:
         """Make a key, or a new version of it."""
         changes = _changes(None, None, expires, tags, None)
-        return self.vault.keys.create(
-            name, now=self._now(), key_type=key_type, size=size, curve=curve, changes=changes
+        return self._patiently(
+            lambda: self.vault.keys.create(
+                name, now=self._now(), key_type=key_type, size=size, curve=curve, changes=changes
+            )
         )
 
     def import_certificate(

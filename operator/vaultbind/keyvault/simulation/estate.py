@@ -1,15 +1,15 @@
-"""All vaults of one simulation with their faults, access rules and log; requests come in through `handle`."""
+"""All vaults of one simulation with their faults, access rules and log; requests come in through `serve`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from vaultbind.keyvault.simulation.access import AccessRules, Attempt
 from vaultbind.keyvault.simulation.access_log import AccessLog, AccessLogEntry
 from vaultbind.keyvault.simulation.api.calls import Call
 from vaultbind.keyvault.simulation.api.dispatch import answer
-from vaultbind.keyvault.simulation.api.foresight import foresee_rsa
 from vaultbind.keyvault.simulation.api.messages import (
     Address,
     Answer,
@@ -25,7 +25,7 @@ from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.keyvault.simulation.faults import Ending, Fault, FaultBook, Target
 from vaultbind.keyvault.simulation.problems import VaultProblem, misdirected, unauthorized
 from vaultbind.keyvault.simulation.records import VaultSettings
-from vaultbind.keyvault.simulation.rsapool import RsaPool
+from vaultbind.keyvault.simulation.rsapool import RsaPool, RsaSource, make_rsa
 from vaultbind.keyvault.simulation.sessions import ClaimsChallenge, Sessions
 from vaultbind.keyvault.simulation.throttle import Throttle, judge_cost
 from vaultbind.keyvault.simulation.tokens import MISSING, TENANT, TokenCheck, accept_any
@@ -50,6 +50,20 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """A request that was looked at once, however often it is tried until its RSA key is there."""
+
+    request: ApiRequest
+    route: Route | None
+    target: Target
+    moment: float
+    """Epoch seconds by the clock."""
+    fault: Fault | None
+    carry_out: Callable[[], Answer]
+    """Gives the answer; after KeyWanted, another call does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EstateConfig:
     """How the simulated service behaves."""
 
@@ -62,6 +76,8 @@ class EstateConfig:
     clock: Clock = wall_clock
     on_first_use: bool = True
     """Whether a vault comes to be by being asked; if not, only those that `Estate.vault` made exist."""
+    make_rsa: RsaSource = make_rsa
+    """What makes RSA keys, in the threads of the estate's pool."""
 
 
 class Estate:
@@ -75,7 +91,7 @@ class Estate:
         self.access = AccessRules()
         self.sessions = Sessions()
         self.log = AccessLog()
-        self.rsa_pool = RsaPool()
+        self.rsa_pool = RsaPool(self.config.make_rsa)
         self.time = VaultTime()
         self.throttle = Throttle()
         self.newcomers: list[Callable[[SimulatedVault], None]] = []
@@ -93,7 +109,7 @@ class Estate:
         return self.time.at(vault, now) if vault else now
 
     def vault(self, name: str) -> SimulatedVault:
-        """State machine of one vault, made when there is none."""
+        """State machine of one vault, made when there is none; its RSA keys come from `rsa_pool`."""
         vault = self._vaults.get(name)
         if vault is None:
             vault = self._vaults[name] = SimulatedVault(name, self.config.settings, self.rsa_pool.take)
@@ -102,22 +118,34 @@ class Estate:
         return vault
 
     def driver(self, name: str) -> VaultDriver:
-        """One vault with its time built in, for seeds and tests."""
-        return VaultDriver(self.vault(name), lambda: self.now(name))
+        """One vault with its time built in, for seeds and tests; who makes an RSA key by it waits for it."""
+        return VaultDriver(self.vault(name), lambda: self.now(name), self.rsa_pool.patiently)
 
     def settle(self) -> None:
-        """Let every vault do what is due at its time; called now and then, and when time was moved."""
-        for name, vault in tuple(self._vaults.items()):
-            vault.advance(now=int(self.now(name).timestamp()))
+        """Let every vault do what is due at its time, and stand still while RSA keys are made for that."""
+        for vault in tuple(self._vaults.values()):
+            self.rsa_pool.patiently(partial(self._advance, vault))
 
-    async def prepare(self, request: ApiRequest) -> None:
-        """Make the RSA key that a request will need, in a thread; call `handle` before the next await."""
-        bits = foresee_rsa(request, self._vaults.get(parse_host(request.host).vault))
-        if bits:
-            await self.rsa_pool.prepare(bits)
+    async def catch_up(self) -> None:
+        """Let every vault do what is due at its time; called now and then, and when time was moved."""
+        for vault in tuple(self._vaults.values()):
+            await self.rsa_pool.attend(partial(self._advance, vault))
+
+    def _advance(self, vault: SimulatedVault) -> None:
+        vault.advance(now=int(self.now(vault.name).timestamp()))
 
     def handle(self, request: ApiRequest, now: datetime) -> Reply:
+        """Answer as `serve` does, and stand still while an RSA key is made."""
+        judged = self._judge(request, now)
+        return self._reply(judged, self.rsa_pool.patiently(judged.carry_out))
+
+    async def serve(self, request: ApiRequest, now: datetime) -> Reply:
         """Answer one request at a time of the clock; no refusal is raised, all are answers."""
+        judged = self._judge(request, now)
+        return self._reply(judged, await self.rsa_pool.attend(judged.carry_out))
+
+    def _judge(self, request: ApiRequest, now: datetime) -> _Judged:
+        """See who asks what, and whether a fault, the token, the path or the throttle refuses it."""
         address = parse_host(request.host)
         moment = now.timestamp()
         route, routing_problem = _route(request)
@@ -131,20 +159,27 @@ class Estate:
         )
         fault = self.faults.strike(target, authenticated=bool(principal)) if self.faults else None
         if fault is not None and fault.is_answer:
-            content = _fault_answer(fault)
+            carry_out = partial(_fault_answer, fault)
         elif auth_problem is not None:
-            content = self._challenge(auth_problem, address)
+            carry_out = partial(self._challenge, auth_problem, address)
         elif route is None:
-            content = render_problem(routing_problem)
+            carry_out = partial(render_problem, routing_problem)
         elif self.throttle.rules is not None and not self._admits(request, address.vault, route, moment):
-            content = _fault_answer(Fault(status=429, retry_after=self.throttle.rules.retry_after))
+            throttled = Fault(status=429, retry_after=self.throttle.rules.retry_after)
+            carry_out = partial(_fault_answer, throttled)
         else:
             at = int(self.time.at(address.vault, now).timestamp())
-            content = self._carry_out(request, address, route, principal, at)
-        ending = fault.ending if fault else Ending.WHOLE
-        outcome = str(content.status) if ending is Ending.WHOLE else ending.value
-        self._note(target, route, outcome, moment)
-        return Reply(response=render(content, request), delay=fault.delay if fault else 0.0, ending=ending)
+            carry_out = partial(self._carry_out, request, address, route, principal, at)
+        return _Judged(
+            request=request, route=route, target=target, moment=moment, fault=fault, carry_out=carry_out
+        )
+
+    def _reply(self, judged: _Judged, answered: Answer) -> Reply:
+        ending = judged.fault.ending if judged.fault else Ending.WHOLE
+        outcome = str(answered.status) if ending is Ending.WHOLE else ending.value
+        self._note(judged.target, judged.route, outcome, judged.moment)
+        delay = judged.fault.delay if judged.fault else 0.0
+        return Reply(response=render(answered, judged.request), delay=delay, ending=ending)
 
     def _authenticate(
         self, request: ApiRequest, address: Address, now: int

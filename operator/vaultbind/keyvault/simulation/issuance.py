@@ -1,5 +1,6 @@
 """How certificates come into being by themselves: issuers' answers and renewals, each at its moment."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final, TypeGuard
 
@@ -9,13 +10,13 @@ from vaultbind.keyvault.simulation import pending as operations
 from vaultbind.keyvault.simulation.bundles import Bundle, CertificateKey
 from vaultbind.keyvault.simulation.changes import Changes
 from vaultbind.keyvault.simulation.issuers import IssuerBook
-from vaultbind.keyvault.simulation.keymaterial import KeyMaterial, RsaSource, curve_name
+from vaultbind.keyvault.simulation.keymaterial import KeyMaterial, curve_name
 from vaultbind.keyvault.simulation.limits import VersionIds
 from vaultbind.keyvault.simulation.pending import PendingOperation
 from vaultbind.keyvault.simulation.policies import Policy
 from vaultbind.keyvault.simulation.records import Attributes, CertificateVersion
 from vaultbind.keyvault.simulation.renewal import renewal_time
-from vaultbind.keyvault.simulation.rsapool import make_rsa
+from vaultbind.keyvault.simulation.rsapool import RsaSource, make_rsa
 from vaultbind.keyvault.simulation.signing import issue, make_certificate_key, request_signature, validity
 from vaultbind.keyvault.simulation.tables import Table
 from vaultbind.keyvault.simulation.trio import NewVersion, Trio, issued_attributes
@@ -55,6 +56,8 @@ class Issuance:
         self._next_due = NEVER
         self._settled = 0
         """When it was last settled: nothing happens at an earlier moment than that."""
+        self._renewals: Counter[str] = Counter()
+        """Of each certificate, in the leap of time that is being settled."""
         self._changed: set[str] = set()
         """Names about which the two above may be wrong."""
         trio.certificates.listeners.append(self._forget_purged)
@@ -68,10 +71,11 @@ class Issuance:
             self.pending.pop(name, None)
 
     def settle(self, now: int) -> None:
-        """Do what is due by now: issuers' answers and renewals, each at its own moment."""
-        renewals: dict[str, int] = {}
+        """Do what is due by now: issuers' answers and renewals, each at its own moment.
+
+        After KeyWanted, the next call goes on from where this one was.
+        """
         last = min(self._settled, now)
-        self._settled = now
         while self._find_next() <= now:
             name = min(self._due, key=self._due.__getitem__)
             moment = max(self._due[name], last)
@@ -79,8 +83,10 @@ class Issuance:
             if operation is not None and operation.is_open:
                 self._answer(operation, moment)
                 continue
-            renewals[name] = renewals.get(name, 0) + 1
-            self._renew(name, moment if renewals[name] <= MOST_RENEWALS else now)
+            self._renew(name, moment if self._renewals[name] < MOST_RENEWALS else now)
+            self._renewals[name] += 1
+        self._settled = now
+        self._renewals.clear()
 
     def begin(self, order: Order, now: int) -> PendingOperation:
         """Start an operation; `settle` ends it. Raises VaultProblem for keys and names that can not be."""

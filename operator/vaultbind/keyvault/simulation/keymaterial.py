@@ -3,13 +3,13 @@
 import base64
 import binascii
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from vaultbind.keyvault.simulation.problems import bad_parameter
-from vaultbind.keyvault.simulation.rsapool import STANDARD_EXPONENT, make_rsa
+from vaultbind.keyvault.simulation.rsapool import STANDARD_EXPONENT, RsaSource, make_rsa
 
 KeyMaterial = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | bytes
 
@@ -25,8 +25,6 @@ RSA_EXPONENTS: Final = (3, 17, STANDARD_EXPONENT)
 RSA_OPERATIONS: Final = ("encrypt", "decrypt", "sign", "verify", "wrapKey", "unwrapKey")
 EC_OPERATIONS: Final = ("sign", "verify")
 OCT_OPERATIONS: Final = ("encrypt", "decrypt", "wrapKey", "unwrapKey")
-RsaSource = Callable[[int], rsa.RSAPrivateKey]
-"""Gives an RSA key of so many bits, exponent 65537."""
 
 
 def encode(data: bytes) -> str:

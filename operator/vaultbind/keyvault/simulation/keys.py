@@ -1,9 +1,10 @@
 """Keys of a simulated vault: making, changing, rotating and using them."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -14,7 +15,6 @@ from vaultbind.keyvault.simulation.exchange import CryptoInput, CryptoOutput
 from vaultbind.keyvault.simulation.keymaterial import (
     RSA_SIZES,
     KeyMaterial,
-    RsaSource,
     check_operations,
     default_operations,
     generate,
@@ -36,9 +36,12 @@ from vaultbind.keyvault.simulation.release import (
     wrapping_key,
 )
 from vaultbind.keyvault.simulation.rotation import RotationPolicy, parse_policy
-from vaultbind.keyvault.simulation.rsapool import make_rsa
+from vaultbind.keyvault.simulation.rsapool import RsaSource, make_rsa
 from vaultbind.keyvault.simulation.store import Deletion, ObjectStore
 from vaultbind.keyvault.simulation.tables import Table
+
+MOST_ROTATIONS: Final = 24
+"""Of one key in one leap of time; the next one is made at the leap's end."""
 
 
 class SimulatedKeys:
@@ -55,6 +58,8 @@ class SimulatedKeys:
         self.rotation = Table[RotationPolicy](RotationPolicy)
         self._next_rotation = 0.0
         """Before this time no key is due; 0: not known."""
+        self._rotations: Counter[str] = Counter()
+        """Of each key by itself, in the leap of time that is being settled."""
         self.store.listeners.append(self._forget_next)
         self.rotation.listeners.append(self._forget_next)
 
@@ -179,16 +184,20 @@ class SimulatedKeys:
         return policy
 
     def rotate_due(self, *, now: int) -> None:
-        """Rotate every key whose policy says so, as often as it would have happened until now."""
+        """Rotate every key whose policy says so, as often as it would have happened until now.
+
+        After KeyWanted, the next call goes on from where this one was.
+        """
         if now < self._next_rotation:
             return
-        self._next_rotation = math.inf
+        dues = []
         for name, policy in self.rotation.items():
-            due = self._due(name, policy)
-            while due <= now:
-                self.rotate(name, now=int(due))
-                due = self._due(name, policy)
-            self._next_rotation = min(self._next_rotation, due)
+            while (due := self._due(name, policy)) <= now:
+                self.rotate(name, now=int(due) if self._rotations[name] < MOST_ROTATIONS else now)
+                self._rotations[name] += 1
+            dues.append(due)
+        self._rotations.clear()
+        self._next_rotation = min(dues, default=math.inf)
 
     def _forget_next(self, _key: str, _added: object) -> None:
         self._next_rotation = 0

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vaultbind.keyvault.simulation.periods import Period, add, parse_period
+from vaultbind.keyvault.simulation.periods import SECONDS_PER_DAY, Period, add, parse_period
 from vaultbind.keyvault.simulation.problems import VaultProblem, bad_parameter
 from vaultbind.keyvault.simulation.records import Attributes
 
@@ -46,7 +46,9 @@ class RotationPolicy:
             if action.trigger == "timeAfterCreate":
                 return add(attributes.created, parse_period(action.period))
             if attributes.expires is not None:
-                return add(attributes.expires, parse_period(action.period), back=True)
+                due = add(attributes.expires, parse_period(action.period), back=True)
+                # or a version that is due as soon as it is made would be rotated for ever
+                return max(due, attributes.created + LEAST_ROTATION_DAYS * SECONDS_PER_DAY)
         return None
 
 
@@ -97,8 +99,12 @@ def _check_times(actions: Iterable[LifetimeAction], expiry: Period | None) -> No
             raise bad_parameter(
                 f"A rotation is at least {LEAST_ROTATION_DAYS} days after creation or before expiry."
             )
-        if action.action == "Rotate" and action.trigger == "timeBeforeExpiry" and expiry is None:
+        if action.action != "Rotate" or action.trigger != "timeBeforeExpiry":
+            continue
+        if expiry is None:
             raise bad_parameter("A rotation before expiry needs expiryTime.")
+        if expiry.least_days - period.least_days < LEAST_ROTATION_DAYS:
+            raise bad_parameter(f"A rotation is at least {LEAST_ROTATION_DAYS} days after creation.")
 
 
 def _invalid(name: str) -> VaultProblem:

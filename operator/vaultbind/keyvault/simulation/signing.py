@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from vaultbind.keyvault.simulation.bundles import CertificateKey
-from vaultbind.keyvault.simulation.keymaterial import RsaSource, generate
+from vaultbind.keyvault.simulation.keymaterial import generate
 from vaultbind.keyvault.simulation.periods import Period, add
 from vaultbind.keyvault.simulation.policies import Policy, refuse
-from vaultbind.keyvault.simulation.rsapool import make_rsa
+from vaultbind.keyvault.simulation.rsapool import RsaSource, make_rsa
 from vaultbind.keyvault.simulation.subjects import parse_names, parse_subject, parse_usages
 
 CLOCK_SKEW_SECONDS: Final = 600

@@ -169,8 +169,7 @@ class SimulatedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         self.requests += 1
         await asyncio.sleep(0)
         wire = parse_wire_request(request)
-        await self.estate.prepare(wire)
-        reply = self.estate.handle(wire, self.estate.now())
+        reply = await self.estate.serve(wire, self.estate.now())
         limit = kwargs.get("read_timeout")
         if limit is not None and reply.delay > limit:
             message = "Read timed out."

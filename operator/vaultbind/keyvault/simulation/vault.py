@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from vaultbind.keyvault.simulation.certificates import SimulatedCertificates
-from vaultbind.keyvault.simulation.keymaterial import RsaSource
 from vaultbind.keyvault.simulation.keys import SimulatedKeys
 from vaultbind.keyvault.simulation.limits import VersionIds
 from vaultbind.keyvault.simulation.problems import managed
@@ -15,7 +14,7 @@ from vaultbind.keyvault.simulation.records import (
     SecretVersion,
     VaultSettings,
 )
-from vaultbind.keyvault.simulation.rsapool import make_rsa
+from vaultbind.keyvault.simulation.rsapool import RsaSource, make_rsa
 from vaultbind.keyvault.simulation.secrets import SimulatedSecrets
 from vaultbind.keyvault.simulation.store import Deletion, ObjectStore
 from vaultbind.keyvault.simulation.tables import Table
@@ -49,7 +48,10 @@ class SimulatedVault:
         }
 
     def advance(self, *, now: int) -> None:
-        """Do what is due by itself at this time; called before each request, and when time was moved."""
+        """Do what is due by itself at this time; called before each request, and when time was moved.
+
+        After KeyWanted (of a pool that has none ready), the next call goes on from where this one was.
+        """
         for kind in Kind:
             self.store(kind).settle(now)
         self.keys.rotate_due(now=now)

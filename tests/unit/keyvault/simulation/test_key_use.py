@@ -1,8 +1,6 @@
 """Using keys over REST: answers, the rules of enabled, key_ops and time window, rotation, random bytes."""
 
-import asyncio
 import hashlib
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,22 +9,19 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.unit.keyvault.simulation.desk import HOST, SECONDS, Desk
 from tests.unit.keyvault.simulation.material import make
-from vaultbind.keyvault.simulation import SimulatedVault, VaultProblem
+from vaultbind.keyvault.simulation import Kind, SimulatedVault, VaultProblem
 from vaultbind.keyvault.simulation.changes import Changes
 from vaultbind.keyvault.simulation.keymaterial import decode, encode
 from vaultbind.keyvault.simulation.periods import add, parse_period
-from vaultbind.keyvault.simulation.rsapool import RsaPool
 
 DAY = 86_400
 DIGEST = encode(hashlib.sha256(b"text").digest())
 
 
 def desk_with(kty: str = "EC", **body: Any) -> Desk:
-    desk = Desk()
     material = make("RSA")
     assert isinstance(material, rsa.RSAPrivateKey)
-    desk.estate.rsa_pool = RsaPool(lambda _: material)
-    desk.estate.vault("shop").keys._rsa_keys = desk.estate.rsa_pool.take
+    desk = Desk(make_rsa=lambda _: material)
     status, _ = desk.ask("POST", "/keys/k/create", {"kty": kty, **body})
     assert status == 200
     return desk
@@ -239,6 +234,10 @@ def rotate(trigger: str, period: Any) -> dict[str, Any]:
         pytest.param(rotate("timeBeforeExpiry", "P30D"), id="before an expiry that is not set"),
         pytest.param(rotate("timeAfterCreate", "30d"), id="no ISO duration"),
         pytest.param(rotate("timeAfterCreate", 30), id="a number"),
+        pytest.param(
+            {**rotate("timeBeforeExpiry", "P24D"), "attributes": {"expiryTime": "P30D"}},
+            id="before expiry, and sooner than a week",
+        ),
         pytest.param(rotate("sometime", "P30D"), id="unknown trigger"),
         pytest.param({"attributes": {"expiryTime": "P27D"}}, id="expires too soon"),
         pytest.param({"attributes": {"expiryTime": 28}}, id="expiry is a number"),
@@ -279,6 +278,29 @@ def test_rotation_before_expiry_waits_for_a_version_that_expires() -> None:
     desk.ask("POST", "/keys/k/rotate")
     desk.pass_time(20 * DAY)
     assert [moment - SECONDS for moment in versions(desk)] == [0, 100 * DAY, 120 * DAY]
+
+
+def test_a_version_that_expires_too_soon_is_not_rotated_for_ever() -> None:
+    """350 months are fewer days than 10,000 by the shortest month, and more by the calendar."""
+    desk = desk_with()
+    policy = {**rotate("timeBeforeExpiry", "P350M"), "attributes": {"expiryTime": "P10000D"}}
+    assert desk.ask("PUT", "/keys/k/rotationpolicy", policy)[0] == 200
+    desk.ask("POST", "/keys/k/rotate")
+    desk.pass_time(8 * DAY)
+    assert [moment - SECONDS for moment in versions(desk)] == [0, 0, 7 * DAY]
+
+
+def test_one_leap_of_time_makes_a_version_at_each_moment_until_there_are_many() -> None:
+    desk = desk_with()
+    desk.ask("PUT", "/keys/k/rotationpolicy", rotate("timeAfterCreate", "P10D"))
+    desk.pass_time(1000 * DAY + 5)
+    assert desk.ask("GET", "/keys")[0] == 200
+    records = desk.estate.vault("shop").versions(Kind.KEYS, "k")
+    moments = sorted(record.attributes.created - SECONDS for record in records)
+    assert moments == [*(number * 10 * DAY for number in range(25)), 1000 * DAY + 5]
+    desk.pass_time(20 * DAY)
+    assert desk.ask("GET", "/keys")[0] == 200
+    assert len(desk.estate.vault("shop").versions(Kind.KEYS, "k")) == 28
 
 
 def test_a_deleted_key_does_not_rotate_and_a_recovered_one_does() -> None:
@@ -331,7 +353,7 @@ def test_periods_that_are_none(text: str) -> None:
         parse_period(text)
 
 
-# ---- keys of certificates, RSA ahead of use
+# ---- keys of certificates
 def test_the_key_of_a_certificate_signs_but_is_not_changed() -> None:
     desk = Desk()
     policy = {
@@ -357,59 +379,6 @@ def test_a_small_exponent_is_possible() -> None:
     assert decode(record.public["e"]) == bytes([17])
     assert isinstance(record.material, rsa.RSAPrivateKey)
     assert record.material.public_key().public_numbers().e == 17
-
-
-async def test_making_rsa_keys_does_not_stop_the_loop() -> None:
-    material = make("RSA")
-    assert isinstance(material, rsa.RSAPrivateKey)
-    made: list[int] = []
-
-    def slowly(bits: int) -> rsa.RSAPrivateKey:
-        time.sleep(0.05)
-        made.append(bits)
-        return material
-
-    pool = RsaPool(slowly)
-    ticks = 0
-    making = asyncio.create_task(pool.prepare(2048))
-    while not making.done():
-        await asyncio.sleep(0.001)
-        ticks += 1
-    assert ticks > 5
-    assert pool.take(2048) is material
-    assert made == [2048]
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "bits"),
-    [
-        ("/keys/a/create", {"kty": "RSA"}, 2048),
-        ("/keys/a/create", {"kty": "RSA-HSM", "key_size": 4096}, 4096),
-        ("/keys/a/create", {"kty": "RSA", "key_size": 1}, 0),
-        ("/keys/a/create", {"kty": "EC"}, 0),
-        ("/keys/a/create", [], 0),
-        ("/certificates/a/create", {"policy": {"key_props": {"key_size": 4096}}}, 4096),
-        ("/certificates/a/create", {"policy": {"key_props": {"kty": "EC"}}}, 0),
-        ("/certificates/a/create", {"policy": {"issuer": {"name": "Self"}}}, 2048),
-        ("/certificates/a/create", {"policy": 7}, 0),
-        ("/keys/k/rotate", None, 2048),
-        ("/keys/none/rotate", None, 0),
-        ("/keys/k/versions", None, 0),
-    ],
-)
-async def test_the_key_that_a_request_needs_is_made_ahead(path: str, body: Any, bits: int) -> None:
-    desk = desk_with("RSA")
-    material = make("RSA")
-    assert isinstance(material, rsa.RSAPrivateKey)
-    asked: list[int] = []
-
-    def note(size: int) -> rsa.RSAPrivateKey:
-        asked.append(size)
-        return material
-
-    desk.estate.rsa_pool._make = note
-    await desk.estate.prepare(desk.request("POST", path, body))
-    assert asked == ([bits] if bits else [])
 
 
 def test_changes_without_policy_leave_the_policy() -> None:

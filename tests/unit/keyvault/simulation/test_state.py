@@ -108,10 +108,12 @@ NOT_STATE = {
     ("Issuance", "_next_due"): "follows from `_due`",
     ("Issuance", "_changed"): "names what `_due` has to be reckoned anew for",
     ("Issuance", "_settled"): "after a restart, what is overdue happens at its own moment",
+    ("Issuance", "_renewals"): "counts within one leap of time",
     ("Issuance", "_seconds"): "comes from the settings",
     ("IssuerBook", "tables"): "names the tables that are state",
     ("SimulatedKeys", "_signer"): "signs released keys; after a restart another one does",
     ("SimulatedKeys", "_next_rotation"): "follows from keys and policies, forgotten whenever one changes",
+    ("SimulatedKeys", "_rotations"): "counts within one leap of time",
 }
 """What a vault keeps in memory that needs no row of its own, and why."""
 
