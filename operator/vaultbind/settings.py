@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeVar, Unpack
 from urllib.parse import urlsplit
 
 from vaultbind.api import grammar
 from vaultbind.api.durations import parse_duration
+from vaultbind.expiry.outlets import OutletFlags, OutletSettings, parse_outlets
 from vaultbind.injection.trust import TrustSettings
 from vaultbind.vaults.policy import AZURE_AUTHORITY_HOSTS, AZURE_VAULT_SUFFIXES, VaultPolicy
 
@@ -77,6 +78,7 @@ class RunSettings:
     trust: TrustSettings | None = None
     """Certificates that the leader keeps; its namespace is empty where it is the connection's."""
     restarts_per_minute: int = 20
+    outlets: OutletSettings = OutletSettings()
 
 
 def parse_settings(  # noqa: PLR0913 - one for each flag
@@ -94,13 +96,16 @@ def parse_settings(  # noqa: PLR0913 - one for each flag
     serving_certificates: Sequence[str] = (),
     webhook_configuration: str = "",
     restarts_per_minute: int = 20,
+    **outlets: Unpack[OutletFlags],
 ) -> RunSettings:
     """Check everything. Raises SettingsError with one line per mistake."""
-    problems: list[str] = []
-    bad = [name for name in namespaces if not _NAMESPACE.fullmatch(name)]
-    problems += [f"--namespace {name!r}: not a namespace's name" for name in bad]
+    problems = _namespace_problems(namespaces)
     metrics = _take(problems, "--metrics-address", parse_address, metrics_address)
     stale = _take(problems, "--stale-after", parse_duration, stale_after)
+    policy = _parse_policy(
+        allowed_vault_suffixes, allowed_authority_hosts, ambient=ambient_credentials_for_namespaced
+    )
+    telling = parse_outlets(outlets, problems)
     serving = _parse_serving(problems, serving_certificates)
     if problems or metrics is None or stale is None:
         raise SettingsError(problems)
@@ -110,16 +115,24 @@ def parse_settings(  # noqa: PLR0913 - one for each flag
         leader_election=leader_election,
         lease_namespace=lease_namespace,
         lease_name=lease_name,
-        policy=_parse_policy(
-            allowed_vault_suffixes, allowed_authority_hosts, ambient=ambient_credentials_for_namespaced
-        ),
+        policy=policy,
         drift_detection=DriftDetection(drift_detection),
         stale_after=stale,
-        trust=TrustSettings(namespace="", serving=serving, webhooks=webhook_configuration)
-        if serving or webhook_configuration
-        else None,
+        trust=_trust(serving, webhook_configuration),
         restarts_per_minute=restarts_per_minute,
+        outlets=telling,
     )
+
+
+def _namespace_problems(names: Sequence[str]) -> list[str]:
+    bad = [name for name in names if not _NAMESPACE.fullmatch(name)]
+    return [f"--namespace {name!r}: not a namespace's name" for name in bad]
+
+
+def _trust(serving: dict[str, tuple[str, ...]], webhooks: str) -> TrustSettings | None:
+    if not serving and not webhooks:
+        return None
+    return TrustSettings(namespace="", serving=serving, webhooks=webhooks)
 
 
 def _parse_serving(problems: list[str], texts: Sequence[str]) -> dict[str, tuple[str, ...]]:

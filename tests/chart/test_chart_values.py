@@ -237,6 +237,28 @@ SWITCHES: tuple[tuple[str, dict[str, Any], Check, object, object], ...] = (
         [],
         ["--restarts-per-minute=3"],
     ),
+    (
+        "cloudevents",
+        {"cloudEvents": {"sink": "https://sink.example/in"}},
+        lambda r: [flag for flag in r.flags if "cloudevents" in flag],
+        [],
+        ["--cloudevents-sink=https://sink.example/in"],
+    ),
+    (
+        "cloudevents-token",
+        {"cloudEvents": {"sink": "https://s.example", "tokenSecret": {"name": "sink", "key": "pass"}}},
+        lambda r: (
+            [flag for flag in r.flags if "token" in flag],
+            [item["secret"] for item in r.pod["spec"]["volumes"] if "secret" in item],
+            [item for item in r.container["volumeMounts"] if item["name"] == "sink"],
+        ),
+        ([], [], []),
+        (
+            ["--cloudevents-token-file=/var/run/vaultbind/sink/token"],
+            [{"secretName": "sink", "items": [{"key": "pass", "path": "token"}]}],
+            [{"name": "sink", "mountPath": "/var/run/vaultbind/sink", "readOnly": True}],
+        ),
+    ),
     ("no-crds", {"crds": {"install": False}}, count("CustomResourceDefinition"), CRDS, 0),
     (
         "crds-go",

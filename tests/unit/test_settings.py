@@ -1,10 +1,13 @@
 """Settings of `vaultbind run`: all mistakes at once, defaults, what text becomes."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vaultbind.expiry.outlets import OutletSettings
+from vaultbind.expiry.sink import SinkSettings
 from vaultbind.settings import Address, RunSettings, SettingsError, parse_address, parse_settings
 from vaultbind.vaults.policy import AZURE_AUTHORITY_HOSTS, AZURE_VAULT_SUFFIXES, VaultPolicy
 
@@ -56,6 +59,11 @@ def test_defaults() -> None:
 
 
 FLAGS = [
+    pytest.param(
+        {"cloudevents_sink": "https://sink.example", "cloudevents_token_file": "t"},
+        {"outlets": OutletSettings(sink=SinkSettings(url="https://sink.example", token_file=Path("t")))},
+        id="a sink for CloudEvents",
+    ),
     pytest.param({"namespaces": ("a", "b-1", "a")}, {"namespaces": ("a", "b-1")}, id="namespaces, each once"),
     pytest.param(
         {"metrics_address": "[::]:1"}, {"metrics": Address(host="::", port=1)}, id="address of metrics"
@@ -107,6 +115,24 @@ def test_all_mistakes_are_told_at_once() -> None:
     flags = [problem.partition(":")[0] for problem in raised.value.problems]
     assert flags == ["--namespace 'A'", "--namespace 'B'", "--metrics-address", "--stale-after"]
     assert str(raised.value) == "\n".join(raised.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        ({"cloudevents_sink": "ftp://a"}, "--cloudevents-sink: is not http://... or https://..."),
+        ({"cloudevents_token_file": "t"}, "--cloudevents-token-file: needs --cloudevents-sink"),
+    ],
+)
+def test_outlets_that_cannot_be_used(flags: dict[str, Any], problem: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        parse_settings(**flags)
+    assert raised.value.problems == (problem,)
+
+
+def test_a_flag_that_does_not_exist() -> None:
+    with pytest.raises(TypeError, match="no such flags: cloudevent_sink"):
+        parse_settings(cloudevent_sink="a")  # type: ignore[call-arg]  # a flag with a typo
 
 
 def test_certificates_to_keep() -> None:

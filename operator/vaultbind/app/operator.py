@@ -20,6 +20,7 @@ from vaultbind.api.names import (
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.feed import Feed
 from vaultbind.app.kinds import KIND_LOOK
+from vaultbind.app.outlets import build_outlets
 from vaultbind.app.rooms import LookMetrics, VaultAndExpiry, WholeBinding
 from vaultbind.app.sink import KubeSink
 from vaultbind.app.startup import report_missing_rights, wait_for_kinds, wait_synced
@@ -88,6 +89,14 @@ class Operator:
         self.intake = Intake(hub=self.hub)
         self.jobs = JobIntake(hub=self.hub)
         self.restarts = RestartPace(settings.restarts_per_minute)
+        self.outlets = build_outlets(
+            settings.outlets,
+            hub=self.hub,
+            clock=clock,
+            metrics=metrics.expiry,
+            judge=lambda vault: self._enqueue(vault, Priority.ROUTINE),
+            may_send=lambda: self.engine.may_work(),  # noqa: PLW0108 - set after the engine was made
+        )
         self.engine: Engine = self._build_engine(cache)
         self.feed = Feed(engine=self.engine, client=client, namespaces=settings.namespaces)
         self._watches = self._build_watches()
@@ -100,7 +109,13 @@ class Operator:
             draw=random.random,
             wakes_readers=self._asks_for_secrets,
         )
-        expiry = ExpiryRoom(hub=self.hub, observer=self.metrics.expiry, now=self._clock.now)
+        expiry = ExpiryRoom(
+            hub=self.hub,
+            observer=self.metrics.expiry,
+            now=self._clock.now,
+            outbox=self.outlets.outbox,
+            on_outbox=self.outlets.wake,
+        )
         keyvaults = VaultAndExpiry(vaults=vaults, expiry=expiry)
         bindings = WholeBinding(
             bindings=self._build_bindings(),
@@ -256,6 +271,7 @@ class Operator:
         self._start(self._sweep(), "sweep")
         if self.settings.trust is not None:
             self._start(self._keep_trust(self.settings.trust), "certificates")
+        self._start(self.outlets.run(), "outlets")
         await self.engine.run()
 
     async def _keep_trust(self, settings: TrustSettings) -> None:
@@ -300,6 +316,7 @@ class Operator:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.hub.aclose()
         await self.clients.aclose()
+        await self.outlets.aclose()
 
 
 def _ready_of(obj: Mapping[str, Any]) -> str:

@@ -117,6 +117,18 @@ LAG_LIMIT = 10.0
     help="How many workloads may be restarted in a minute, over all bindings (spec.rollout).",
 )
 @click.option(
+    "--cloudevents-sink",
+    default="",
+    envvar="VAULTBIND_CLOUDEVENTS_SINK",
+    help="URL that is told of expiry and rotation by CloudEvents, at least once each. Default: none.",
+)
+@click.option(
+    "--cloudevents-token-file",
+    default="",
+    envvar="VAULTBIND_CLOUDEVENTS_TOKEN_FILE",
+    help="File with a bearer token for the sink, read for each event.",
+)
+@click.option(
     "--log-format",
     type=click.Choice([item.value for item in LogFormat]),
     default="text",

@@ -25,6 +25,10 @@ class VaultFacts:
     told_until: datetime | None
     """Of the status: when something was last told."""
     now: datetime
+    looked: datetime
+    """When the last look at the vault began: what is known is of then."""
+    sent_until: datetime | None = None
+    """Of the status: what the CloudEvents sink has; None where it was told nothing yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,16 +22,19 @@ def observe_vault(hub: VaultHub, key: ObjectKey, obj: RawObject, now: datetime) 
     if resolution is None or resolution.session is None or resolution.spec is None:
         return None
     session, spec = resolution.session, resolution.spec
-    if session.last_good is None:
+    if session.last_good is None or session.look_began is None:
         return None
+    status = obj.get("status") or {}
     return VaultFacts(
         vault=urlsplit(spec.url).netloc,
         objects=tuple(_objects(hub, key, session, spec)),
         whole=spec.expiry_scope is ExpiryScope.ALL,
         watched=spec.expiry_scope is not ExpiryScope.NONE,
         warn_before=spec.warn_before,
-        told_until=parse_time((obj.get("status") or {}).get("expiryToldUntil")),
+        told_until=parse_time(status.get("expiryToldUntil")),
         now=now,
+        looked=session.look_began,
+        sent_until=parse_time(status.get("eventsSentUntil")),
     )
 
 

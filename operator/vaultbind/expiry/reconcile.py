@@ -10,6 +10,7 @@ from vaultbind.engine.cache import RawObject
 from vaultbind.engine.report import Report
 from vaultbind.expiry.facts import VaultFacts, VaultJudgement
 from vaultbind.expiry.observe import observe_vault
+from vaultbind.expiry.outbox import Outbox
 from vaultbind.expiry.plan import decide
 from vaultbind.expiry.report import report
 from vaultbind.keyvault import ObjectProperties
@@ -44,6 +45,10 @@ class ExpiryRoom:
     hub: VaultHub
     observer: ExpiryObserver
     now: Callable[[], datetime]
+    outbox: Outbox | None = None
+    """Of the CloudEvents sink, where there is one."""
+    on_outbox: Callable[[], None] = lambda: None
+    """Told that something may be in it."""
     _states: dict[ObjectKey, tuple[str, MonitorState]] = field(default_factory=dict)
     """By KeyVault: its uid, and what was told."""
 
@@ -55,12 +60,26 @@ class ExpiryRoom:
         judgement = decide(facts, self._state(key, obj))
         self._states[key] = (str(obj["metadata"]["uid"]), judgement.state)
         self._tell(key, facts, judgement)
-        return report(facts, judgement)
+        return report(facts, judgement, sent_until=self._send(key, obj, facts))
 
     def forget(self, key: ObjectKey) -> None:
         """A KeyVault is gone."""
         self._states.pop(key, None)
         self.observer.forgotten(key)
+        if self.outbox is not None:
+            self.outbox.forget(key)
+
+    def _send(self, key: ObjectKey, obj: RawObject, facts: VaultFacts) -> datetime | None:
+        """Put what the sink has to be told into the outbox; returns until when it has all."""
+        if self.outbox is None:
+            return None
+        if not facts.watched:
+            self.outbox.forget(key)
+            return None
+        sent_until = self.outbox.take(key, str(obj["metadata"]["uid"]), facts)
+        if len(self.outbox):
+            self.on_outbox()
+        return sent_until
 
     def _state(self, key: ObjectKey, obj: RawObject) -> MonitorState:
         uid, state = self._states.get(key, ("", MonitorState()))

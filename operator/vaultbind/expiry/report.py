@@ -1,6 +1,6 @@
 """Pure: what was judged of a KeyVault's objects, as condition, status fields and Events."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
@@ -21,14 +21,17 @@ _REASONS = {
 }
 
 
-def report(facts: VaultFacts, judgement: VaultJudgement) -> Report:
+def report(facts: VaultFacts, judgement: VaultJudgement, *, sent_until: datetime | None = None) -> Report:
     """Report on one KeyVault; `expiryToldUntil` moves only when something is told of an expiry."""
+    sent = render_time(sent_until) if sent_until is not None else None
     if not facts.watched:
-        return Report(fields={"objects": len(facts.objects), "expired": None, "expiring": None})
+        nothing = dict.fromkeys(("expired", "expiring", "eventsSentUntil"))
+        return Report(fields={"objects": len(facts.objects), **nothing})
     fields: dict[str, Any] = {
         "objects": len(facts.objects),
         "expired": judgement.counts.get(Validity.EXPIRED, 0),
         "expiring": judgement.counts.get(Validity.EXPIRES_SOON, 0),
+        "eventsSentUntil": sent,
     }
     if judgement.state.told_until is not None:
         fields["expiryToldUntil"] = render_time(judgement.state.told_until)

@@ -120,6 +120,21 @@ EXPIRY_TOLD: Final = _counter(
     "expiry_told", "What was told of watched objects: NearExpiry, Expired, Rotated.", "vault", "event"
 )
 
+EXPIRY_READS: Final = _counter(
+    "expiry_reads",
+    "Reads of single objects for expiry: versions, deleted, pending; spared: it was read within a day.",
+    "vault",
+    "purpose",
+    "outcome",
+)
+CLOUDEVENTS: Final = _counter(
+    "cloudevents",
+    "Attempts to tell the CloudEvents sink: delivered, refused, failed (and tried again), spared.",
+    "type",
+    "outcome",
+)
+CLOUDEVENTS_WAITING: Final = _gauge("cloudevents_waiting", "CloudEvents that wait for the sink.")
+
 KUBE_REQUESTS: Final = _counter(
     "kube_requests",
     "Requests to the API server by our own client; status 0: no answer.",

@@ -1,7 +1,7 @@
 """Metrics of expiry: what the room of expiry reports, shown as it stands at each scrape."""
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ from vaultbind.api.refs import ObjectKey
 from vaultbind.keyvault import ObjectProperties
 from vaultbind.keyvault.rotation.judgement import Telling, Validity
 from vaultbind.telemetry import definitions as d
-from vaultbind.telemetry.recorders import counter
+from vaultbind.telemetry.recorders import counter, gauge
 
 MOST_SERIES: Final = 500
 """Objects that are shown by name: those that expire first."""
@@ -33,6 +33,9 @@ class ExpiryMetrics(Collector):
     def __init__(self, registry: CollectorRegistry) -> None:
         self._shown: dict[ObjectKey, _Shown] = {}
         self._told = counter(registry, d.EXPIRY_TOLD)
+        self._reads = counter(registry, d.EXPIRY_READS)
+        self._sent = counter(registry, d.CLOUDEVENTS)
+        self._waiting = gauge(registry, d.CLOUDEVENTS_WAITING)
         registry.register(self)
 
     def judged(
@@ -58,6 +61,18 @@ class ExpiryMetrics(Collector):
     def forgotten(self, key: ObjectKey) -> None:
         """A KeyVault is gone, or watches no expiry any more."""
         self._shown.pop(key, None)
+
+    def own_read(self, vault: str, purpose: str, outcome: str) -> None:
+        """An object was read because a list does not show all of it, or was not."""
+        self._reads.labels(vault, purpose, outcome).inc()
+
+    def sent(self, type: str, outcome: str) -> None:
+        """The CloudEvents sink was told, or could not be."""
+        self._sent.labels(type, outcome).inc()
+
+    def show_waiting(self, count: Callable[[], int]) -> None:
+        """Ask at each scrape how many events wait for the sink."""
+        self._waiting.set_function(count)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Name the families without asking for their samples."""

@@ -60,6 +60,8 @@ class VaultSession:
     detection: Detection | None = None
     trouble: Trouble | None = None
     last_good: datetime | None = None
+    look_began: datetime | None = None
+    """When the last look that succeeded began."""
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a first look has ended, well or badly."""
     retired: bool = False

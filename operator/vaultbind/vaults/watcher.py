@@ -55,7 +55,7 @@ class Watcher:
 
     async def _look(self) -> None:
         session = self.session
-        started = session.clock.monotonic()
+        started, began = session.clock.monotonic(), session.clock.now()
         changed: set[VaultObjectRef] = set()
         try:
             session.check_pause()
@@ -66,6 +66,7 @@ class Watcher:
         finally:
             session.looked.set()
             self._tell(changed)  # also where the look failed half-way: it will not be seen again
+        session.look_began = began
         session.note_success(started, during_look=True)
 
     def _tell(self, changed: set[VaultObjectRef]) -> None:

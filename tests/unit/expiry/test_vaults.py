@@ -32,6 +32,7 @@ def facts_of(*objects: ObjectProperties, **fields: Any) -> VaultFacts:
         "warn_before": (30 * DAY, 7 * DAY, DAY),
         "told_until": None,
         "now": NOW,
+        "looked": NOW,
     }
     return VaultFacts(objects=objects, **{**values, **fields})
 
@@ -153,4 +154,4 @@ def test_many_are_told_by_their_number() -> None:
 
 def test_a_keyvault_that_watches_nothing_counts_only() -> None:
     result, _ = judged(facts_of(secret(left=-1), watched=False))
-    assert result == Report(fields={"objects": 1, "expired": None, "expiring": None})
+    assert result == Report(fields={"objects": 1, "expired": None, "expiring": None, "eventsSentUntil": None})

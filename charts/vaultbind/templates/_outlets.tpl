@@ -1,0 +1,28 @@
+{{/* Flags of `vaultbind run` for where expiry and rotation are told. */}}
+{{- define "vaultbind.outletFlags" -}}
+{{- with .Values.cloudEvents.sink }}
+- --cloudevents-sink={{ . }}
+{{- if $.Values.cloudEvents.tokenSecret.name }}
+- --cloudevents-token-file=/var/run/vaultbind/sink/token
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Volumes and mounts for them. */}}
+{{- define "vaultbind.outletVolumes" -}}
+{{- if and .Values.cloudEvents.sink .Values.cloudEvents.tokenSecret.name }}
+- name: sink
+  secret:
+    secretName: {{ .Values.cloudEvents.tokenSecret.name }}
+    items:
+      - key: {{ .Values.cloudEvents.tokenSecret.key }}
+        path: token
+{{- end }}
+{{- end }}
+{{- define "vaultbind.outletMounts" -}}
+{{- if and .Values.cloudEvents.sink .Values.cloudEvents.tokenSecret.name }}
+- name: sink
+  mountPath: /var/run/vaultbind/sink
+  readOnly: true
+{{- end }}
+{{- end }}

@@ -1,0 +1,99 @@
+"""Reads of our own: what lists do not show. At most one per object and day, only on change or absence."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from vaultbind.api.refs import ObjectKey
+from vaultbind.engine.engine import StaleStateError
+from vaultbind.expiry.cloudevents import Entry, Versions
+from vaultbind.keyvault import KeyVaultClient, KeyVaultError, ObjectKind, ObjectProperties, Priority
+from vaultbind.vaults.hub import VaultHub
+from vaultbind.vaults.session import VaultPausedError
+
+T = TypeVar("T")
+
+EVERY: Final = timedelta(days=1)
+
+
+class ReadObserver(Protocol):
+    """Told of each read; must not block."""
+
+    def own_read(self, vault: str, purpose: str, outcome: str) -> None:
+        """Outcome is ok, failed, or spared where the object was read within a day."""
+
+
+@dataclass(slots=True, kw_only=True)
+class OwnReads:
+    """The day's reads of all vaults. A new process does not know those of the one before."""
+
+    hub: VaultHub
+    now: Callable[[], datetime]
+    observer: ReadObserver
+    _last: dict[tuple[str, ObjectKind, str], datetime] = field(default_factory=dict)
+
+    async def ask(
+        self,
+        keyvault: ObjectKey,
+        properties: ObjectProperties,
+        purpose: str,
+        call: Callable[[KeyVaultClient], Awaitable[T]],
+    ) -> T | None:
+        """Let `call` ask the vault about an object; None where it is not asked or does not answer."""
+        resolution = self.hub.resolve(keyvault)
+        if resolution is None or resolution.session is None or resolution.spec is None:
+            return None
+        vault = urlsplit(resolution.spec.url).netloc
+        if not self._may(vault, properties):
+            self.observer.own_read(vault, purpose, "spared")
+            return None
+        try:
+            found = await resolution.session.use(call)
+        except (KeyVaultError, VaultPausedError, StaleStateError):
+            self.observer.own_read(vault, purpose, "failed")
+            return None
+        self.observer.own_read(vault, purpose, "ok")
+        return found
+
+    def _may(self, vault: str, properties: ObjectProperties) -> bool:
+        """Whether a day has passed since the last read of the object; counts this one."""
+        now, place = self.now(), (vault, properties.kind, properties.name.lower())
+        if place in self._last and now - self._last[place] < EVERY:
+            return False
+        for old in [other for other, moment in self._last.items() if now - moment >= EVERY]:
+            del self._last[old]
+        self._last[place] = now
+        return True
+
+    async def find_versions(self, entry: Entry) -> Versions | None:
+        """Find the newest two versions of an object; None where it has one, and so was not rotated."""
+        properties = entry.telling.properties
+
+        async def call(client: KeyVaultClient) -> list[ObjectProperties]:
+            return await _list_versions(client, properties)
+
+        found = await self.ask(entry.keyvault, properties, "versions", call)
+        if found is None:
+            return Versions()  # nothing is known of them: it is told without
+        newest = sorted((item for item in found if item.created_on), key=_age, reverse=True)[:2]
+        if len(newest) < 2:
+            return None
+        return Versions(current=newest[0].version, previous=newest[1].version)
+
+
+def _age(properties: ObjectProperties) -> datetime:
+    assert properties.created_on is not None  # noqa: S101 - others were left out
+    return properties.created_on
+
+
+async def _list_versions(client: KeyVaultClient, properties: ObjectProperties) -> list[ObjectProperties]:
+    name, pace = properties.name, Priority.REFRESH
+    match properties.kind:
+        case ObjectKind.SECRET:
+            return [*await client.secrets.list_secret_versions(name, priority=pace)]
+        case ObjectKind.KEY:
+            return [*await client.keys.list_key_versions(name, priority=pace)]
+        case ObjectKind.CERTIFICATE:
+            return [*await client.certificates.list_certificate_versions(name, priority=pace)]
