@@ -14,7 +14,8 @@ KINDS = (
     "deployments,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies,"
     "clusterroles,clusterrolebindings,customresourcedefinitions"
 )
-SECONDS = 90.0
+SECONDS = 150.0
+"""Patience. An API server may take more than a minute to remove a CRD that it has just got."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +87,13 @@ class Installation:
         self.until(lambda: self.is_gone("namespace", name), f"namespace {name} is stuck in Terminating")
 
     def remove_all(self) -> None:
-        """Make the cluster empty again."""
+        """Leave nothing but CRDs, as an uninstall does: these take an API server long to remove."""
         namespaces = ("namespace", "shop", "shop-staging", NAMESPACE)
-        crds = ("crd,clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/part-of=vaultbind")
-        for what in (namespaces, crds):
+        roles = ("clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/part-of=vaultbind")
+        vaults = ("clusterkeyvault", "--all")
+        if "clusterkeyvaults" in self.cluster.kubectl("api-resources", "-o", "name").stdout:
+            self.cluster.kubectl("delete", *vaults, "--wait=false")
+        for what in (namespaces, roles):
             self.cluster.kubectl("delete", *what, "--wait=false", "--ignore-not-found")
-        for what in (namespaces, crds):
+        for what in (namespaces, roles):
             self.until(lambda what=what: self.is_gone(*what), f"{what} are stuck")  # type: ignore[misc]

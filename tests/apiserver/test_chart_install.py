@@ -12,6 +12,9 @@ from tests.apiserver.installation import Installation
 from tests.chart.release import CHART, NAMESPACE
 from tools.realcluster import ClusterError
 
+pytestmark = pytest.mark.timeout(240)
+"""More than `Installation.until` waits."""
+
 VAULT: dict[str, Any] = {"url": "https://shop.vault.azure.net", "access": [{"namespaces": {"all": True}}]}
 NAMES = sorted(path.stem for path in Path("crds").glob("*.yaml"))
 CRDS = {f"CustomResourceDefinition/{name}.vaultbind.dev" for name in NAMES}
@@ -25,10 +28,7 @@ BINDING = {
 MONITORS = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
-    "metadata": {
-        "name": "servicemonitors.monitoring.coreos.com",
-        "labels": {"app.kubernetes.io/part-of": "vaultbind"},
-    },
+    "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
     "spec": {
         "group": "monitoring.coreos.com",
         "scope": "Namespaced",
@@ -45,7 +45,8 @@ MONITORS = {
         ],
     },
 }
-"""A stand-in: Prometheus Operator's own CRD is not here, so only that the object is sent is seen."""
+"""A stand-in: Prometheus Operator's own CRD is not here, so only that the object is sent is seen.
+It stays when a test is over: to remove a CRD takes an API server half a minute."""
 
 
 def test_the_first_install_on_an_empty_cluster_brings_a_default_vault(installation: Installation) -> None:

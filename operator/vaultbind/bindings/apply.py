@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,6 +29,9 @@ class SecretIndex(Protocol):
     def forget(self, namespace: str, name: str) -> None:
         """Take the absence of a Secret from an answer."""
 
+    def writing(self, namespace: str, name: str) -> AbstractContextManager[None]:
+        """Hold back what a watch tells of the Secret until the answer to a write is in."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
@@ -49,7 +53,8 @@ class SecretWriter:
     async def apply(self, key: ObjectKey, name: str, decision: Decision, manager: str) -> Applied:
         """Write what was decided; raises StaleStateError where the Secret has moved on."""
         try:
-            return await self._write(key, name, decision, manager)
+            with self.index.writing(key.namespace, name):
+                return await self._write(key, name, decision, manager)
         except KubeError as error:
             return Applied(error=error)
 
@@ -58,20 +63,21 @@ class SecretWriter:
 
         Raises StaleStateError where it has moved on, KubeError where it cannot be deleted now.
         """
-        try:
-            await self.client.delete(
-                SECRETS,
-                key.namespace,
-                name,
-                uid=metadata["uid"],
-                resource_version=metadata["resourceVersion"],
-            )
-        except KubeError as error:
-            if error.kind is KubeErrorKind.CONFLICT:
-                raise StaleStateError from None
-            if error.kind is not KubeErrorKind.NOT_FOUND:
-                raise
-        self.index.forget(key.namespace, name)
+        with self.index.writing(key.namespace, name):
+            try:
+                await self.client.delete(
+                    SECRETS,
+                    key.namespace,
+                    name,
+                    uid=metadata["uid"],
+                    resource_version=metadata["resourceVersion"],
+                )
+            except KubeError as error:
+                if error.kind is KubeErrorKind.CONFLICT:
+                    raise StaleStateError from None
+                if error.kind is not KubeErrorKind.NOT_FOUND:
+                    raise
+            self.index.forget(key.namespace, name)
         logger.info("%s: Secret %s deleted, it is no longer the target", key, name)
 
     async def _write(self, key: ObjectKey, name: str, decision: Decision, manager: str) -> Applied:

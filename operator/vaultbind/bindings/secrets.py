@@ -1,6 +1,7 @@
 """Metadata of the Secrets that carry our label, as the metadata-only watch and our own writes tell it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ class WatchedSecrets:
 
     on_change: Callable[[str, str], None]
     _known: dict[tuple[str, str], _Packed] = field(default_factory=dict)
+    _held: dict[tuple[str, str], list[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
+    """Events of Secrets that are being written, until the answer to the write is in."""
 
     def __len__(self) -> int:
         """Number of Secrets."""
@@ -45,10 +48,27 @@ class WatchedSecrets:
         """Take the absence of a Secret from an answer."""
         self._known.pop((namespace, name), None)
 
+    @contextmanager
+    def writing(self, namespace: str, name: str) -> Iterator[None]:
+        """Let events of a Secret wait for the answer to a write: the watch may tell of it before that."""
+        key = (namespace, name)
+        if key in self._held:  # another binding merges into the same Secret just now
+            yield
+            return
+        self._held[key] = []
+        try:
+            yield
+        finally:
+            for event, obj in self._held.pop(key):
+                self.on_event(event, obj)
+
     def on_event(self, event: str, obj: Mapping[str, Any]) -> None:
         """Take an event of the watch: ADDED, MODIFIED or DELETED."""
         metadata = obj["metadata"]
         key = (metadata["namespace"], metadata["name"])
+        if key in self._held:
+            self._held[key].append((event, obj))
+            return
         if event == "DELETED":
             known = self._known.get(key)
             if known is None or known.uid != metadata.get("uid"):

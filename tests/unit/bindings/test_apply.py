@@ -1,6 +1,6 @@
 """Decisions as requests, and what the server's refusals become."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -23,11 +23,11 @@ RECREATE = Recreate(body=BODY, uid="s1", resource_version="7", revision=2)
 LABEL = {"vaultbind.dev/managed": "true"}
 
 
-def metadata(version: int) -> dict[str, Any]:
+def metadata(version: int, uid: str = "s1") -> dict[str, Any]:
     return {
         "namespace": "shop",
         "name": "db",
-        "uid": "s1",
+        "uid": uid,
         "resourceVersion": str(version),
         "labels": LABEL,
     }
@@ -40,12 +40,18 @@ class Server:
     errors: dict[str, KubeErrorKind] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     bodies: list[Mapping[str, Any]] = field(default_factory=list)
+    watch: Callable[[str, Mapping[str, Any]], None] = lambda *_: None
+    """Told of what was written before the answer is given."""
 
     def _answer(self, verb: str) -> dict[str, Any]:
         self.asked.append(verb)
         if verb in self.errors:
             raise KubeError(self.errors[verb], f"{verb}: no")
-        return {"metadata": metadata(9)}
+        answer = metadata(9, "s2" if verb == "create" else "s1")
+        if verb not in {"try", "get"}:
+            event = "DELETED" if verb == "delete" else "MODIFIED"
+            self.watch(event, {"metadata": answer})
+        return {"metadata": answer}
 
     async def create(
         self,
@@ -118,6 +124,24 @@ async def test_what_is_written_is_known_from_the_answer(decision: Decision, aske
     assert await writer.apply(KEY, "db", decision, "someone") == Applied(written=True)
     assert server.asked == asked
     assert known(writer) == "9"
+
+
+@pytest.mark.parametrize(("decision", "asked"), DONE)
+async def test_our_own_write_is_no_news_even_where_the_watch_tells_of_it_first(
+    decision: Decision, asked: list[str]
+) -> None:
+    told: list[str] = []
+    index = WatchedSecrets(on_change=lambda _, name: told.append(name))
+    index.put(metadata(7))
+    server = Server(watch=index.on_event)
+    writer = SecretWriter(client=cast("KubeClient", server), index=index)
+    await writer.apply(KEY, "db", decision, "someone")
+    assert server.asked == asked
+    assert told == []
+    await writer.retire(KEY, "db", metadata(7))
+    assert (told, known(writer)) == ([], None)
+    index.on_event("ADDED", {"metadata": metadata(12)})
+    assert told == ["db"]
 
 
 @pytest.mark.parametrize("decision", [Keep(), Refuse(reason=Reason.CONFLICT, message="no")])

@@ -65,3 +65,35 @@ def test_our_own_answers_are_not_told_and_what_is_kept_is_whole() -> None:
     secrets.forget("shop", "db")
     secrets.forget("shop", "never known")
     assert (version_of(secrets), told) == (None, [])
+
+
+HELD = [
+    pytest.param("MODIFIED", metadata(6), metadata(6), "s1/6", False, id="our own write"),
+    pytest.param("MODIFIED", metadata(7), metadata(6), "s1/7", True, id="changed by somebody after it"),
+    pytest.param("DELETED", metadata(7), metadata(6), None, True, id="deleted by somebody after it"),
+    pytest.param("DELETED", metadata(6), metadata(7, "s2"), "s2/7", False, id="replaced by us"),
+    pytest.param("MODIFIED", metadata(6), None, "s1/6", True, id="changed by somebody, our write failed"),
+]
+
+
+@pytest.mark.parametrize(("event", "seen", "answer", "kept", "is_told"), HELD)
+def test_an_event_that_overtakes_the_answer_to_a_write_waits_for_it(
+    event: str, seen: dict[str, Any], answer: dict[str, Any] | None, kept: str | None, is_told: bool
+) -> None:
+    secrets, told = watched()
+    secrets.put(metadata(5))
+    with secrets.writing("shop", "db"), secrets.writing("shop", "db"):
+        secrets.on_event(event, {"metadata": seen})
+        assert (version_of(secrets), told) == ("s1/5", [])
+        if answer is not None:
+            secrets.put(answer)
+    assert version_of(secrets) == kept
+    assert told == ([("shop", "db")] if is_told else [])
+
+
+def test_events_of_other_secrets_do_not_wait() -> None:
+    secrets, told = watched()
+    with secrets.writing("shop", "other"):
+        secrets.on_event("ADDED", {"metadata": metadata(5)})
+        assert told == [("shop", "db")]
+    assert secrets.get("shop", "other") is None
