@@ -2,36 +2,16 @@
 
 import asyncio
 import errno
-import re
 import signal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from vaultbind.api.durations import parse_duration
 from vaultbind.cli.emulator_ctl import TOKEN_VARIABLE, ctl, read_text, read_token
 from vaultbind.cli.emulator_ctl_traffic import access, events, fault, throttle
+from vaultbind.cli.emulator_flags import take_settings, vault_flags
 from vaultbind.emulator import Emulator, EmulatorConfig, EmulatorConfigError, SeedError, StorageError
-from vaultbind.keyvault.simulation import VaultSettings
-
-LATENCY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)")
-
-
-def parse_latency(_context: click.Context, _parameter: click.Parameter, text: str) -> float:
-    """Seconds of `10ms` or `0.5s`; raises click.BadParameter."""
-    match = LATENCY.fullmatch(text)
-    if match is None:
-        raise click.BadParameter("must be a duration such as 10ms or 0.5s")
-    return float(match[1]) * (0.001 if match[2] == "ms" else 1.0)
-
-
-def parse_delay(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
-    """Whole seconds of `5s` or `1m`; raises click.BadParameter."""
-    try:
-        return int(parse_duration(text).total_seconds())
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 @click.group(
@@ -67,22 +47,7 @@ def parse_delay(_context: click.Context, _parameter: click.Parameter, text: str)
     is_flag=True,
     help="Serve the vaults of --vault and --seed alone; otherwise a vault is made when it is first asked.",
 )
-@click.option(
-    "--latency",
-    callback=parse_latency,
-    default="0ms",
-    metavar="DURATION",
-    show_default=True,
-    help="Added to each vault request.",
-)
-@click.option(
-    "--deletion-delay",
-    callback=parse_delay,
-    default="0s",
-    metavar="DURATION",
-    show_default=True,
-    help="What deleting, recovering and purging take after their answer; the service takes some seconds.",
-)
+@vault_flags
 @click.option(
     "--allow-non-loopback",
     is_flag=True,
@@ -100,7 +65,6 @@ def emulator(
     *,
     seed: Path | None,
     only_configured: bool,
-    deletion_delay: int,
     token_file: Path | None,
     **flags: Any,
 ) -> None:
@@ -112,12 +76,14 @@ def emulator(
             seed=read_text(seed) if seed else "",
             on_first_use=not only_configured,
             token=read_token(token_file),
-            settings=VaultSettings(deletion_seconds=deletion_delay),
+            settings=take_settings(flags),
             **flags,
         )
         asyncio.run(_serve(config))
-    except (EmulatorConfigError, SeedError) as error:
+    except EmulatorConfigError as error:
         raise click.ClickException("\n".join(error.problems)) from None
+    except SeedError as error:
+        raise click.ClickException("\n".join(f"{seed}: {problem}" for problem in error.problems)) from None
     except StorageError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:

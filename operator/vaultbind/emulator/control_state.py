@@ -68,12 +68,18 @@ def move_time(request: ApiRequest, estate: Estate) -> tuple[int, Any]:
             distance = parse_duration(text.removeprefix("-"))
             estate.time.advance(-distance if text.startswith("-") else distance, vault)
         else:
-            moment = datetime.fromisoformat(content["set"])
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            estate.time.move_to(moment, estate.now(), vault)
+            estate.time.move_to(_moment(content["set"]), estate.now(), vault)
     except (ValueError, OverflowError) as error:
         raise ControlError(f"{'advance' if 'advance' in content else 'set'}: {error}") from None
     return get_time(request, estate)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is no moment such as 2030-01-31T12:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def reset_time(request: ApiRequest, estate: Estate) -> tuple[int, Any]:

@@ -1,16 +1,16 @@
 """Who may use an emulator that others can reach, and what a browser may be made to do. Pure."""
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Container, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 from vaultbind.emulator.identity import ENTRA_ROUTE, IdentityAnswer
 from vaultbind.keyvault.simulation import ApiRequest
-from vaultbind.keyvault.simulation.tokens import sign_again
+from vaultbind.keyvault.simulation.tokens import SIMULATION, TokenKey
 
 REFUSAL: Final[Mapping[str, Any]] = {
     "error": "invalid_client",
@@ -38,7 +38,7 @@ def refuse_control(request: ApiRequest, token: str) -> tuple[int, str] | None:
 def guard_token(
     request: ApiRequest, answer: IdentityAnswer, token: str, clients: Container[str]
 ) -> IdentityAnswer:
-    """Let an access token go to who knows the emulator's `token`, sealed with it; refuse it to others.
+    """Let an access token go to who knows the emulator's `token`; refuse it to others.
 
     It must be the X-IDENTITY-HEADER or the client secret; clients that were configured have shown their own.
     Answers without an access token (discovery, errors) stay as they are.
@@ -49,29 +49,30 @@ def guard_token(
     if answer.route == ENTRA_ROUTE:
         form = parse_qs(request.body.decode(errors="replace"))
         known = answer.principal in clients or is_same(form.get("client_secret", [""])[0], token)
-    return seal(answer, token) if known else replace(answer, status=401, content=REFUSAL)
+    return answer if known else replace(answer, status=401, content=REFUSAL)
 
 
-def seal(answer: IdentityAnswer, secret: str) -> IdentityAnswer:
-    """Sign an access token with the emulator's secret: the key of the simulation is in its source."""
-    sealed = _sealed(answer.content["access_token"], secret)
-    return replace(answer, content={**answer.content, "access_token": sealed})
+@lru_cache(maxsize=4)
+def sealing_key(secret: str) -> TokenKey:
+    """Key that only who knows the emulator's token can have: that of the simulation is in its source.
+
+    It is published, so guessing the secret behind it shall take as long as possible.
+    """
+    return TokenKey(hashlib.scrypt(secret.encode(), salt=b"vaultbind emulator", n=2**14, r=8, p=1))
 
 
 def unseal(request: ApiRequest, secret: str) -> ApiRequest:
-    """Put the simulation's own token into a request whose token was sealed, an invalid one otherwise."""
+    """Put the simulation's own token into a request whose token is sealed, an invalid one otherwise."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return request
-    token = sign_again(given.rpartition(".")[0]) if given.isascii() else ""
-    inner = token if is_same(given, _sealed(token, secret)) else "forged"
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return replace(request, headers={**headers, "authorization": f"Bearer {inner}"})
+    return replace(request, headers={**headers, "authorization": f"Bearer {_inner(given, secret)}"})
 
 
-def _sealed(token: str, secret: str) -> str:
-    mac = hmac.digest(secret.encode(), token.encode(), hashlib.sha256)
-    return f"{token.rpartition('.')[0]}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+@lru_cache(maxsize=4096)
+def _inner(given: str, secret: str) -> str:
+    return SIMULATION.sign(given.rpartition(".")[0]) if sealing_key(secret).is_own(given) else "forged"
 
 
 def is_same(given: str, expected: str) -> bool:

@@ -24,12 +24,25 @@ from vaultbind.emulator.proof import (
 from vaultbind.keyvault.simulation import ApiRequest, ApiResponse
 from vaultbind.keyvault.simulation.api.messages import JSON_TYPE
 from vaultbind.keyvault.simulation.sessions import parse_wanted
-from vaultbind.keyvault.simulation.tokens import Claims, issue_token
+from vaultbind.keyvault.simulation.tokens import (
+    ALGORITHM,
+    SIMULATION,
+    Claims,
+    TokenKey,
+    issue_token,
+    token_issuer,
+)
 
 IMDS_PATH: Final = "/metadata/identity/oauth2/token"
 MSI_PATH: Final = "/msi/token"
 ENTRA_ROUTE: Final = "/{tenant}/oauth2/v2.0/token"
-DISCOVERY_ROUTE: Final = "/{tenant}/v2.0/.well-known/openid-configuration"
+TOKEN_PATHS: Final = frozenset({"oauth2/v2.0/token", "oauth2/token"})
+KEYS_PATHS: Final = frozenset({"discovery/v2.0/keys", "discovery/keys"})
+DISCOVERY_PATHS: Final = {
+    "v2.0/.well-known/openid-configuration": "v2.0/",
+    ".well-known/openid-configuration": "",
+}
+"""With the part that the paths of this version have in them."""
 SYSTEM_ASSIGNED: Final = "system-assigned"
 
 
@@ -60,13 +73,15 @@ class IdentityEndpoints:
         lifetime: int,
         *,
         identities: Collection[str] = (),
+        key: TokenKey = SIMULATION,
     ) -> None:
-        """Issue tokens of `tenant` that last `lifetime` seconds."""
+        """Issue tokens of `tenant` that last `lifetime` seconds, signed by `key`."""
         self.clients = dict(clients)
         self.identities = set(identities)
         self._identity_header = identity_header
         self._tenant = tenant
         self._lifetime = lifetime
+        self._key = key
 
     def handle(self, request: ApiRequest, now: int) -> IdentityAnswer | None:
         """Answer a request that is one for a token, None for any other."""
@@ -75,14 +90,14 @@ class IdentityEndpoints:
             return self._imds(request, now)
         if path == MSI_PATH:
             return self._app_service(request, now)
-        segments = path.strip("/").split("/")
-        if segments[1:] in (["oauth2", "v2.0", "token"], ["oauth2", "token"]):
+        tenant, _, rest = path.strip("/").partition("/")
+        if rest in TOKEN_PATHS:
             return self._entra(request, now)
-        if segments[1:] == ["v2.0", ".well-known", "openid-configuration"]:
-            return _discovery(request, segments[0])
-        if segments[1:] == ["discovery", "instance"]:
-            return _instance(request)
-        return None
+        if rest in DISCOVERY_PATHS:
+            return _discovery(request, tenant, DISCOVERY_PATHS[rest])
+        if rest in KEYS_PATHS:
+            return _known("/{tenant}/discovery/keys", self._key.render_jwks())
+        return _instance(request) if rest == "discovery/instance" else None
 
     def _entra(self, request: ApiRequest, now: int) -> IdentityAnswer:
         form = {name: values[0] for name, values in parse_qs(request.body.decode(errors="replace")).items()}
@@ -105,11 +120,14 @@ class IdentityEndpoints:
             "token_type": "Bearer",
             "expires_in": self._lifetime,
             "ext_expires_in": self._lifetime,
-            "access_token": issue_token(claims, issued=now, tenant=self._tenant),
+            "access_token": self._issue(claims, now),
         }
         return IdentityAnswer(
             status=200, content=content, route=ENTRA_ROUTE, operation=operation, principal=client
         )
+
+    def _issue(self, claims: Claims, now: int) -> str:
+        return issue_token(claims, issued=now, tenant=self._tenant, key=self._key)
 
     def _check_client(
         self, request: ApiRequest, form: Mapping[str, str], client_id: str, now: int
@@ -147,7 +165,7 @@ class IdentityEndpoints:
             return _managed_problem(route, "Identity not found")
         claims = Claims(audience=audience.rstrip("/"), principal=principal, expires=now + self._lifetime)
         content = {
-            "access_token": issue_token(claims, issued=now, tenant=self._tenant),
+            "access_token": self._issue(claims, now),
             "client_id": principal,
             "expires_in": str(self._lifetime),
             "expires_on": str(claims.expires),
@@ -188,18 +206,23 @@ def _problem(status: int, error: str, number: int, text: str) -> tuple[int, dict
     return status, {"error": error, "error_description": f"AADSTS{number}: {text}", "error_codes": [number]}
 
 
-def _discovery(request: ApiRequest, tenant: str) -> IdentityAnswer:
+def _discovery(request: ApiRequest, tenant: str, way: str) -> IdentityAnswer:
+    """Document of Entra's second version, or of the first (empty `way`), which issues our tokens."""
     base = f"https://{request.host}/{tenant}"
     content = {
-        "issuer": f"{base}/v2.0",
-        "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-        "token_endpoint": f"{base}/oauth2/v2.0/token",
-        "jwks_uri": f"{base}/discovery/v2.0/keys",
+        "issuer": f"{base}/v2.0" if way else token_issuer(tenant),
+        "authorization_endpoint": f"{base}/oauth2/{way}authorize",
+        "token_endpoint": f"{base}/oauth2/{way}token",
+        "jwks_uri": f"{base}/discovery/{way}keys",
         "response_types_supported": ["code"],
         "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
     }
-    return IdentityAnswer(status=200, content=content, route=DISCOVERY_ROUTE, operation="identity.discovery")
+    return _known(f"/{{tenant}}/{way}.well-known/openid-configuration", content)
+
+
+def _known(route: str, content: Mapping[str, Any]) -> IdentityAnswer:
+    return IdentityAnswer(status=200, content=content, route=route, operation="identity.discovery")
 
 
 def _instance(request: ApiRequest) -> IdentityAnswer:
@@ -209,6 +232,4 @@ def _instance(request: ApiRequest) -> IdentityAnswer:
         "api-version": "1.1",
         "metadata": [names],
     }
-    return IdentityAnswer(
-        status=200, content=content, route="/common/discovery/instance", operation="identity.discovery"
-    )
+    return _known("/common/discovery/instance", content)

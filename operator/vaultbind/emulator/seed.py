@@ -12,6 +12,7 @@ from vaultbind.api.durations import parse_duration
 from vaultbind.emulator.clients import Client, parse_client
 from vaultbind.emulator.config import is_vault_name
 from vaultbind.emulator.control import parse_denials
+from vaultbind.emulator.seed_texts import find_broken_texts
 from vaultbind.keyvault.simulation import Denial
 from vaultbind.keyvault.simulation.access_forms import AccessForm, parse_access
 from vaultbind.keyvault.simulation.policies import PEM, PFX
@@ -96,6 +97,9 @@ def parse_seed(text: str, now: datetime) -> Seed:
         where = f" in line {mark.line + 1}" if mark else ""
         raise SeedError((f"not YAML{where}",)) from None
     reader = _Reader(now)
+    broken = tuple(find_broken_texts(content))
+    if broken:
+        raise SeedError(broken)
     document = reader.mapping(content or {}, "seed", SEED_FIELDS)
     vaults = {
         str(name): reader.vault(name, vault, f"vaults.{name}")
@@ -201,7 +205,7 @@ class _Reader:
             self.problems.append(f"{where} needs either value or json")
         text = self.scalar(form, "value", str, where) or ""
         if "json" in form:
-            text = orjson.dumps(form["json"], option=orjson.OPT_NON_STR_KEYS).decode()
+            text = self.json(form["json"], where)
         content_type = self.scalar(form, "contentType", str, where)
         return SeedSecret(
             name=name,
@@ -212,6 +216,13 @@ class _Reader:
             not_before=self.time(form, "notBefore", where),
             expires=self.time(form, "expires", where),
         )
+
+    def json(self, value: Any, where: str) -> str:
+        try:
+            return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+        except orjson.JSONEncodeError:
+            self.problems.append(f"{where}.json holds what JSON does not have, or itself")
+            return ""
 
     def certificate(self, name: str, value: Any, where: str) -> SeedCertificate:
         form = self.mapping(value, where, CERTIFICATE_FIELDS)

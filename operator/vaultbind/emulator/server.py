@@ -18,7 +18,7 @@ from vaultbind.emulator.event_broker import EventBroker
 from vaultbind.emulator.event_delivery import EventDelivery
 from vaultbind.emulator.event_pull import EventPull
 from vaultbind.emulator.exchange import BodyError, read_body, respond, send_reply
-from vaultbind.emulator.gate import guard_token, refuse_control, unseal
+from vaultbind.emulator.gate import guard_token, refuse_control, sealing_key, unseal
 from vaultbind.emulator.identity import IdentityAnswer, IdentityEndpoints
 from vaultbind.emulator.page import answer_page
 from vaultbind.emulator.seed import parse_seed
@@ -32,7 +32,7 @@ from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.keyvault.simulation.estate import Reply
 from vaultbind.keyvault.simulation.faults import Target
 from vaultbind.keyvault.simulation.problems import VaultProblem
-from vaultbind.keyvault.simulation.tokens import check_strictly
+from vaultbind.keyvault.simulation.tokens import SIMULATION, check_strictly
 
 HOST: Final = re.compile(r"[0-9A-Za-z._:\[\]-]{0,300}")
 """What a Host header may be: it becomes the name of a vault, in the log and in the state file."""
@@ -62,6 +62,7 @@ class Emulator:
             config.tenant,
             config.token_lifetime,
             identities=config.identities,
+            key=sealing_key(config.token) if config.token else SIMULATION,
         )
         self.estate = Estate(
             EstateConfig(

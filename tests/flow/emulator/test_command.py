@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -73,6 +74,11 @@ async def test_latency_is_added_to_vault_requests_alone(tmp_path: Path) -> None:
         (("--latency", "soon"), "duration"),
         (("--port", "99999"), "65535"),
         (("--deletion-delay", "soon"), "duration"),
+        (("--issuance-time", "soon"), "duration"),
+        (("--retention-days", "5"), "7<=x<=90"),
+        (("--page-size", "25,0"), "numbers of at most 25"),
+        (("--page-size", "26"), "numbers of at most 25"),
+        (("--page-size", ""), "numbers of at most 25"),
         (("--ca-file", "no-such-folder/ca.pem"), "no-such-folder/ca.pem.key: No such file or directory"),
     ],
 )
@@ -90,8 +96,8 @@ async def test_a_bad_seed_is_told_whole(tmp_path: Path) -> None:
     async with started("--seed", str(seed)) as process:
         _, error = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 1
-    assert "vaults.v.secrets.a.x" in error.decode()
-    assert "vaults.v.secrets.b" in error.decode()
+    assert f"{seed}: vaults.v.secrets.a.x" in error.decode()
+    assert f"{seed}: vaults.v.secrets.b" in error.decode()
     assert "hunter2" not in error.decode()
 
 
@@ -194,3 +200,35 @@ async def test_deletions_take_as_long_as_the_flag_says(tmp_path: Path) -> None:
         for method, path, body, status in steps:
             async with session.request(method, f"{path}?api-version=7.4", json=body) as response:
                 assert response.status == status, (method, path)
+
+
+async def test_the_vaults_behave_as_the_flags_say(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    flags = ("--retention-days", "7", "--purge-protection", "--issuance-time", "1h", "--page-size", "0,2,25")
+    policy = {"key_props": {"kty": "EC"}, "x509_props": {"subject": "CN=a.test"}, "issuer": {"name": "Self"}}
+    async with (
+        started("--port", "0", "--ca-file", str(ca_file), *flags) as process,
+        session_of(await ready_url(process), ca_file) as session,
+    ):
+
+        async def ask(method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+            url = path if "api-version" in path else f"{path}?api-version=7.4"
+            async with session.request(method, url, json=body) as response:
+                return response.status, await response.json() if response.status != 204 else {}
+
+        for name in ("a", "b", "c"):
+            await ask("PUT", f"/secrets/{name}", {"value": "x"})
+        sizes, path = [], "/secrets"
+        while path:
+            _, page = await ask("GET", path)
+            sizes.append(len(page["value"]))
+            path = (page["nextLink"] or "").removeprefix(str(session._base_url).rstrip("/"))
+        assert sizes == [0, 2, 1]
+        _, deleted = await ask("DELETE", "/secrets/a")
+        assert deleted["scheduledPurgeDate"] - deleted["deletedDate"] == 7 * 86_400
+        assert deleted["attributes"]["recoveryLevel"] == "CustomizedRecoverable"
+        assert (await ask("DELETE", "/deletedsecrets/a"))[0] == 403
+        assert (await ask("POST", "/certificates/tls/create", {"policy": policy}))[0] == 202
+        assert (await ask("GET", "/certificates/tls/pending"))[1]["status"] == "inProgress"
+        await ask("POST", "/_vaultbind/time", {"advance": "1h"})
+        assert (await ask("GET", "/certificates/tls/pending"))[1]["status"] == "completed"

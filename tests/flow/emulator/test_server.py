@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import jwt
 import pytest
 
 from vaultbind.emulator import Emulator, EmulatorConfig, SeedError, StorageError, server
 from vaultbind.emulator.remote import Remote, RemoteError, _understand
-from vaultbind.keyvault.simulation.tokens import Claims, issue_token
+from vaultbind.keyvault.simulation.tokens import TENANT, Claims, issue_token
 
 SEED = """
 vaults: {shop: {secrets: {db: from-the-seed}}, bank: {secrets: {pin: "1"}}}
@@ -199,4 +200,9 @@ async def test_with_a_token_a_vault_is_read_by_those_who_know_it_alone() -> None
                 statuses[name] = response.status
         async with session.get("/") as response:
             statuses["page"] = response.status
+        async with session.get("/tenant/discovery/keys") as response:
+            (key,) = jwt.PyJWKSet.from_dict(await response.json()).keys
     assert statuses == {"forged": 401, "wrong": 401, secret: 200, "page": 401}
+    assert jwt.decode(got[secret], key, algorithms=["ES256"], audience=resource)["tid"] == TENANT
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(got["forged"], key, algorithms=["ES256"], audience=resource)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from vaultbind.emulator.control import handle_control
-from vaultbind.emulator.gate import guard_token, seal, unseal
+from vaultbind.emulator.gate import guard_token, sealing_key, unseal
 from vaultbind.emulator.identity import ENTRA_ROUTE, IMDS_PATH, MSI_PATH, IdentityAnswer
 from vaultbind.keyvault.simulation import ApiRequest, Estate, EstateConfig
 from vaultbind.keyvault.simulation.clock import LIMIT, VaultTime
@@ -124,6 +124,17 @@ def test_what_vaults_write_has_their_time_and_a_deletion_ends_when_it_passes() -
     assert asked(estate, "/deletedsecrets/gone")[0] == 404
     record = estate.driver("shop").set_secret("db", "two")
     assert record.attributes.created == int((NOW + timedelta(days=91)).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"set": "yesterday"}, "set: 'yesterday' is no moment such as 2030-01-31T12:00:00Z"),
+        ({"advance": "soon"}, "advance: must be a duration such as 30s, 5m, 1h30m or 7d"),
+    ],
+)
+def test_a_time_that_is_none_is_told_with_one_that_is(body: dict[str, str], message: str) -> None:
+    assert control(made(), "POST", "time", body) == (400, {"errors": [message]})
 
 
 def test_a_snapshot_is_restored_through_the_control_paths() -> None:
@@ -242,8 +253,9 @@ def test_only_an_answer_that_holds_a_token_is_replaced() -> None:
 
 
 def test_a_sealed_token_is_taken_and_a_forged_one_is_not() -> None:
-    inner = issued(MSI_PATH, "a")
-    sealed = seal(inner, TOKEN).content["access_token"]
+    claims = Claims(audience="https://v", principal="a", expires=2_000_000_000, not_before=1)
+    inner = issue_token(claims, issued=1)
+    sealed = issue_token(claims, issued=1, key=sealing_key(TOKEN))
 
     def taken(bearer: str) -> str:
         request = ApiRequest(
@@ -251,11 +263,12 @@ def test_a_sealed_token_is_taken_and_a_forged_one_is_not() -> None:
         )
         return unseal(request, TOKEN).headers["authorization"].removeprefix("Bearer ")
 
-    assert taken(sealed) == inner.content["access_token"]
+    assert parse_token(taken(sealed)) == parse_token(inner) == claims
+    assert taken(sealed) == taken(sealed)  # so that it is checked once
     assert parse_token(sealed) is None
     for forged in (
-        inner.content["access_token"],
-        seal(inner, "x" * 16).content["access_token"],
+        inner,
+        issue_token(claims, issued=1, key=sealing_key("x" * 16)),
         "a.b.c",
         "",
         "ä",

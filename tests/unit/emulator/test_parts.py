@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
+import jwt
 import orjson
 import pytest
 from cryptography import x509
@@ -200,6 +202,29 @@ def test_a_user_assigned_identity_is_its_own_principal() -> None:
     claims = parse_token(answered(request).content["access_token"])
     assert claims is not None
     assert claims.principal == "mine"
+
+
+@pytest.mark.parametrize("version", ["", "v2.0/"])
+def test_anybody_can_check_our_tokens_by_what_discovery_names(version: str) -> None:
+    """With a library that knows nothing of us."""
+    path = f"/tenant/{version}.well-known/openid-configuration"
+    document = answered(ApiRequest(method="GET", host="h:1", path=path)).content
+    keys_path = document["jwks_uri"].removeprefix("https://h:1")
+    published = answered(ApiRequest(method="GET", host="h:1", path=keys_path)).content
+    keys = jwt.PyJWKSet.from_dict(dict(published))
+    query = {"resource": "https://v"}
+    headers = {"x-identity-header": "right"}
+    request = ApiRequest(method="GET", host="h", path="/msi/token", headers=headers, query=query)
+    token = answered(request).content["access_token"]
+    key = keys[jwt.get_unverified_header(token)["kid"]]
+    algorithms = document["id_token_signing_alg_values_supported"]
+    options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    claims = jwt.decode(token, key, algorithms=algorithms, audience="https://v", options=options)
+    assert claims["appid"] == "system-assigned"
+    if not version:  # the tokens are of Entra's first version
+        assert claims["iss"] == document["issuer"]
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(f"{token[:-6]}AAAAAA", key, algorithms=algorithms, audience="https://v", options=options)
 
 
 def test_discovery_names_this_host_and_vault_paths_are_left_alone() -> None:

@@ -123,6 +123,32 @@ def test_files_of_another_shape_are_refused(text: str) -> None:
         parse_seed(text, NOW)
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (r'vaults: {v: {secrets: {a: "x\ud800"}}}', "vaults.v.secrets.a"),
+        (r'vaults: {v: {secrets: {a: {value: x, tags: {t: "\udfff"}}}}}', "vaults.v.secrets.a.tags.t"),
+        (r'vaults: {v: {secrets: {a: {json: [1, {k: "\ud800"}]}}}}', "vaults.v.secrets.a.json[1].k"),
+        (r'vaults: {v: {secrets: {"b\ud800": x}}}', "the name vaults.v.secrets.b?"),
+        (r'clients: {app: "\ud83d\ude00"}', "clients.app"),
+        (r'"\ud800"', "the file"),
+    ],
+)
+def test_text_that_is_none_is_told_by_its_place(text: str, place: str) -> None:
+    with pytest.raises(SeedError) as caught:
+        parse_seed(text, NOW)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{place} holds half of a surrogate pair")
+    assert problem.isascii()
+
+
+@pytest.mark.parametrize("value", ["!!binary aGk=", "&x [*x]", "!!set {a, b}", "99999999999999999999999"])
+def test_json_that_is_none_is_told_by_its_place(value: str) -> None:
+    with pytest.raises(SeedError) as caught:
+        parse_seed(f"vaults: {{v: {{secrets: {{a: {{json: {value}}}}}}}}}", NOW)
+    assert caught.value.problems == ("vaults.v.secrets.a.json holds what JSON does not have, or itself",)
+
+
 def test_what_the_vaults_refuse_is_told_together() -> None:
     text = "vaults: {v: {secrets: {a_b: x, ok: x}, keys: {k: {curve: P-1}}}}"
     with pytest.raises(SeedError) as caught:

@@ -46,6 +46,15 @@ def deleted_but_recoverable(kind: str, name: str) -> VaultProblem:
     return VaultProblem(409, "Conflict", message, inner="ObjectIsDeletedButRecoverable")
 
 
+def purge_protected() -> VaultProblem:
+    """403 for a purge in a vault that only purges by itself."""
+    message = (
+        'Operation "purge" is not allowed because purge protection is enabled for this vault. '
+        "Key Vault service will automatically purge it after the retention period has passed."
+    )
+    return VaultProblem(403, "Forbidden", message)
+
+
 def being_deleted(kind: str, name: str) -> VaultProblem:
     """409 for a name whose deletion is still under way."""
     message = f"{NOUNS[kind]} {name} is currently being deleted."

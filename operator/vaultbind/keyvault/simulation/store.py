@@ -13,6 +13,7 @@ from vaultbind.keyvault.simulation.problems import (
     deleted_but_recoverable,
     deleted_not_found,
     not_found,
+    purge_protected,
 )
 from vaultbind.keyvault.simulation.records import Kind, VaultSettings, Version
 from vaultbind.keyvault.simulation.tables import Listener
@@ -199,8 +200,10 @@ class ObjectStore(Generic[V]):
         return deletion.history.latest
 
     def purge(self, name: str, now: int) -> None:
-        """Forget a deleted object; raises VaultProblem (404)."""
+        """Forget a deleted object; raises VaultProblem (404; 403 under purge protection)."""
         deletion = self.get_deleted(name, now)
+        if not self._settings.purgeable:
+            raise purge_protected()
         purge = now + self._settings.deletion_seconds
         self._plan(name.lower(), replace(deletion, purge=purge, leaving=True), now)
 

@@ -1,22 +1,26 @@
-"""Access tokens of the simulation: signed, with audience, principal and expiry."""
+"""Access tokens of the simulation: signed by ES256, with audience, principal and expiry."""
 
 import base64
 import binascii
 import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 import orjson
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from vaultbind.keyvault.simulation import asymmetric
+from vaultbind.keyvault.simulation.keymaterial import render_public
 from vaultbind.keyvault.simulation.problems import unauthorized
 
 MISSING: Final = "AKV10000: Request is missing a Bearer or PoP token."
-SIGNING_KEY: Final = b"vaultbind simulation, no protection intended"
-"""Fixed, so that tokens outlive a restart; whoever reaches the emulator gets a token anyway."""
-HEADER: Final = {"alg": "HS256", "typ": "JWT"}
+ALGORITHM: Final = "ES256"
+KEY_ID: Final = "vaultbind-simulation"
+HEADER: Final = {"alg": ALGORITHM, "typ": "JWT", "kid": KEY_ID}
+ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of the curve P-256."""
 TENANT: Final = "00000000-0000-0000-0000-00000000cafe"
 
 
@@ -31,15 +35,43 @@ class Claims:
     """From when on; the moment of issue unless it was asked for later."""
 
 
+class TokenKey:
+    """A key pair that follows from bytes: those who know them sign alike, and after a restart, too."""
+
+    def __init__(self, origin: bytes) -> None:
+        """Derive the key; `origin` has at least 32 bytes that nobody can guess, if it is to protect."""
+        number = int.from_bytes(hashlib.sha512(origin).digest(), "big")
+        self._private = ec.derive_private_key(number % (ORDER - 1) + 1, ec.SECP256R1())
+
+    def sign(self, content: str) -> str:
+        """Token of its first two parts, with our signature."""
+        return f"{content}.{_encode(asymmetric.sign(self._private, ALGORITHM, _digest(content)))}"
+
+    def is_own(self, token: str) -> bool:
+        """Tell whether we signed a token."""
+        content, _, signature = token.rpartition(".")
+        try:
+            return asymmetric.verify(self._private, ALGORITHM, _digest(content), _decode(signature))
+        except (ValueError, binascii.Error):
+            return False
+
+    def render_jwks(self) -> dict[str, Any]:
+        """Key set by which others can check our tokens."""
+        public = render_public(self._private)
+        return {"keys": [{"kty": "EC", "use": "sig", "alg": ALGORITHM, "kid": KEY_ID, **public}]}
+
+
+SIMULATION: Final = TokenKey(b"vaultbind simulation, no protection intended")
+"""Known to all who have our source; whoever reaches the emulator gets a token anyway."""
 TokenCheck = Callable[[str, str, int], str]
 """From token, wanted audience and now to the principal; raises VaultProblem (401)."""
 
 
-def issue_token(claims: Claims, *, issued: int, tenant: str = TENANT) -> str:
+def issue_token(claims: Claims, *, issued: int, tenant: str = TENANT, key: TokenKey = SIMULATION) -> str:
     """Sign a token in the shape of Entra's."""
     payload = {
         "aud": claims.audience,
-        "iss": f"https://sts.windows.net/{tenant}/",
+        "iss": token_issuer(tenant),
         "iat": issued,
         "nbf": max(issued, claims.not_before),
         "exp": claims.expires,
@@ -49,20 +81,20 @@ def issue_token(claims: Claims, *, issued: int, tenant: str = TENANT) -> str:
         "tid": tenant,
         "ver": "1.0",
     }
-    signed = f"{_encode(orjson.dumps(HEADER))}.{_encode(orjson.dumps(payload))}"
-    return sign_again(signed)
+    return key.sign(f"{_encode(orjson.dumps(HEADER))}.{_encode(orjson.dumps(payload))}")
+
+
+def token_issuer(tenant: str) -> str:
+    """Who issues tokens of a tenant, as they say."""
+    return f"https://sts.windows.net/{tenant}/"
 
 
 @lru_cache(maxsize=4096)
 def parse_token(token: str) -> Claims | None:
-    """Claims of a token that we signed, None for any other."""
-    signed, _, signature = token.rpartition(".")
-    try:
-        if not hmac.compare_digest(_decode(signature), _sign(signed)):
-            return None
-        payload: dict[str, Any] = orjson.loads(_decode(signed.partition(".")[2]))
-    except (ValueError, binascii.Error):
+    """Claims of a token that the simulation signed, None for any other."""
+    if not SIMULATION.is_own(token):
         return None
+    payload: dict[str, Any] = orjson.loads(_decode(token.split(".")[1]))
     return Claims(
         audience=payload["aud"],
         principal=payload["appid"],
@@ -89,13 +121,8 @@ def accept_any(token: str, audience: str, now: int) -> str:  # noqa: ARG001 - a 
     return claims.principal if claims else "unknown"
 
 
-def sign_again(signed: str) -> str:
-    """Token of its first two parts, with our signature."""
-    return f"{signed}.{_encode(_sign(signed))}"
-
-
-def _sign(text: str) -> bytes:
-    return hmac.digest(SIGNING_KEY, text.encode(), hashlib.sha256)
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode(errors="replace")).digest()
 
 
 def _encode(data: bytes) -> str:

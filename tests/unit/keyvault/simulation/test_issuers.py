@@ -1,6 +1,7 @@
 """Certificates, issuers and contacts on the wire, as recorded from the service."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -142,6 +143,16 @@ def test_a_certificate_that_waits_names_neither_key_nor_secret() -> None:
     assert desk.ask("GET", "/certificates")[1]["value"] == []
     _, listed = desk.ask("GET", "/certificates?includePending=true")
     assert [set(item) for item in listed["value"]] == [{"id", "attributes", "tags"}]
+
+
+def test_what_a_list_was_asked_for_stays_a_value_in_its_link() -> None:
+    desk = Desk(page_sizes=(0, 25))
+    desk.ask("POST", "/certificates/tls/create", {"policy": policy("Self")})
+    for asked, seen in (("true", {"true"}), ("x%26maxresults%3D0%23", {"x&maxresults=0#"})):
+        link = desk.ask("GET", f"/certificates?includePending={asked}")[1]["nextLink"]
+        query = parse_qs(urlsplit(link).query)
+        assert set(query["includePending"]) == seen
+        assert query["maxresults"] == ["25"]
 
 
 def test_an_operation_that_ended_shows_target_or_error() -> None:

@@ -1,13 +1,14 @@
 """The state machine of one kind: versions, names, soft delete, and what must hold after any history."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaultbind.keyvault.simulation import Kind, SimulatedVault, VaultProblem, VaultSettings
+from vaultbind.keyvault.simulation import Kind, SimulatedVault, VaultDriver, VaultProblem, VaultSettings
 from vaultbind.keyvault.simulation.changes import Changes
 from vaultbind.keyvault.simulation.limits import MAX_VALUE_BYTES
 
@@ -92,6 +93,21 @@ def test_purge_frees_the_name() -> None:
     shop.purge(Kind.SECRETS, "db", now=201)
     assert refused(lambda: shop.get_deleted(Kind.SECRETS, "db", now=202)) == (404, "SecretNotFound")
     assert shop.secrets.set("db", "new", now=203).value == "new"
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_under_purge_protection_only_time_purges(kind: Kind) -> None:
+    shop = vault(purgeable=False, retention_days=7)
+    driver = VaultDriver(shop, lambda: datetime.fromtimestamp(100, UTC))
+    driver.set_secret("s", "x")
+    driver.create_key("k")
+    driver.issue_certificate("c", ["a.test"])
+    name = kind[0]
+    driver.delete(kind, name)
+    assert refused(lambda: driver.purge(kind, name)) == (403, "Forbidden")
+    assert shop.get_deleted(kind, name, now=100).deleted == 100
+    shop.advance(now=100 + 7 * DAY)
+    assert refused(lambda: shop.get_deleted(kind, name, now=100 + 7 * DAY))[0] == 404
 
 
 def test_retention_ends_by_itself() -> None:

@@ -8,6 +8,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from vaultbind.keyvault.simulation.api.calls import Call
 from vaultbind.keyvault.simulation.api.messages import Answer
@@ -57,7 +58,7 @@ def _next_link(call: Call, number: int, after: str) -> str:
         f"{call.address.origin}{path}?api-version={version}&$skiptoken={token}&maxresults={page_limit(call)}"
     )
     pending = call.query.get("includePending")
-    return f"{link}&includePending={pending}" if pending else link
+    return f"{link}&includePending={quote(pending, safe='')}" if pending else link
 
 
 def _parse_token(token: str | None) -> tuple[int, str]:
