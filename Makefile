@@ -68,9 +68,10 @@ test: $(VENV)/dev.stamp ## every test tier that this machine can run (TIERS="uni
 	@$(BIN)/python -m tools.tiers $(TIERS) $(if $(ARGS),-- $(ARGS))
 
 .PHONY: testbin
-testbin: $(VENV)/dev.stamp ## build the real API server and helm for tests into the cache (Go; minutes the first time)
+testbin: $(VENV)/dev.stamp ## build the real API server, helm and promrules for tests into the cache (Go; minutes the first time)
 	@$(BIN)/python -m tools.testbin.build
 	@$(BIN)/python -m tools.helm.build
+	@$(BIN)/python -m tools.promrules.build
 
 .PHONY: coverage
 coverage: $(VENV)/dev.stamp ## branch coverage of the tiers unit and flow

@@ -43,7 +43,10 @@ class GoModule:
         """Folder for exactly these module files and this compiler."""
         base = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         digest = hashlib.sha256()
-        for part in (self.folder / "go.mod", self.folder / "go.sum"):
+        for part in (
+            *(self.folder / name for name in ("go.mod", "go.sum")),
+            *sorted(self.folder.glob("*.go")),
+        ):
             digest.update(part.read_bytes())
         digest.update(self.go("env", "GOVERSION").encode())
         return base / "vaultbind" / self.folder.name / digest.hexdigest()[:16] / "bin"

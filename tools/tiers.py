@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tools.gobuild import BuildError
 from tools.helm.build import ensure as ensure_helm
+from tools.promrules.build import ensure as ensure_promrules
 from tools.sdkconformance.environment import UnavailableError
 from tools.sdkconformance.environment import ensure as ensure_suites
 from tools.testbin.build import ensure
@@ -60,9 +61,9 @@ def prepare_nothing() -> str:
     return ""
 
 
-def prepare_helm() -> str:
-    """Build helm where it is missing."""
-    return _why_not(ensure_helm)
+def prepare_chart() -> str:
+    """Build helm and the evaluator of alerts where they are missing."""
+    return _why_not(ensure_helm) or _why_not(ensure_promrules)
 
 
 def prepare_binaries() -> str:
@@ -97,7 +98,7 @@ TIERS = {
     for tier in (
         Tier(name="unit", folders=("tests/unit", "tests/architecture"), prepare=prepare_nothing),
         Tier(name="flow", folders=("tests/flow",), prepare=prepare_nothing),
-        Tier(name="chart", folders=("tests/chart",), prepare=prepare_helm),
+        Tier(name="chart", folders=("tests/chart",), prepare=prepare_chart),
         Tier(name="apiserver", folders=("tests/apiserver", "tests/flow"), prepare=prepare_binaries),
         Tier(name="sdk", folders=("tests/sdk",), prepare=prepare_suites),
         Tier(name="azure", folders=("tests/azure",), prepare=find_vault),

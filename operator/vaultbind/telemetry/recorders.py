@@ -156,6 +156,7 @@ class VaultObserver:
     def __init__(self, metrics: VaultMetrics, vault: str) -> None:
         self._metrics = metrics
         self._vault = vault
+        metrics.breaker_open.labels(vault)  # shown from the start, closed
 
     def request(self, kind: str, method: str, route: str, status: int, seconds: float) -> None:  # noqa: ARG002 - the route tells the kind
         """One request went over the wire."""
