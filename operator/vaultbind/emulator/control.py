@@ -10,17 +10,12 @@ from vaultbind.emulator.control_events import EVENT_OPERATIONS, VALIDATE
 from vaultbind.emulator.control_state import ControlError, is_number
 from vaultbind.emulator.event_broker import EventBroker
 from vaultbind.emulator.gate import refuse_control
-from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Denial, Estate, Kind
-from vaultbind.keyvault.simulation.access import FORBIDDEN_CODES
+from vaultbind.keyvault.simulation import ApiRequest, ApiResponse, Estate
 from vaultbind.keyvault.simulation.api.messages import JSON_TYPE
-from vaultbind.keyvault.simulation.api.routing import Action
+from vaultbind.keyvault.simulation.denial_forms import parse_denials, render_denials
 from vaultbind.keyvault.simulation.fault_forms import FaultError, parse_faults, render_fault
-from vaultbind.keyvault.simulation.faults import is_match
 
 PREFIX: Final = "/_vaultbind/"
-DENIAL_FIELDS: Final = ("principal", "vault", "kind", "action", "name", "code")
-DENIAL_WORDS: Final[Mapping[str, tuple[str, ...]]] = {"kind": tuple(Kind), "action": tuple(Action)}
-"""What the globs of these fields are held against: one that fits none would forbid nothing, silently."""
 Result = tuple[int, Any]
 
 
@@ -92,8 +87,7 @@ def _clear_faults(request: ApiRequest, estate: Estate) -> Result:
 
 
 def _get_access(_: ApiRequest, estate: Estate) -> Result:
-    denials = estate.access.denials()
-    return 200, [{name: getattr(denial, name) for name in DENIAL_FIELDS} for denial in denials]
+    return 200, render_denials(estate.access)
 
 
 def _set_access(request: ApiRequest, estate: Estate) -> Result:
@@ -109,31 +103,6 @@ def _set_access(request: ApiRequest, estate: Estate) -> Result:
 def _clear_access(_: ApiRequest, estate: Estate) -> Result:
     estate.access.clear()
     return 204, None
-
-
-def parse_denials(forms: list[Any], problems: list[str]) -> list[Denial]:
-    """Denials of a list of JSON objects; mistakes go to `problems`."""
-    denials = []
-    for index, form in enumerate(forms):
-        where = f"deny[{index}]"
-        if not isinstance(form, Mapping):
-            problems.append(f"{where} must be an object")
-            continue
-        unknown = [f"{where}.{name} is unknown" for name in form if name not in DENIAL_FIELDS]
-        wrong = [
-            f"{where}.{name} must be a text" for name, value in form.items() if not isinstance(value, str)
-        ]
-        if form.get("code", FORBIDDEN_CODES[0]) not in FORBIDDEN_CODES:
-            wrong.append(f"{where}.code must be one of {', '.join(FORBIDDEN_CODES)}")
-        wrong += [
-            f"{where}.{name} fits none of {', '.join(words)}"
-            for name, words in DENIAL_WORDS.items()
-            if isinstance(form.get(name), str) and not any(is_match(word, form[name]) for word in words)
-        ]
-        problems.extend([*unknown, *wrong])
-        if not unknown and not wrong:
-            denials.append(Denial(**form))
-    return denials
 
 
 OPERATIONS: Final[Mapping[tuple[str, str], Callable[[ApiRequest, Estate], Result]]] = {

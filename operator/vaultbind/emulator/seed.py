@@ -11,10 +11,10 @@ import yaml
 from vaultbind.api.durations import parse_duration
 from vaultbind.emulator.clients import Client, parse_client
 from vaultbind.emulator.config import is_vault_name
-from vaultbind.emulator.control import parse_denials
 from vaultbind.emulator.seed_texts import find_broken_texts
 from vaultbind.keyvault.simulation import Denial
 from vaultbind.keyvault.simulation.access_forms import AccessForm, parse_access
+from vaultbind.keyvault.simulation.denial_forms import parse_denials
 from vaultbind.keyvault.simulation.policies import PEM, PFX
 
 SEED_FIELDS: Final = frozenset({"vaults", "clients", "identities", "access", "deny"})

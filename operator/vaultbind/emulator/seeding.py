@@ -7,8 +7,12 @@ from vaultbind.keyvault.simulation import Estate, VaultDriver, VaultProblem
 from vaultbind.keyvault.simulation.access_forms import apply_access
 
 
-def apply_seed(seed: Seed, estate: Estate, known: Container[str] = ()) -> None:
-    """Write the objects (not into `known` vaults) and rules of a seed; raises SeedError with all refusals."""
+def apply_seed(seed: Seed, estate: Estate, known: Container[str] = (), *, knows_access: bool = False) -> None:
+    """Write the objects (not into `known` vaults) and rules of a seed; raises SeedError with all refusals.
+
+    With `knows_access`, the rules that hold are those of a state file: then the seed's are for vaults alone
+    that are neither known nor have rules.
+    """
     problems = []
     for vault, objects in seed.vaults.items():
         if vault.lower() in known:
@@ -20,8 +24,11 @@ def apply_seed(seed: Seed, estate: Estate, known: Container[str] = ()) -> None:
             except VaultProblem as problem:
                 kind = type(wanted).__name__.removeprefix("Seed").lower()
                 problems.append(f"vaults.{vault}: {kind} {wanted.name}: {problem.message.strip()}")
-    estate.access.deny(*seed.denials)
-    apply_access(estate.access, seed.access)
+    if not knows_access:
+        estate.access.deny(*seed.denials)
+    ruled = {*estate.access.models(), *estate.access.firewalls()}
+    new = (form for form in seed.access if form.vault not in ruled and form.vault not in known)
+    apply_access(estate.access, tuple(new) if knows_access else seed.access)
     if problems:
         raise SeedError(tuple(problems))
 

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -85,6 +86,7 @@ class Emulator:
         self._state = StateFile(self._config.state, self.estate) if self._config.state else None
         try:
             known = frozenset(self.estate.vaults)
+            knows_access = self._state is not None and self._state.knows_access
             for name in self._config.vaults:
                 self.estate.vault(name.lower())
             if self._config.seed:
@@ -92,7 +94,8 @@ class Emulator:
                 self._identity.clients.update(seed.clients)
                 self._identity.identities.update(seed.identities)
                 # in a thread: it waits for the keys that it wants, and nobody else is here yet
-                await asyncio.to_thread(apply_seed, seed, self.estate, known)
+                fill = partial(apply_seed, seed, self.estate, known, knows_access=knows_access)
+                await asyncio.to_thread(fill)
             self._keep()
             yield
         finally:

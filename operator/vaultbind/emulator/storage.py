@@ -17,12 +17,20 @@ import orjson
 from vaultbind.keyvault.simulation import Estate, SimulatedVault
 from vaultbind.keyvault.simulation.codec import CodecError
 from vaultbind.keyvault.simulation.records import Kind
-from vaultbind.keyvault.simulation.snapshots import parse_time, render_time
+from vaultbind.keyvault.simulation.snapshots import (
+    load_access_state,
+    parse_access_state,
+    parse_time,
+    render_access_state,
+    render_time,
+)
 from vaultbind.keyvault.simulation.state import IDS, load_vault, parse_vault, places, render_row
 
 FORMAT: Final = 1
 TIME: Final = ("", "time", "")
 """Vault, place and key of the row that says how far time was moved."""
+ACCESS: Final = ("", "access", "")
+"""The same of who may do what."""
 ROWS: Final = """
     CREATE TABLE IF NOT EXISTS rows (
         vault TEXT, place TEXT, key TEXT, content BLOB NOT NULL, PRIMARY KEY (vault, place, key)
@@ -53,6 +61,8 @@ class StateFile:
         self._estate = estate
         self._dirty: set[Row] = set()
         self._time: tuple[timedelta, dict[str, timedelta]]
+        self.knows_access = False
+        """Whether the file says who may do what."""
         try:
             self._connection = self._open()
         except (OSError, sqlite3.Error) as error:
@@ -91,7 +101,10 @@ class StateFile:
         try:
             for vault, place, key, content in self._connection.execute("SELECT * FROM rows"):
                 vaults[vault][place][key] = orjson.loads(content)
-            self._time = shared, own = parse_time(vaults.pop("", {}).get("time", {}).get("", {}))
+            common = vaults.pop("", {})
+            self._time = shared, own = parse_time(common.get("time", {}).get("", {}))
+            self.knows_access = "access" in common
+            access = parse_access_state(common.get("access", {}).get("", {}))
             states = {
                 name: parse_vault({**rows, IDS: rows.get(IDS, {}).get("", 0)}, name)
                 for name, rows in vaults.items()
@@ -99,6 +112,8 @@ class StateFile:
         except (sqlite3.Error, orjson.JSONDecodeError, CodecError) as error:
             raise self._problem("read", error) from None
         self._estate.time.load(shared, own)
+        load_access_state(self._estate.access, access)
+        self._access_changes = self._estate.access.changes
         for name, state in states.items():
             load_vault(self._estate.vault(name), state)
 
@@ -119,6 +134,9 @@ class StateFile:
         time = (self._estate.time.shared, dict(self._estate.time.own))
         if time != self._time:
             self._dirty.add(TIME)
+        access_changes = self._estate.access.changes
+        if access_changes != self._access_changes:
+            self._dirty.add(ACCESS)
         if not self._dirty:
             return
         rows = [(row, self._content(row)) for row in sorted(self._dirty)]
@@ -135,10 +153,13 @@ class StateFile:
             raise
         self._dirty.clear()
         self._time = time
+        self._access_changes = access_changes
 
     def _content(self, row: Row) -> Any | None:
         if row == TIME:
             return render_time(self._estate)
+        if row == ACCESS:
+            return render_access_state(self._estate.access)
         name, place, key = row
         vault = self._estate.vaults[name]
         return vault.ids.count if place == IDS else render_row(vault, place, key)

@@ -44,6 +44,23 @@ async def test_a_seed_is_for_vaults_that_the_state_file_does_not_know(tmp_path: 
         assert "app" in emulator._identity.clients
 
 
+async def test_rules_of_a_seed_are_for_vaults_that_the_state_file_does_not_know(tmp_path: Path) -> None:
+    """Else each start would add them once more, and bring back what was cleared."""
+    state = tmp_path / "state.db"
+    rules = "access: {shop: {roles: [{principal: a, role: Key Vault Reader}]}"
+    seed = f"{SEED}{rules}}}\ndeny: [{{kind: keys}}]"
+    async with running(state=state, seed=seed) as (emulator, session):
+        assert len(emulator.estate.access.grants()) == len(emulator.estate.access.denials()) == 1
+    async with running(state=state, seed=seed) as (emulator, session):
+        assert len(emulator.estate.access.grants()) == len(emulator.estate.access.denials()) == 1
+        async with session.delete("/_vaultbind/access") as response:
+            assert response.status == 204
+    longer = f"{SEED}{rules}, new: {{policies: [{{principal: a, secrets: [get]}}]}}}}\ndeny: [{{kind: keys}}]"
+    async with running(state=state, seed=longer) as (emulator, _):
+        assert dict(emulator.estate.access.models()) == {"new": "policy"}
+        assert emulator.estate.access.denials() == ()
+
+
 async def test_what_the_vaults_do_by_themselves_is_kept_too(tmp_path: Path) -> None:
     state = tmp_path / "state.db"
     async with running(state=state) as (emulator, session):

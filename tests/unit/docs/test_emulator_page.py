@@ -11,7 +11,7 @@ from tests.unit.docs.test_pages import flags
 from tools.gen_cli_help import commands
 from vaultbind.emulator.clients import CLIENT_FIELDS, FEDERATED_FIELDS
 from vaultbind.emulator.config import SHORTEST_TOKEN
-from vaultbind.emulator.control import DENIAL_FIELDS, OPERATIONS, parse_denials
+from vaultbind.emulator.control import OPERATIONS
 from vaultbind.emulator.control_events import EVENT_OPERATIONS
 from vaultbind.emulator.event_forms import FIELDS
 from vaultbind.emulator.seed import CERTIFICATE_FIELDS, KEY_FIELDS, SECRET_FIELDS
@@ -23,6 +23,7 @@ from vaultbind.keyvault.simulation.access_forms import (
     VAULT_FIELDS,
     parse_access,
 )
+from vaultbind.keyvault.simulation.denial_forms import DENIAL_FIELDS, parse_denials
 from vaultbind.keyvault.simulation.fault_forms import KNOWN, parse_faults
 from vaultbind.keyvault.simulation.tokens import TENANT
 

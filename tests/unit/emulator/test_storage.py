@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaultbind.emulator.storage import StateFile, StorageError
-from vaultbind.keyvault.simulation import Estate, EstateConfig, VaultProblem
+from vaultbind.keyvault.simulation import Denial, Estate, EstateConfig, Firewall, RoleAssignment, VaultProblem
 from vaultbind.keyvault.simulation.snapshots import parse_snapshot, render_snapshot, restore
 
 NOW = datetime(2027, 1, 15, 8, 0, 0, tzinfo=UTC)
@@ -43,6 +43,9 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     estate.vault("empty")
     estate.time.advance(timedelta(days=3))
     estate.time.advance(timedelta(hours=1), "shop")
+    estate.access.grant(RoleAssignment(principal="app", vault="shop", role="Key Vault Reader"))
+    estate.access.set_firewall("bank", Firewall(public_access=False))
+    estate.access.deny(Denial(kind="secrets", action="list"))
     file.close()
     other = reloaded(path)
     assert render_snapshot(other) == render_snapshot(estate)
@@ -67,6 +70,21 @@ def test_what_is_purged_is_gone_from_the_file(tmp_path: Path) -> None:
         places = {place for (place,) in connection.execute("SELECT place FROM rows")}
     assert not places & {"secrets", "keys", "certificates"}
     assert b"a-value-to-look-for" not in path.read_bytes()
+
+
+def test_rules_that_are_cleared_stay_cleared(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    estate = new_estate()
+    file = StateFile(path, estate)
+    assert not file.knows_access
+    estate.access.deny(Denial())
+    file.flush()
+    estate.access.clear()
+    file.close()
+    other = new_estate()
+    again = StateFile(path, other)
+    again.close()
+    assert (again.knows_access, other.access.denials()) == (True, ())
 
 
 def test_a_restored_snapshot_is_kept(tmp_path: Path) -> None:

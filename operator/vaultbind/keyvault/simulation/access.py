@@ -115,6 +115,8 @@ class AccessRules:
 
     def __init__(self) -> None:
         """Begin with none: everything is allowed."""
+        self.changes = 0
+        """How often they were changed."""
         self._denials: list[Denial] = []
         self._grants: list[Grant] = []
         self._models: dict[str, Model] = {}
@@ -122,6 +124,7 @@ class AccessRules:
 
     def deny(self, *denials: Denial) -> None:
         """Add denials."""
+        self.changes += 1
         self._denials.extend(denials)
 
     def grant(self, *grants: Grant) -> None:
@@ -134,13 +137,16 @@ class AccessRules:
         """Allow in a vault only what is granted; raises ValueError when it is closed by the other model."""
         if self._models.setdefault(vault, model) is not model:
             raise ValueError(f"vault {vault} has roles or access policies, not both")
+        self.changes += 1
 
     def set_firewall(self, vault: str, firewall: Firewall) -> None:
         """Put a firewall before a vault, in the place of the one it had."""
         self._firewalls[vault] = firewall
+        self.changes += 1
 
     def clear(self) -> None:
         """Allow everything again."""
+        self.changes += 1
         self._denials.clear()
         self._grants.clear()
         self._models.clear()

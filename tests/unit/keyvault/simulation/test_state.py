@@ -14,7 +14,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaultbind.keyvault.simulation import Estate, EstateConfig, Kind, SimulatedVault, VaultDriver, records
+from vaultbind.keyvault.simulation import (
+    Denial,
+    Estate,
+    EstateConfig,
+    Kind,
+    SimulatedVault,
+    VaultDriver,
+    records,
+)
+from vaultbind.keyvault.simulation.access_forms import apply_access, parse_access
 from vaultbind.keyvault.simulation.codec import CodecError, decode, encode, record_fields
 from vaultbind.keyvault.simulation.snapshots import parse_snapshot, render_snapshot, restore
 from vaultbind.keyvault.simulation.state import (
@@ -174,7 +183,23 @@ def filled() -> Estate:
     estate.driver("bank").set_secret("pin", "0000")
     estate.time.advance(timedelta(days=2))
     estate.time.advance(timedelta(hours=1), "bank")
+    apply_access(estate.access, parse_access(RULES, []))
+    estate.access.deny(Denial(kind="keys", action="list"), Denial(name="db", code="ForbiddenByFirewall"))
     return estate
+
+
+RULES = {
+    "shop": {
+        "roles": [
+            {"principal": "app", "role": "Key Vault Secrets User", "scope": "secrets/db"},
+            {"principal": "*", "actions": ["secrets/readMetadata/action"]},
+        ],
+        "firewall": {"allow": ["10.0.0.0/8"], "publicAccess": True},
+    },
+    "bank": {"policies": [{"principal": "app", "secrets": ["get", "list"], "keys": ["all"]}]},
+    "closed": {"roles": []},
+    "open-to-nobody": {"firewall": {"publicAccess": False}},
+}
 
 
 def test_an_estate_survives_the_way_through_json() -> None:
@@ -183,14 +208,28 @@ def test_an_estate_survives_the_way_through_json() -> None:
     other = Estate(EstateConfig(clock=lambda: NOW))
     other.driver("shop").set_secret("old", "x")
     other.driver("leftover").set_secret("old", "x")
+    apply_access(other.access, parse_access({"shop": {"policies": []}, "leftover": {"roles": []}}, []))
     restore(other, parse_snapshot(document))
     document["vaults"]["leftover"] = render_vault(SimulatedVault("leftover")) | {"ids": 1}
     assert render_snapshot(other) == document
+    assert other.access.grants() == estate.access.grants()
+    assert other.access.models() == estate.access.models()
+    assert other.access.firewalls() == estate.access.firewalls()
+    assert other.access.denials() == estate.access.denials()
     shop = other.vault("shop")
     assert [record.value for record in shop.secrets.store.versions("db")] != []
     assert shop.secrets.store.get("db").value == "two"
     assert shop.get_deleted(Kind.SECRETS, "gone", now=int(NOW.timestamp())).history.latest.name == "gone"
     assert shop.certificates.get_policy("tls") == estate.vault("shop").certificates.get_policy("tls")
+
+
+def test_a_document_that_says_nothing_of_access_leaves_it() -> None:
+    estate = filled()
+    before = render_snapshot(estate)["access"]
+    document = render_snapshot(filled())
+    del document["access"]
+    restore(estate, parse_snapshot(document))
+    assert render_snapshot(estate)["access"] == before
 
 
 def test_versions_made_after_a_restore_are_new() -> None:
@@ -232,6 +271,12 @@ OBJECT = "vaults/shop/secrets/db"
     [
         ("format", "other/1", "not a snapshot"),
         ("more", 1, "more is unknown"),
+        ("access", [], "access must be an object"),
+        ("access/more", 1, "access must be an object"),
+        ("access/deny", 1, "access.deny must be a list"),
+        ("access/deny/0/kind", "cats", "deny[0].kind fits none"),
+        ("access/rules/shop/roles/0/role", "King", "access.rules.shop.roles[0].role must be one of"),
+        ("access/rules/shop/firewall/publicAccess", 1, "publicAccess must be true or false"),
         ("vaults", [], "vaults must be an object"),
         ("vaults/shop", 1, "vaults.shop must be an object"),
         ("vaults/shop/cats", {}, "vaults.shop.cats is unknown"),
