@@ -3,20 +3,19 @@
 import asyncio
 import heapq
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
-from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
-from azure.core.utils import CaseInsensitiveDict
 
 from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.config import KeyVaultConfig
 from vaultbind.keyvault.observer import NullObserver
+from vaultbind.keyvault.transport.answer import Answer as WireAnswer
 
 VAULT = "https://shop.vault.azure.net"
 TENANT_TEXT = "caller oid=11111111-2222-3333-4444-555555555555 of tenant 99999999-aaaa sub/77777777"
@@ -67,48 +66,6 @@ def secret_item(name: str = "db", **more: Any) -> dict[str, Any]:
     return {"id": f"{VAULT}/secrets/{name}", "attributes": attributes, **more}
 
 
-class CannedResponse(AsyncHttpResponse):
-    def __init__(self, request: HttpRequest, given: Answer) -> None:
-        self._request = request
-        self._given = given
-        self._headers = CaseInsensitiveDict(dict(given.headers))
-        self._encoding: str | None = None
-
-    request = property(lambda self: self._request)
-    status_code = property(lambda self: self._given.status)
-    headers = property(lambda self: self._headers)
-    reason = property(lambda self: "")
-    content_type = property(lambda self: self._headers.get("Content-Type", "application/json"))
-    is_closed = property(lambda self: True)
-    is_stream_consumed = property(lambda self: True)
-    url = property(lambda self: self._request.url)
-    content = property(lambda self: self._given.body)
-    encoding: Any = "utf-8"
-
-    def text(self, encoding: str | None = None) -> str:
-        return self._given.body.decode(encoding or "utf-8")
-
-    def json(self) -> Any:
-        return json.loads(self._given.body)
-
-    def raise_for_status(self) -> None:
-        if self._given.status >= 400:
-            raise HttpResponseError(response=self)
-
-    async def read(self) -> bytes:
-        return self._given.body
-
-    async def iter_raw(self, **_: Any) -> AsyncIterator[bytes]:
-        yield self._given.body
-
-    async def iter_bytes(self, **_: Any) -> AsyncIterator[bytes]:
-        yield self._given.body
-
-    async def close(self) -> None: ...
-
-    async def __aexit__(self, *_: object) -> None: ...
-
-
 Outcome = Answer | Exception
 Handler = Callable[[HttpRequest], Outcome]
 
@@ -127,7 +84,7 @@ class CannedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         outcome = self._handler(request)
         if isinstance(outcome, Exception):
             raise outcome
-        return CannedResponse(request, outcome)
+        return WireAnswer(request, status=outcome.status, headers=outcome.headers.items(), body=outcome.body)
 
     async def open(self) -> None: ...
 

@@ -12,8 +12,7 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from vaultbind.keyvault.simulation.api.messages import ApiRequest, ApiResponse, parse_host
-from vaultbind.keyvault.simulation.estate import Reply
-from vaultbind.keyvault.simulation.transport import SimulatedResponse, parse_wire_request
+from vaultbind.keyvault.simulation.transport import parse_wire_request, render_answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +56,12 @@ class MockHttpTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         await asyncio.sleep(0)
         wire = parse_wire_request(request)
         if "authorization" not in wire.headers:
-            return SimulatedResponse(request, Reply(response=_challenge(wire.host)))
+            return render_answer(request, _challenge(wire.host))
         self.requests.append(wire)
         exchange = self._take(wire)
         content = b"" if exchange.answer is None else orjson.dumps(exchange.answer)
         headers = {"Content-Type": "application/json; charset=utf-8", **exchange.headers}
-        return SimulatedResponse(
-            request, Reply(response=ApiResponse(status=exchange.status, headers=headers, body=content))
-        )
+        return render_answer(request, ApiResponse(status=exchange.status, headers=headers, body=content))
 
     def _take(self, wire: ApiRequest) -> CannedExchange:
         left = self._left.get((wire.method, wire.path))

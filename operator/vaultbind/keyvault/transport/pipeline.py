@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from azure.core import AsyncPipelineClient
 from azure.core.credentials_async import AsyncTokenProvider
 from azure.core.exceptions import AzureError
+from azure.core.pipeline import AsyncPipeline, PipelineContext, PipelineRequest
 from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
-from azure.keyvault.secrets._shared import AsyncChallengeAuthPolicy
 
 from vaultbind.keyvault.cache.manager import ReadCache
 from vaultbind.keyvault.config import KeyVaultConfig
@@ -27,6 +26,7 @@ from vaultbind.keyvault.observer import Observer
 from vaultbind.keyvault.resilience.breaker import Breaker, BreakerState
 from vaultbind.keyvault.resilience.clock import Clock
 from vaultbind.keyvault.resilience.ratelimit import TokenBucket
+from vaultbind.keyvault.transport.challenge import ChallengePolicy
 from vaultbind.keyvault.transport.failures import map_exception, map_response, parse_date
 from vaultbind.keyvault.transport.policies import (
     CALL,
@@ -77,6 +77,7 @@ class VaultPipeline:
         """`limiter` is this vault's own; `jitter` gives numbers from 0 to 1; `cache` is told of changes."""
         self.cache = cache
         self.url = str(parse_vault_url(config.vault_url))
+        self._origin = _origin(urlsplit(self.url))
         self.api_version = config.api_version
         self._limiter = limiter
         self.clock = clock
@@ -85,16 +86,16 @@ class VaultPipeline:
         self._breaker = Breaker(config.breaker)
         self._told = self._breaker.state
         self._headers = {"Accept": "application/json", "User-Agent": config.user_agent}
+        self._transport = transport
+        self._first = RetryPolicy(config.retry, clock, jitter, observer)
         policies: list[Any] = [
-            RetryPolicy(config.retry, clock, jitter, observer),
+            self._first,
             FirstCallPolicy(),
-            AsyncChallengeAuthPolicy(credential, verify_challenge_resource=config.verify_challenge_resource),
+            ChallengePolicy(credential, verify_challenge_resource=config.verify_challenge_resource),
             *([SpanPolicy()] if config.tracing else []),
             AttemptPolicy(limiter, clock, observer),
         ]
-        self._client: AsyncPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncPipelineClient(
-            self.url, transport=transport, policies=policies
-        )
+        AsyncPipeline(transport, policies)  # links each policy to the next, and the last one to the transport
 
     @property
     def breaker_state(self) -> BreakerState:
@@ -148,7 +149,7 @@ class VaultPipeline:
         Raises KeyVaultError (PROTOCOL) for any other: a token must not follow a link to another host.
         """
         other = urlsplit(link)
-        if _origin(other) != _origin(urlsplit(self.url)) or other.username is not None or "\\" in link:
+        if _origin(other) != self._origin or other.username is not None or "\\" in link:
             raise KeyVaultError(KeyVaultErrorKind.PROTOCOL, code="ForeignNextLink")
         return link
 
@@ -173,9 +174,10 @@ class VaultPipeline:
         if content is not None:
             headers["Content-Type"] = "application/json"
         request = HttpRequest(call.method, url, headers=headers, content=content)
-        options: dict[str, Any] = {CALL: call}
+        context = PipelineContext(self._transport)
+        context[CALL] = call
         async with asyncio.timeout(self._timeout):
-            return await self._client.send_request(request, **options)
+            return (await self._first.send(PipelineRequest(request, context))).http_response
 
     def _explain(self, call: Call, response: AsyncHttpResponse) -> KeyVaultError:
         error = map_response(

@@ -33,9 +33,9 @@ Response = PipelineResponse[HttpRequest, AsyncHttpResponse]
 Policy = AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]
 
 CALL = "vaultbind_call"
-"""Keyword of `run()` under which a Call travels to the policies."""
+"""Where a request's Call is in the context that travels with it."""
 _THROTTLED = 429
-_UNAUTHORIZED = 401
+UNAUTHORIZED = 401
 _OK = range(200, 300)
 _ASKING = frozenset(
     {
@@ -80,8 +80,7 @@ class RetryPolicy(Policy):
 
     async def send(self, request: Request) -> Response:
         """Send until it works or `decide_delay` says stop; return the last answer or raise the last error."""
-        call: Call = request.context.options.pop(CALL)
-        request.context[CALL] = call
+        call: Call = request.context[CALL]
         started = self._clock.monotonic()
         self._budget.earn()
         number = 1
@@ -147,7 +146,7 @@ class FirstCallPolicy(Policy):
         self._first = asyncio.Event()
         try:
             response = await self.next.send(request)
-            self._known = response.http_response.status_code != _UNAUTHORIZED
+            self._known = response.http_response.status_code != UNAUTHORIZED
         finally:
             self._first.set()
             self._first = None

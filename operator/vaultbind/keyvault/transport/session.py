@@ -17,10 +17,13 @@ from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.transport.exchange import exchange, is_plain
 
 KEEP_ALIVE_SECONDS = 120
 MAX_CONNECTIONS = 100
 _IMDS = "169.254.169.254"
+_PLAIN: tuple[dict[str, Any], ...] = ({}, {"stream": False})
+"""Options of a request with nothing special."""
 
 
 class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
@@ -47,7 +50,6 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         self._timeouts = {"connection_timeout": connect_timeout, "read_timeout": read_timeout}
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
-        self._inner: AioHttpTransport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -58,13 +60,14 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         `ca_pem` cannot be used or another event loop runs than for the first request, UNREACHABLE after
         `aclose()`.
         """
-        inner = self._inner or self._connect()
+        session = self._session or self._connect()
         if self._loop is not asyncio.get_running_loop():
             detail = "its connections belong to the event loop of the first request: make a client per loop"
             raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, code="OtherEventLoop", detail=detail)
-        if self._proxy and "proxy" not in options and not _is_direct(request.url):
-            options["proxy"] = self._proxy
-        return cast("AsyncHttpResponse", await inner.send(request, **options))
+        proxy = self._proxy if self._proxy and not _is_direct(request.url) else None
+        if options in _PLAIN and is_plain(request):
+            return await exchange(session, request, proxy=proxy)
+        return await self._send_otherwise(session, request, {"proxy": proxy, **options})
 
     async def open(self) -> None:
         """Do nothing: the session opens itself."""
@@ -75,7 +78,7 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     async def aclose(self) -> None:
         """Close all connections, for good."""
         self._closed = True
-        session, self._session, self._inner = self._session, None, None
+        session, self._session = self._session, None
         if session is not None:
             await session.close()
 
@@ -94,7 +97,16 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     ) -> None:
         """Do nothing: azure-core's pipelines leave their transport when they close."""
 
-    def _connect(self) -> AioHttpTransport:
+    async def _send_otherwise(
+        self, session: aiohttp.ClientSession, request: HttpRequest, options: dict[str, Any]
+    ) -> AsyncHttpResponse:
+        """Leave to azure-core what others ask for: streams, options per call, azure.identity's requests."""
+        inner = AioHttpTransport(
+            session=session, session_owner=False, use_env_settings=False, **self._timeouts
+        )
+        return cast("AsyncHttpResponse", await inner.send(request, **options))
+
+    def _connect(self) -> aiohttp.ClientSession:
         if self._closed:
             detail = "its connections are closed for good"
             raise KeyVaultError(
@@ -113,12 +125,14 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         )
         self._loop = asyncio.get_running_loop()
         self._session = aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                sock_connect=self._timeouts["connection_timeout"], sock_read=self._timeouts["read_timeout"]
+            ),
+            trust_env=False,
         )
-        self._inner = AioHttpTransport(
-            session=self._session, session_owner=False, use_env_settings=False, **self._timeouts
-        )
-        return self._inner
+        return self._session
 
 
 class LocalhostResolver(AbstractResolver):

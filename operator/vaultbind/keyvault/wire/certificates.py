@@ -17,8 +17,8 @@ from vaultbind.keyvault.types.certificate import (
 from vaultbind.keyvault.wire.documents import (
     Json,
     drop_absent,
+    fill_common,
     parse_bytes,
-    parse_common,
     parse_deletion,
     parse_moment,
     parse_text,
@@ -26,7 +26,9 @@ from vaultbind.keyvault.wire.documents import (
     render_document,
     render_tags,
 )
+from vaultbind.keyvault.wire.drafts import freeze, make_draft_class
 
+_Draft = make_draft_class(CertificateProperties)
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _SANS = {
     "dns_names": "dns_names",
@@ -53,11 +55,11 @@ def parse_certificate(data: Json, read_secret: SecretReader | None = None) -> Ce
 def parse_certificate_properties(data: Json) -> CertificateProperties:
     """Parse the properties of a certificate bundle or item."""
     thumbprint = data.get("x5t")
-    return CertificateProperties(
-        **parse_common(data, data["id"]),
-        x509_thumbprint=parse_bytes(thumbprint) if thumbprint else None,
-        subject=data.get("subject"),
-    )
+    draft = _Draft()
+    fill_common(draft, data, data["id"])
+    draft.x509_thumbprint = parse_bytes(thumbprint) if thumbprint else None
+    draft.subject = data.get("subject")
+    return freeze(draft, CertificateProperties)
 
 
 def parse_deleted_certificate(data: Json) -> DeletedCertificate:

@@ -31,25 +31,23 @@ def parse_page(body: bytes, parse: Callable[[Json], T]) -> tuple[list[T], str | 
     return parse_document(body, lambda page: ([parse(item) for item in page["value"]], _link(page)))
 
 
-def parse_common(data: Json, identifier: str) -> Json:
-    """Fields of ObjectProperties, from a bundle or item and its id."""
-    attributes = data.get("attributes") or {}
+def fill_common(draft: Any, data: Json, identifier: str) -> None:
+    """Set the members of ObjectProperties, from a bundle or item and its id."""
     parts = identifier.split("/")
     if not parts[4]:
         raise ValueError("id")
-    return {
-        "id": identifier,
-        "name": parts[4],
-        "version": parts[5] if len(parts) > 5 else "",
-        "enabled": attributes.get("enabled", True) is True,
-        "not_before": parse_moment(attributes.get("nbf")),
-        "expires_on": parse_moment(attributes.get("exp")),
-        "created_on": parse_moment(attributes.get("created")),
-        "updated_on": parse_moment(attributes.get("updated")),
-        "tags": data.get("tags") or {},
-        "recovery_level": attributes.get("recoveryLevel"),
-        "recoverable_days": attributes.get("recoverableDays"),
-    }
+    draft.id = identifier
+    draft.name = parts[4]
+    draft.version = parts[5] if len(parts) > 5 else ""
+    draft.tags = data.get("tags") or {}
+    attributes = data.get("attributes") or {}
+    draft.enabled = attributes.get("enabled", True) is True
+    draft.not_before = parse_moment(attributes.get("nbf"))
+    draft.expires_on = parse_moment(attributes.get("exp"))
+    draft.created_on = parse_moment(attributes.get("created"))
+    draft.updated_on = parse_moment(attributes.get("updated"))
+    draft.recovery_level = attributes.get("recoveryLevel")
+    draft.recoverable_days = attributes.get("recoverableDays")
 
 
 def parse_deletion(data: Json) -> Json:

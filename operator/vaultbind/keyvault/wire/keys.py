@@ -19,8 +19,8 @@ from vaultbind.keyvault.types.key import (
 from vaultbind.keyvault.wire.documents import (
     Json,
     drop_absent,
+    fill_common,
     parse_bytes,
-    parse_common,
     parse_deletion,
     parse_moment,
     render_attributes,
@@ -28,7 +28,9 @@ from vaultbind.keyvault.wire.documents import (
     render_document,
     render_tags,
 )
+from vaultbind.keyvault.wire.drafts import freeze, make_draft_class
 
+_Draft = make_draft_class(KeyProperties)
 _PUBLIC = ("n", "e", "x", "y")
 _ALL = (*_PUBLIC, "d", "p", "q", "dp", "dq", "qi", "k")
 
@@ -36,24 +38,14 @@ _ALL = (*_PUBLIC, "d", "p", "q", "dp", "dq", "qi", "k")
 def parse_key(data: Json) -> Key:
     """Parse a key bundle."""
     jwk = data["key"]
-    properties = KeyProperties(
-        **parse_common(data, jwk["kid"]),
-        managed=bool(data.get("managed")),
-        key_type=jwk["kty"],
-        exportable=(data.get("attributes") or {}).get("exportable"),
-        release_policy=_parse_release_policy(data.get("release_policy")),
-    )
+    policy = _parse_release_policy(data.get("release_policy"))
+    properties = _parse_properties(data, jwk["kid"], key_type=jwk["kty"], release_policy=policy)
     return Key(properties=properties, key=_parse_jwk(jwk), operations=tuple(jwk.get("key_ops") or ()))
 
 
 def parse_key_properties(data: Json) -> KeyProperties:
     """Parse a key item."""
-    attributes = data.get("attributes") or {}
-    return KeyProperties(
-        **parse_common(data, data["kid"]),
-        managed=bool(data.get("managed")),
-        exportable=attributes.get("exportable"),
-    )
+    return _parse_properties(data, data["kid"])
 
 
 def parse_deleted_key(data: Json) -> DeletedKey:
@@ -124,6 +116,18 @@ def render_rotation_policy(policy: KeyRotationPolicy) -> bytes:
     """Render the body that sets a rotation policy."""
     actions = [_render_lifetime_action(action) for action in policy.lifetime_actions]
     return render_document({"lifetimeActions": actions, "attributes": {"expiryTime": policy.expires_in}})
+
+
+def _parse_properties(
+    data: Json, identifier: str, key_type: str | None = None, release_policy: KeyReleasePolicy | None = None
+) -> KeyProperties:
+    draft = _Draft()
+    fill_common(draft, data, identifier)
+    draft.managed = bool(data.get("managed"))
+    draft.key_type = key_type
+    draft.exportable = (data.get("attributes") or {}).get("exportable")
+    draft.release_policy = release_policy
+    return freeze(draft, KeyProperties)
 
 
 def _parse_jwk(jwk: Json) -> JsonWebKey:

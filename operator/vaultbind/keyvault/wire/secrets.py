@@ -4,13 +4,16 @@ from vaultbind.keyvault.types.common import SecretString
 from vaultbind.keyvault.types.secret import DeletedSecret, Secret, SecretProperties, SetSecretOptions
 from vaultbind.keyvault.wire.documents import (
     Json,
-    parse_common,
+    fill_common,
     parse_deletion,
     parse_text,
     render_attributes,
     render_document,
     render_tags,
 )
+from vaultbind.keyvault.wire.drafts import freeze, make_draft_class
+
+_Draft = make_draft_class(SecretProperties)
 
 
 def parse_secret(data: Json) -> Secret:
@@ -21,13 +24,13 @@ def parse_secret(data: Json) -> Secret:
 
 def parse_secret_properties(data: Json) -> SecretProperties:
     """Parse the properties of a secret bundle or item."""
-    return SecretProperties(
-        **parse_common(data, data["id"]),
-        content_type=data.get("contentType"),
-        managed=bool(data.get("managed")),
-        key_id=data.get("kid"),
-        previous_version=data.get("previousVersion"),
-    )
+    draft = _Draft()
+    fill_common(draft, data, data["id"])
+    draft.content_type = data.get("contentType")
+    draft.managed = bool(data.get("managed"))
+    draft.key_id = data.get("kid")
+    draft.previous_version = data.get("previousVersion")
+    return freeze(draft, SecretProperties)
 
 
 def parse_deleted_secret(data: Json) -> DeletedSecret:

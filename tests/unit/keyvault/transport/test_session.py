@@ -1,6 +1,7 @@
 """The shared transport over real TLS on loopback: trust, reuse of connections, names, and ways to fail."""
 
 import asyncio
+import gzip
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -8,9 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+from azure.core.exceptions import ServiceRequestTimeoutError
+from azure.core.pipeline.transport import HttpRequest as OldRequest
+from azure.core.rest import AsyncHttpResponse, HttpRequest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -57,6 +62,14 @@ class Server:
         return self.mode != "half"
 
     def answer(self, head: bytes) -> bytes:
+        if self.mode == "moved":
+            return b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+        if self.mode in {"gzip", "broken gzip"}:
+            body = gzip.compress(SECRET) if self.mode == "gzip" else b"no gzip"
+            head = (
+                f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            )
+            return head + body
         if b"Authorization" not in head:
             resource = f"https://vault.localhost:{self.port}"
             challenge = f'WWW-Authenticate: Bearer authorization="{resource}/t", resource="{resource}"\r\n'
@@ -145,6 +158,64 @@ async def test_no_cookies_and_no_compression_are_negotiated_behind_our_back(
 
     assert b"cookie" not in server.requests[-1].lower()
     assert b"Host: shop.vault.localhost" in server.requests[-1]
+
+
+ENDS = [("gzip", "ok"), ("broken gzip", "ConnectionCut"), ("moved", "Protocol")]
+
+
+@pytest.mark.parametrize(("mode", "end"), ENDS, ids=[row[0] for row in ENDS])
+async def test_what_else_an_answer_can_be(server: Server, authority: Authority, mode: str, end: str) -> None:
+    """Compressed answers are unpacked; redirects are not followed: a token must not go elsewhere."""
+    async with client_of(server, SharedTransport(ca_pem=authority.pem)) as client:
+        await client.secrets.get_secret("db")
+        server.mode = mode
+        try:
+            found = await client.secrets.get_secret("db")
+            outcome = "ok" if found.value.expose_secret() == "v" else "another value"
+        except KeyVaultError as error:
+            outcome = error.code
+
+    assert outcome == end
+    assert len(server.requests) == 3
+
+
+Asked = tuple[type[Any], dict[str, Any], str]
+WAYS: dict[str, Asked] = {
+    "plain": (HttpRequest, {}, "Answer"),
+    "as the SDK's clients ask": (HttpRequest, {"stream": False}, "Answer"),
+    "streamed": (HttpRequest, {"stream": True}, "RestAioHttpTransportResponse"),
+    "with a timeout of its own": (HttpRequest, {"read_timeout": 3}, "RestAioHttpTransportResponse"),
+    "azure.identity's older requests": (OldRequest, {}, "AioHttpTransportResponse"),
+}
+
+
+@pytest.mark.parametrize("asked", WAYS.values(), ids=WAYS)
+async def test_what_only_others_ask_for_is_left_to_azure_core(
+    server: Server, authority: Authority, asked: Asked
+) -> None:
+    make, options, answer = asked
+    transport = SharedTransport(ca_pem=authority.pem)
+    server.mode = "gzip"
+    response: Any = await transport.send(
+        make("POST", f"https://a.vault.localhost:{server.port}/x"), **options
+    )
+    if options.get("stream"):
+        await response.read()
+    body = response.content if isinstance(response, AsyncHttpResponse) else response.body()
+    await transport.aclose()
+    await asyncio.sleep(0.01)
+
+    assert (type(response).__name__, body, response.reason) == (answer, SECRET, "OK")
+    assert b"content-type" not in server.requests[-1].lower(), "nothing is said of a body that is not there"
+
+
+async def test_a_slow_connection_is_another_timeout_than_a_slow_answer() -> None:
+    """Nothing was sent, so it may be repeated even when it changes something."""
+    transport = SharedTransport(connect_timeout=0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(ServiceRequestTimeoutError):
+            await transport.send(HttpRequest("GET", f"https://127.0.0.1:{silent.getsockname()[1]}/"))
+        await transport.aclose()
 
 
 async def test_a_bundle_with_comments_in_any_script(server: Server, authority: Authority) -> None:

@@ -1,0 +1,62 @@
+"""One request over an aiohttp session, and its whole answer: azure-core's AioHttpTransport for one case.
+
+Errors are azure-core's, told apart as azure-core's own transport does (ADR 0020).
+"""
+
+import aiohttp
+from azure.core.exceptions import (
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseError,
+    ServiceResponseTimeoutError,
+)
+from azure.core.rest import HttpRequest
+
+from vaultbind.keyvault.transport.answer import Answer
+
+_NO_BODY = ("Content-Type",)
+"""What aiohttp must not make up for a request that has no body."""
+
+
+async def exchange(session: aiohttp.ClientSession, request: HttpRequest, *, proxy: str | None) -> Answer:
+    """Send `request`, whose content is bytes, text or None, and read the answer.
+
+    Redirects are not followed: a token must not go to another host. Raises azure-core's ServiceRequestError
+    and ServiceResponseError with aiohttp's exception as `inner_exception`, IncompleteReadError when the
+    connection ends within the body.
+    """
+    content = request.content
+    try:
+        response = await session.request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=content,
+            skip_auto_headers=_NO_BODY if content is None else None,
+            allow_redirects=False,
+            proxy=proxy,
+        )
+        body = await response.read()
+    except aiohttp.ClientPayloadError as error:
+        raise IncompleteReadError(error, error=error) from error
+    except aiohttp.ClientResponseError as error:
+        raise ServiceResponseError(error, error=error) from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise ServiceRequestTimeoutError(error, error=error) from error
+    except TimeoutError as error:
+        raise ServiceResponseTimeoutError(error, error=error) from error
+    except aiohttp.ClientError as error:
+        raise ServiceRequestError(error, error=error) from error
+    return Answer(
+        request,
+        status=response.status,
+        headers=response.headers.items(),
+        body=body,
+        reason=response.reason or "",
+    )
+
+
+def is_plain(request: object) -> bool:
+    """Tell whether `exchange` can send it: azure-core's older requests and uploads of files it cannot."""
+    return isinstance(request, HttpRequest) and isinstance(request.content, bytes | str | None)
