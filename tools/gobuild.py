@@ -38,6 +38,8 @@ class GoModule:
     """How long a first build takes, for people."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """Program names where they differ from the package's last folder."""
+    tags: tuple[str, ...] = ()
+    """Build tags: what to leave out."""
 
     def cache_folder(self, environ: Mapping[str, str] = os.environ) -> Path:
         """Folder for exactly these module files and this compiler."""
@@ -45,7 +47,7 @@ class GoModule:
         digest = hashlib.sha256()
         for part in (
             *(self.folder / name for name in ("go.mod", "go.sum")),
-            *sorted(self.folder.glob("*.go")),
+            *sorted(self.folder.rglob("*.go")),
         ):
             digest.update(part.read_bytes())
         digest.update(self.go("env", "GOVERSION").encode())
@@ -87,7 +89,8 @@ class GoModule:
         )
         folder = Path(tempfile.mkdtemp(dir=target.parent, prefix="unfinished-"))
         try:
-            options = ["-v", "-trimpath", "-ldflags", flags, "-o", f"{folder}/"]
+            tags = ["-tags", ",".join(self.tags)] if self.tags else []
+            options = ["-v", "-trimpath", *tags, "-ldflags", flags, "-o", f"{folder}/"]
             self._follow(["go", "build", *options, *self.packages.values()], started)
             for built, name in self.renames.items():
                 (folder / built).rename(folder / name)

@@ -11,7 +11,7 @@ from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
-from tools.realcluster.pki import Pki
+from tools.realcluster.pki import Identity, Pki
 from tools.realcluster.processes import (
     ClusterError,
     Reaper,
@@ -23,6 +23,7 @@ from tools.realcluster.processes import (
 )
 from tools.testbin.build import Binaries
 
+LOOPBACK = "127.0.0.1"
 CONTROLLERS = (
     "clusterrole-aggregation-controller",
     "garbage-collector-controller",
@@ -46,14 +47,16 @@ class Answer:
 class RealCluster:
     """A running cluster API. Synchronous on purpose: starting and stopping is done outside of the loop."""
 
-    def __init__(self, binaries: Binaries, folder: Path) -> None:
+    def __init__(self, binaries: Binaries, folder: Path, *, host: str = LOOPBACK) -> None:
+        """`host` is where the API server listens; etcd and the rest stay on loopback."""
         self.folder = folder
         self.binaries = binaries
-        self.pki = Pki.create(folder / "pki")
+        self.host = host
+        self.pki = Pki.create(folder / "pki", addresses=[] if host == LOOPBACK else [host])
         self.port, self._etcd_port, self._etcd_peer_port = free_ports(3)
-        self.url = f"https://127.0.0.1:{self.port}"
+        self.url = f"https://{host}:{self.port}"
         self.ca_pem = self.pki.ca_pem.decode()
-        self.kubeconfig = self._write_kubeconfig("admin", self._admin_user())
+        self.kubeconfig = self.write_kubeconfig("admin", self.pki.admin)
         self._servers: dict[str, Server] = {}
         self._reaper = Reaper()
         self._context = ssl.create_default_context(cadata=self.ca_pem)
@@ -97,7 +100,7 @@ class RealCluster:
     def call(self, method: str, path: str, body: object = None, *, content_type: str = JSON) -> Answer:
         """Call the API as administrator; any status is an answer (quicker than kubectl: no process)."""
         with contextlib.closing(
-            HTTPSConnection("127.0.0.1", self.port, context=self._context, timeout=30)
+            HTTPSConnection(self.host, self.port, context=self._context, timeout=30)
         ) as http:
             payload = None if body is None else json.dumps(body)
             http.request(method, path, payload, {"Content-Type": content_type, "Accept": JSON})
@@ -119,7 +122,7 @@ class RealCluster:
     def metrics(self) -> str:
         """Return the API server's metrics as text (`apiserver_request_total` and the like)."""
         with contextlib.closing(
-            HTTPSConnection("127.0.0.1", self.port, context=self._context, timeout=30)
+            HTTPSConnection(self.host, self.port, context=self._context, timeout=30)
         ) as http:
             http.request("GET", "/metrics")
             return http.getresponse().read().decode()
@@ -145,8 +148,8 @@ class RealCluster:
                 "spec": {"expirationSeconds": 3600},
             },
         )
-        user = {"token": asked.body["status"]["token"]}
-        return self._write_kubeconfig(f"{namespace}-{name}", user, context_namespace)
+        token = str(asked.body["status"]["token"])
+        return self.write_kubeconfig(f"{namespace}-{name}", token, context_namespace)
 
     def grant(self, namespace: str, name: str, rules: Sequence[Mapping[str, Sequence[str]]]) -> None:
         """Give a ServiceAccount cluster-wide `rules` (apiGroups, resources, verbs) by its own ClusterRole."""
@@ -194,7 +197,7 @@ class RealCluster:
     def start_etcd(self) -> None:
         """Start etcd without fsync: nothing here outlives the test."""
         client, peer = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, self._etcd_peer_port))
-        self._start(
+        self.start_server(
             "etcd",
             [
                 *(
@@ -215,12 +218,12 @@ class RealCluster:
     def start_apiserver(self, flags: Sequence[str] = ()) -> None:
         """Start (or, after :meth:`stop_apiserver`, restart) the API server and wait for its readiness."""
         pki = self.pki.path
-        self._start(
+        self.start_server(
             "kube-apiserver",
             [
                 self.binaries.kube_apiserver,
                 f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
-                "--bind-address=127.0.0.1",
+                f"--bind-address={self.host}",
                 f"--secure-port={self.port}",
                 f"--tls-cert-file={pki('server.crt')}",
                 f"--tls-private-key-file={pki('server.key')}",
@@ -237,24 +240,24 @@ class RealCluster:
             ],
         )
         server = self._servers["kube-apiserver"]
-        wait_until(lambda: is_answering(self.port, "/readyz", self._context), server)
+        wait_until(lambda: is_answering(self.port, "/readyz", self._context, host=self.host), server)
 
     def stop_apiserver(self) -> None:
         """Stop only the API server: an outage; its state stays in etcd."""
         self._servers.pop("kube-apiserver").stop()
         self._reaper.watch(self.pids.values())
 
-    def start_controllers(self) -> None:
-        """Start the controllers of :data:`CONTROLLERS`; they are ready when the default account exists."""
+    def start_controllers(self, controllers: Sequence[str] = CONTROLLERS) -> None:
+        """Start controllers (`*` is all); they are ready when the default account exists."""
         binary = self.binaries.kube_controller_manager
         if binary is None:
             raise ClusterError("there is no kube-controller-manager where the other binaries are")
-        server = self._start(
+        server = self.start_server(
             "kube-controller-manager",
             [
                 binary,
                 f"--kubeconfig={self.kubeconfig}",
-                f"--controllers={','.join(CONTROLLERS)}",
+                f"--controllers={','.join(controllers)}",
                 f"--service-account-private-key-file={self.pki.path('accounts.key')}",
                 f"--root-ca-file={self.pki.path('ca.crt')}",
                 "--leader-elect=false",
@@ -266,29 +269,25 @@ class RealCluster:
         wait_until(lambda: self.call("GET", account).status < OK_BELOW, server)
 
     def close(self) -> None:
-        """Stop all, etcd last: an API server without etcd hangs in its graceful stop."""
-        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
-            if server := self._servers.pop(name, None):
-                server.stop()
+        """Stop all, the youngest first and etcd last: without it an API server hangs in its graceful stop."""
+        while self._servers:
+            self._servers.popitem()[1].stop()
         self._reaper.close()
 
     def logs(self) -> str:
         """Return the last lines of each log, for the report of a failure."""
         return "\n".join(f"== {name}\n{server.tail()}" for name, server in self._servers.items())
 
-    def _start(self, name: str, command: Sequence[str | Path]) -> Server:
+    def start_server(self, name: str, command: Sequence[str | Path]) -> Server:
+        """Start one more process that belongs to the cluster and ends with it."""
         server = start(name, command, log_folder=self.folder / "log", folder=self.folder)
         self._servers[name] = server
         self._reaper.watch(self.pids.values())
         return server
 
-    def _admin_user(self) -> dict[str, str]:
-        return {
-            "client-certificate-data": base64.b64encode(self.pki.admin.certificate).decode(),
-            "client-key-data": base64.b64encode(self.pki.admin.key).decode(),
-        }
-
-    def _write_kubeconfig(self, name: str, user: Mapping[str, str], namespace: str = "default") -> Path:
+    def write_kubeconfig(self, name: str, user: Identity | str, namespace: str = "default") -> Path:
+        """Write a kubeconfig of somebody with a certificate or a token."""
+        credentials = {"token": user} if isinstance(user, str) else _certificate_of(user)
         cluster = {
             "server": self.url,
             "certificate-authority-data": base64.b64encode(self.pki.ca_pem).decode(),
@@ -297,7 +296,7 @@ class RealCluster:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "test", "cluster": cluster}],
-            "users": [{"name": name, "user": user}],
+            "users": [{"name": name, "user": credentials}],
             "contexts": [
                 {"name": name, "context": {"cluster": "test", "user": name, "namespace": namespace}},
             ],
@@ -307,3 +306,10 @@ class RealCluster:
         path.touch(mode=0o600)
         path.write_text(json.dumps(content, indent=1))
         return path
+
+
+def _certificate_of(user: Identity) -> dict[str, str]:
+    return {
+        "client-certificate-data": base64.b64encode(user.certificate).decode(),
+        "client-key-data": base64.b64encode(user.key).decode(),
+    }

@@ -2,7 +2,8 @@
 
 import datetime as dt
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -31,14 +32,20 @@ class Pki:
     folder: Path
     ca_pem: bytes
     admin: Identity
+    ca: x509.Certificate
+    ca_key: ec.EllipticCurvePrivateKey = field(repr=False)
 
     @classmethod
-    def create(cls, folder: Path) -> Self:
-        """Make the CA, the serving certificate, the ServiceAccount key pair and the administrator."""
+    def create(cls, folder: Path, *, addresses: Sequence[str] = ()) -> Self:
+        """Make the CA, the serving certificate, the ServiceAccount key pair and the administrator.
+
+        `addresses` are those that the API server is reached by beside :data:`SERVER_ADDRESSES`.
+        """
         folder.mkdir(parents=True)
         ca_key = ec.generate_private_key(ec.SECP256R1())
         ca = _certificate("vaultbind-test-ca", ca_key, None)
-        server = _issue("kube-apiserver", ca, ca_key, server=True)
+        names = server_names(SERVER_NAMES, (*SERVER_ADDRESSES, *addresses))
+        server = _issue("kube-apiserver", ca, ca_key, names=names)
         admin = _issue("admin", ca, ca_key, organization="system:masters")
         accounts = ec.generate_private_key(ec.SECP256R1())
         ca_pem = ca.public_bytes(serialization.Encoding.PEM)
@@ -54,14 +61,33 @@ class Pki:
             "admin.key": admin.key,
         }
         for name, content in files.items():
-            path = folder / name
-            path.touch(mode=0o600)
-            path.write_bytes(content)
-        return cls(folder=folder, ca_pem=ca_pem, admin=admin)
+            _write(folder / name, content)
+        return cls(folder=folder, ca_pem=ca_pem, admin=admin, ca=ca, ca_key=ca_key)
+
+    def issue_client(self, name: str, organization: str) -> Identity:
+        """A further user of the API: its name, its group."""
+        return _issue(name, self.ca, self.ca_key, organization=organization)
+
+    def write_server(self, file: str, name: str, addresses: Sequence[str]) -> None:
+        """Write `file`.crt and `file`.key of a further server, such as a kubelet."""
+        made = _issue(name, self.ca, self.ca_key, names=server_names((name,), addresses))
+        _write(self.folder / f"{file}.crt", made.certificate)
+        _write(self.folder / f"{file}.key", made.key)
 
     def path(self, name: str) -> str:
         """Path of one file, for a command line."""
         return str(self.folder / name)
+
+
+def server_names(names: Sequence[str], addresses: Sequence[str]) -> list[x509.GeneralName]:
+    """What a server's certificate is good for."""
+    found: list[x509.GeneralName] = [x509.DNSName(item) for item in names]
+    return [*found, *(x509.IPAddress(ipaddress.ip_address(item)) for item in addresses)]
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)
 
 
 def _issue(
@@ -70,10 +96,10 @@ def _issue(
     ca_key: ec.EllipticCurvePrivateKey,
     *,
     organization: str = "",
-    server: bool = False,
+    names: Sequence[x509.GeneralName] = (),
 ) -> Identity:
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _certificate(name, key, (ca, ca_key), organization=organization, server=server)
+    certificate = _certificate(name, key, (ca, ca_key), organization=organization, names=names)
     return Identity(certificate=certificate.public_bytes(serialization.Encoding.PEM), key=_key_pem(key))
 
 
@@ -83,7 +109,7 @@ def _certificate(
     issuer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None,
     *,
     organization: str = "",
-    server: bool = False,
+    names: Sequence[x509.GeneralName] = (),
 ) -> x509.Certificate:
     now = dt.datetime.now(tz=dt.UTC)
     attributes = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
@@ -107,11 +133,9 @@ def _certificate(
     )
     builder = builder.add_extension(_usage(ca=issuer is None), critical=True)
     if issuer:
-        purpose = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+        purpose = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-    if server:
-        names: list[x509.GeneralName] = [x509.DNSName(item) for item in SERVER_NAMES]
-        names += [x509.IPAddress(ipaddress.ip_address(item)) for item in SERVER_ADDRESSES]
+    if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(signer, hashes.SHA256())
 

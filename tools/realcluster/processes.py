@@ -94,12 +94,14 @@ def wait_until(ready: Callable[[], bool], server: Server, *, seconds: float = ST
         time.sleep(POLL_SECONDS)
 
 
-def is_answering(port: int, path: str, context: ssl.SSLContext | None = None) -> bool:
-    """Tell whether a GET on loopback answers 200."""
+def is_answering(
+    port: int, path: str, context: ssl.SSLContext | None = None, *, host: str = "127.0.0.1"
+) -> bool:
+    """Tell whether a GET on this machine answers 200."""
     connection = (
-        HTTPSConnection("127.0.0.1", port, context=context, timeout=5)
+        HTTPSConnection(host, port, context=context, timeout=5)
         if context
-        else HTTPConnection("127.0.0.1", port, timeout=5)
+        else HTTPConnection(host, port, timeout=5)
     )
     with contextlib.closing(connection), contextlib.suppress(OSError, HTTPException):
         connection.request("GET", path)
