@@ -124,8 +124,9 @@ sdk-conformance: $(VENV)/dev.stamp ## the Azure SDK's own tests against the emul
 	@$(BIN)/python -m tools.sdkconformance $(ARGS)
 
 .PHONY: e2e
-e2e: ## real pods: kubelet or kind
-	@echo "make e2e: not there yet (tier pods)" >&2; exit 1
+e2e: $(VENV)/dev.stamp ## real pods on a kubelet of this machine: root, buildah, debootstrap, Go; 15 minutes once (ARGS="-k name")
+	@$(BIN)/python -m tools.localcluster.build
+	@VAULTBIND_REQUIRE_TIERS=pods $(BIN)/python -m tools.tiers pods $(if $(ARGS),-- $(ARGS))
 
 .PHONY: docs
 docs: ## build the documentation site

@@ -25,6 +25,8 @@ class Helm:
     path: Path
     home: Path
     kubeconfig: Path | None = None
+    seconds: float = 60.0
+    """How long a command may take."""
 
     def run(self, *arguments: str, values: Mapping[str, Any] | None = None) -> str:
         """Run helm; values go in by standard input. Raises HelmError with what it complains of."""
@@ -37,7 +39,7 @@ class Helm:
             input=None if values is None else yaml.safe_dump(dict(values)),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=self.seconds,
             check=False,
         )
         if done.returncode != 0:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tools.gobuild import BuildError, GoModule, on_path
 from tools.helm.build import ensure as ensure_helm
-from tools.testbin.build import Binaries
+from tools.testbin.build import MODULE, Binaries
 from tools.testbin.build import ensure as ensure_binaries
 
 HERE = Path(__file__).resolve().parent
@@ -74,6 +74,12 @@ def why_not() -> str:
         return "a kubelet of one's own needs Linux and root"
     missing = [name for name in TOOLS if shutil.which(name) is None]
     return f"not on PATH: {', '.join(missing)}" if missing else ""
+
+
+def is_built() -> bool:
+    """Whether everything that takes minutes is in the cache."""
+    folders = [module.cache_if_known() for module in (MODULE, NODE, RUNTIME, PROGRAMS)]
+    return all(folder is not None and folder.is_dir() for folder in (*folders, cache("rootfs") / SUITE))
 
 
 def ensure() -> Parts:

@@ -115,16 +115,19 @@ def node(parts: Parts, folder: Path) -> Iterator[Node]:
     for name in PLACES:
         (folder / name).mkdir(parents=True)
     reaper = Reaper()
+    servers: dict[str, Server] = {}
     outer = _unshare(parts, folder)
     try:
         init = _wait_init(outer)
         reaper.watch([init, outer.process.pid])
         _connect(init)
-        yield Node(parts=parts, folder=folder, init=init)
+        yield Node(parts=parts, folder=folder, init=init, servers=servers)
     finally:
         with contextlib.suppress(ClusterError):  # it would go with the node, but some time later
             _ip(("ip", "link", "delete", WIRE[0]))
         outer.stop()  # takes its child along, and with the first process of a namespace all others go
+        for server in servers.values():
+            server.stop()
         reaper.close()
         for place in made:
             with contextlib.suppress(OSError):

@@ -53,7 +53,7 @@ class RealCluster:
         self.binaries = binaries
         self.host = host
         self.pki = Pki.create(folder / "pki", addresses=[] if host == LOOPBACK else [host])
-        self.port, self._etcd_port, self._etcd_peer_port = free_ports(3)
+        self.port, self.etcd_port, self._etcd_peer_port = free_ports(3)
         self.url = f"https://{host}:{self.port}"
         self.ca_pem = self.pki.ca_pem.decode()
         self.kubeconfig = self.write_kubeconfig("admin", self.pki.admin)
@@ -196,7 +196,7 @@ class RealCluster:
 
     def start_etcd(self) -> None:
         """Start etcd without fsync: nothing here outlives the test."""
-        client, peer = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, self._etcd_peer_port))
+        client, peer = (f"http://127.0.0.1:{port}" for port in (self.etcd_port, self._etcd_peer_port))
         self.start_server(
             "etcd",
             [
@@ -213,7 +213,7 @@ class RealCluster:
                 *("--initial-cluster", f"test={peer}", "--log-level", "warn"),
             ],
         )
-        wait_until(lambda: is_answering(self._etcd_port, "/health"), self._servers["etcd"])
+        wait_until(lambda: is_answering(self.etcd_port, "/health"), self._servers["etcd"])
 
     def start_apiserver(self, flags: Sequence[str] = ()) -> None:
         """Start (or, after :meth:`stop_apiserver`, restart) the API server and wait for its readiness."""
@@ -222,7 +222,7 @@ class RealCluster:
             "kube-apiserver",
             [
                 self.binaries.kube_apiserver,
-                f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
+                f"--etcd-servers=http://127.0.0.1:{self.etcd_port}",
                 f"--bind-address={self.host}",
                 f"--secure-port={self.port}",
                 f"--tls-cert-file={pki('server.crt')}",

@@ -10,7 +10,13 @@ import kopf
 
 from vaultbind.api.names import GROUP, VERSION
 from vaultbind.handlers.admission_server import DECIDED, AdmissionServer
-from vaultbind.handlers.controller import ControllerError, catch_signals, rearm_signals, render_settings
+from vaultbind.handlers.controller import (
+    KOPF_IDENTITY,
+    ControllerError,
+    catch_signals,
+    rearm_signals,
+    render_settings,
+)
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.reviews import PodReviews, check_object
 from vaultbind.kube.client import KubeClient
@@ -91,6 +97,7 @@ async def start_webhook(
             settings=settings,
             clusterwide=True,
             standalone=True,
+            identity=KOPF_IDENTITY,
             ready_flag=ready,
             stop_flag=kopf_stop,
         ),

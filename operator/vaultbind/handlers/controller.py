@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 5.0
 KOPF_STOP_SECONDS = 3.0
 """Together below ten seconds, with room for the Lease."""
+KOPF_IDENTITY: Any = "vaultbind"
+"""Told, lest Kopf asks for the user's name: the user of a pod has none, and Kopf would not start."""
 
 
 class ControllerError(RuntimeError):
@@ -85,6 +87,7 @@ async def _run_kopf(operator: Operator, ready: asyncio.Event, stop: asyncio.Even
         clusterwide=not namespaces,
         namespaces=namespaces,
         standalone=True,
+        identity=KOPF_IDENTITY,
         ready_flag=ready,
         stop_flag=stop,
     )

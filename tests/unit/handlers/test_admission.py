@@ -15,7 +15,9 @@ import pytest
 
 from tests.unit.injection.pods import BINDINGS, INSTALLATION
 from tests.unit.injection.test_mutate import SHAPES
+from vaultbind.handlers.admission import start_webhook
 from vaultbind.handlers.admission_server import DECIDED, AdmissionServer, prepare
+from vaultbind.handlers.controller import ControllerError
 from vaultbind.injection.certificates import make_authority, make_serving
 from vaultbind.injection.mutate import mutate
 from vaultbind.injection.patch import render_patch
@@ -96,6 +98,21 @@ async def serve(
     assert not server.ready.is_set()
     await asyncio.sleep(0.02)
     return answers
+
+
+async def test_kopf_need_not_ask_who_the_user_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user of a pod has no name, and Kopf would not start."""
+    told: list[Any] = []
+
+    async def operator(**options: Any) -> None:
+        told.append(options["identity"])
+
+    monkeypatch.setattr("kopf.operator", operator)
+    nobody = cast("Any", None)
+    server = AdmissionServer("127.0.0.1", 0, nobody)
+    with pytest.raises(ControllerError, match="ended by itself"):
+        await start_webhook(nobody, server, nobody, nobody, asyncio.Event())
+    assert told == ["vaultbind"]
 
 
 async def test_who_is_about_to_go_still_answers_and_keeps_no_connection(tmp_path: Path) -> None:

@@ -148,6 +148,20 @@ def timers(plural: str) -> list[asyncio.Task[Any]]:
     return [task for task in asyncio.all_tasks() if task.get_name() == f"runner of judge-{plural}"]
 
 
+# -- the user of a pod has no name ------------------------------------------------------------------
+
+
+async def test_it_starts_as_a_user_whom_nobody_knows(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the image: Kopf asks for the user's name unless it is told who it is."""
+    monkeypatch.setattr("getpass.getuser", _no_such_user)
+    await stage.work()
+    await stage.end()
+
+
+def _no_such_user() -> str:
+    raise KeyError("getpwuid(): uid not found: 65532")
+
+
 # -- Kopf leaves no trace ---------------------------------------------------------------------------
 
 

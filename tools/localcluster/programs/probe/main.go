@@ -1,6 +1,7 @@
-// Command probe is an application without a shell: it prints a file, or its environment, and waits or ends.
+// Command probe is an application without a shell. It prints a variable and a file, then waits: a file that changes
+// is printed again, SIGHUP is told, SIGTERM ends it.
 //
-//	probe [-wait] [-env NAME] [-file PATH]
+//	probe [-once] [-env NAME] [-file PATH]
 package main
 
 import (
@@ -9,26 +10,46 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
-	wait := flag.Bool("wait", false, "wait for SIGTERM; SIGHUP prints all again")
+	once := flag.Bool("once", false, "end after printing")
 	name := flag.String("env", "", "print a variable")
 	path := flag.String("file", "", "print a file")
 	flag.Parse()
-	signals := make(chan os.Signal, 1)
+	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	for {
-		if *name != "" {
-			value, found := os.LookupEnv(*name)
-			fmt.Printf("env %s=%q %t\n", *name, value, found)
+	if *name != "" {
+		value, found := os.LookupEnv(*name)
+		fmt.Printf("env %s=%q %t\n", *name, value, found)
+	}
+	for last := ""; ; {
+		if now := read(*path); now != last {
+			fmt.Println(now)
+			last = now
 		}
-		if *path != "" {
-			content, err := os.ReadFile(*path)
-			fmt.Printf("file %s=%q %v\n", *path, content, err)
-		}
-		if !*wait || <-signals != syscall.SIGHUP {
+		if *once {
 			return
 		}
+		select {
+		case received := <-signals:
+			fmt.Println("signal", received)
+			if received != syscall.SIGHUP {
+				return
+			}
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
+}
+
+func read(path string) string {
+	if path == "" {
+		return ""
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Sprintf("no file: %v", err)
+	}
+	return fmt.Sprintf("file %s=%q", path, content)
 }

@@ -1,0 +1,156 @@
+"""The chart on a real node: from `helm install` to `helm uninstall`, with pods that use what it brings."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.chart.release import NAMESPACE
+from tests.pods.stage import SHOP, PodStage, render_spec
+
+pytestmark = pytest.mark.timeout(400)
+WAIT = ("--wait", "--timeout", "150s")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def release(stage: PodStage) -> Iterator[None]:
+    """The chart, installed as its pages say; the last test uninstalls it."""
+    stage.installation.install(*WAIT, **stage.values())
+    yield
+    stage.remove_release()
+
+
+def test_a_binding_becomes_a_secret_that_a_pod_reads_and_follows(stage: PodStage) -> None:
+    stage.bind("shop-db")
+    volume = {"name": "s", "secret": {"secretName": "shop-db"}}
+    mounts = [{"name": "s", "mountPath": "/secret", "readOnly": True}]
+    variable = {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "shop-db", "key": "PASSWORD"}}}
+    stage.run_probe(
+        *("reader", "-env", "PASSWORD", "-file", "/secret/PASSWORD"),
+        container={"volumeMounts": mounts, "env": [variable]},
+        volumes=[volume],
+    )
+    stage.wait_says("reader", 'env PASSWORD="first-value" true')
+    stage.wait_says("reader", 'file /secret/PASSWORD="first-value"')
+
+    stage.set_secret("password", "second-value")
+    stage.wait_says("reader", 'file /secret/PASSWORD="second-value"')
+
+
+def test_a_rollout_restarts_what_has_the_value_in_a_variable(stage: PodStage) -> None:
+    stage.set_secret("rolled", "old")
+    restart = [{"kind": "Deployment", "name": "web"}]
+    stage.bind("rolled", "rolled", rollout={"restart": restart})
+    variable = {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "rolled", "key": "PASSWORD"}}}
+    template = {
+        "metadata": {"labels": {"app": "web"}},
+        "spec": render_spec("-env", "PASSWORD", container={"env": [variable]}),
+    }
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template}
+    stage.until(lambda: stage.secret("rolled") == "old", "no Secret")
+    stage.apply("apps/v1", "Deployment", "web", spec=spec)
+    kubectl = stage.cluster.kubectl
+    kubectl("-n", SHOP, "rollout", "status", "deployment/web", "--timeout=50s")
+
+    stage.set_secret("rolled", "new")
+
+    def is_new() -> bool:
+        told = kubectl("-n", SHOP, "logs", "-l", "app=web", "--tail=5", check=False).stdout
+        return 'env PASSWORD="new" true' in told
+
+    stage.until(is_new, "the Deployment was not restarted")
+
+
+def test_a_cryptojob_signs(stage: PodStage) -> None:
+    spec = {
+        "key": {"name": "release-signing"},
+        "operation": "Sign",
+        "algorithm": "ES256",
+        "input": {"text": "release 1"},
+        "output": {"status": {}},
+    }
+    stage.apply("vaultbind.dev/v1alpha1", "CryptoJob", "sign", spec=spec)
+    kubectl = stage.cluster.kubectl
+    kubectl("-n", SHOP, "wait", "--for=condition=Complete", "cryptojob/sign", "--timeout=50s")
+    assert stage.installation.get("cryptojob", "sign", "-n", SHOP)["status"]["result"]
+
+
+def test_a_leader_that_is_killed_is_replaced_and_nothing_is_lost(stage: PodStage) -> None:
+    stage.set_secret("kept", "before")
+    stage.bind("kept", "kept")
+    stage.until(lambda: stage.secret("kept") == "before", "no Secret")
+    leader = stage.leader()
+
+    stage.cluster.kubectl("-n", NAMESPACE, "delete", "pod", leader, "--grace-period=0", "--force")
+    stage.set_secret("kept", "after")
+
+    seconds = stage.until(lambda: stage.leader() not in ("", leader), "nobody took over")
+    stage.until(lambda: stage.secret("kept") == "after", "the change was lost")
+    assert seconds < 30
+    kubectl = stage.cluster.kubectl
+    kubectl("-n", NAMESPACE, "rollout", "status", "deployment/vaultbind", "--timeout=55s")
+
+
+def test_an_upgrade_under_load_loses_nothing(stage: PodStage) -> None:
+    """Values change while the pods are replaced; the Secret is there all the time."""
+    stage.set_secret("busy", "0")
+    stage.bind("busy", "busy")
+    stage.until(lambda: stage.secret("busy") == "0", "no Secret")
+    first = stage.leader()
+    done = threading.Event()
+    seen: list[str] = []
+
+    def change() -> None:
+        count = 0
+        while not done.is_set():
+            count += 1
+            stage.set_secret("busy", str(count))
+            seen.append(stage.secret("busy"))
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        values: dict[str, Any] = {**stage.values(), "log": {"format": "json", "level": "debug"}}
+        stage.installation.upgrade(*WAIT, **values)
+    finally:
+        done.set()
+        changing.join()
+    assert len(seen) > 3
+    assert "" not in seen
+    assert [int(value) for value in seen] == sorted(map(int, seen))
+    stage.until(lambda: stage.secret("busy") == str(len(seen)), "the last change was lost")
+    assert stage.leader() not in ("", first)
+
+
+def test_the_pods_keep_what_the_chart_promises(stage: PodStage) -> None:
+    """Restricted, within the limits, no restarts: seen on the node, not in a template."""
+    found = stage.installation.get("pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=vaultbind")
+    statuses = [status for pod in found["items"] for status in pod["status"]["containerStatuses"]]
+    assert [status["restartCount"] for status in statuses] == [0] * len(statuses)
+    assert len(statuses) >= 2
+    read = "print(open('/proc/1/status').read())"
+    told = stage.cluster.kubectl("-n", NAMESPACE, "exec", stage.leader(), "--", "python3", "-c", read).stdout
+    facts = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
+    assert facts["Uid"].split() == ["65532"] * 4
+    assert int(facts["CapEff"], 16) == 0
+    assert (facts["NoNewPrivs"].strip(), facts["Seccomp"].strip()) == ("1", "2")
+    label = "pod-security.kubernetes.io/enforce=restricted"
+    told = stage.cluster.kubectl("label", "namespace", NAMESPACE, label, "--dry-run=server").stdout
+    assert "Warning" not in told
+
+
+def test_an_uninstall_leaves_secrets_pods_and_kinds(stage: PodStage) -> None:
+    """With no operator any more: nothing waits for one."""
+    stage.installation.uninstall()
+    kinds = {
+        name for name in stage.installation.objects() if not name.startswith("CustomResourceDefinition/")
+    }
+    assert kinds == set()
+    assert stage.secret("shop-db") == "second-value"
+    assert stage.says("reader", "second-value")
+    stage.installation.until(
+        lambda: stage.installation.is_gone("pods", "-n", NAMESPACE), "pods of the release are left"
+    )
+    stage.empty_shop()
+    assert not stage.exists("secret/shop-db")
