@@ -9,16 +9,20 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from vaultbind.keyvault.simulation.bundles import Bundle
 from vaultbind.keyvault.simulation.keymaterial import curve_name, type_of
-from vaultbind.keyvault.simulation.policies import EMAIL, UNKNOWN
+from vaultbind.keyvault.simulation.policies import EMAIL, UNKNOWN, policy_section
 from vaultbind.keyvault.simulation.signing import USAGES
 from vaultbind.keyvault.simulation.subjects import render_names
 
+MAPPINGS: Final = frozenset({"key_props", "secret_props", "x509_props", "issuer"})
 NEEDS_AGREEMENT: Final = frozenset({"encipher_only", "decipher_only"})
 
 
 def import_policy(bundle: Bundle, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What the certificate says, then what the request says; key type and size are the key's."""
-    wanted = {name: _present(section) for name, section in asked.items() if section is not None}
+    """What the certificate says, then what the request says; key type and size are the key's.
+
+    Raises VaultProblem (BadParameter).
+    """
+    wanted = {name: _present(name, section) for name, section in asked.items() if section is not None}
     actions = [{"trigger": {"lifetime_percentage": 80}, "action": {"action_type": EMAIL}}]
     return {
         "lifetime_actions": actions,
@@ -30,11 +34,11 @@ def import_policy(bundle: Bundle, asked: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _present(section: Any) -> Any:
-    """A section without the members that are null."""
-    if not isinstance(section, Mapping):
-        return section
-    return {name: value for name, value in section.items() if value is not None}
+def _present(name: str, section: Any) -> Any:
+    """A section without its members that are null; raises VaultProblem for one that is no object."""
+    if name in MAPPINGS or isinstance(section, Mapping):
+        return policy_section({name: section}, name)
+    return section
 
 
 def _key_shape(bundle: Bundle) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the service refuses in a certificate policy: one small check per member."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Final
 
 from vaultbind.keyvault.simulation.keymaterial import CURVES, RSA_SIZES
@@ -35,11 +35,11 @@ def check_policy(policy: Policy) -> None:
 
 def _check_key(policy: Policy) -> None:
     key = policy["key_props"]
-    if key["kty"] not in KEY_TYPES:
+    if not _is_one_of(key["kty"], KEY_TYPES):
         raise refuse("key_props.kty")
-    if key["kty"].startswith("RSA") and key.get("key_size") not in RSA_SIZES:
+    if key["kty"].startswith("RSA") and not _is_size(key.get("key_size")):
         raise refuse("key_props.key_size")
-    if key["kty"].startswith("EC") and key.get("crv", "P-256") not in CURVES:
+    if key["kty"].startswith("EC") and not _is_one_of(key.get("crv", "P-256"), CURVES):
         raise refuse("key_props.crv")
     for member in ("exportable", "reuse_key"):
         if not isinstance(key[member], bool):
@@ -47,7 +47,7 @@ def _check_key(policy: Policy) -> None:
 
 
 def _check_secret(policy: Policy) -> None:
-    if policy["secret_props"]["contentType"] not in {PFX, PEM}:
+    if not _is_one_of(policy["secret_props"]["contentType"], (PFX, PEM)):
         raise refuse("secret_props.contentType")
 
 
@@ -81,7 +81,7 @@ def _check_names(policy: Policy) -> None:
 
 def _check_actions(policy: Policy) -> None:
     for action in policy["lifetime_actions"]:
-        if action["action"].get("action_type") not in {AUTO_RENEW, EMAIL}:
+        if not _is_one_of(action["action"].get("action_type"), (AUTO_RENEW, EMAIL)):
             raise refuse("lifetime_actions.action.action_type")
         _check_trigger(action["trigger"], policy["x509_props"]["validity_months"] * DAYS_PER_MONTH)
 
@@ -102,6 +102,14 @@ def _check_issuer(policy: Policy) -> None:
     renews = any(action["action"]["action_type"] == AUTO_RENEW for action in policy["lifetime_actions"])
     if renews and issuer["name"] == UNKNOWN:
         raise refuse("lifetime_actions.action.action_type")
+
+
+def _is_one_of(value: Any, known: Container[str]) -> bool:
+    return isinstance(value, str) and value in known
+
+
+def _is_size(value: Any) -> bool:
+    return _is_number(value) and value in RSA_SIZES
 
 
 def _is_texts(values: Any) -> bool:

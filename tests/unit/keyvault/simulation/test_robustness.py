@@ -1,14 +1,22 @@
 """Whatever is sent, an answer comes: no request makes the simulation fail, none is answered with a 5xx."""
 
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.keyvault.simulation.desk import Desk
+from tests.unit.keyvault.simulation.desk import SECONDS, Desk
 from vaultbind.keyvault.simulation.api.routing import DELETED, KEY_USES, LIVE, SUB_ACTIONS
+from vaultbind.keyvault.simulation.bundles import render_value
+from vaultbind.keyvault.simulation.issuing import issue_chain
 from vaultbind.keyvault.simulation.keymaterial import CURVES, encode
+from vaultbind.keyvault.simulation.policies import PEM
+from vaultbind.keyvault.simulation.rsapool import make_rsa
 
+DAY = 86_400
 METHODS = st.sampled_from(["GET", "PUT", "POST", "PATCH", "DELETE"])
 WORDS = st.sampled_from(
     [
@@ -62,6 +70,134 @@ def test_any_request_is_answered(method: str, words: list[str], body: Any) -> No
     assert 200 <= answer.status < 500
 
 
+ODD: tuple[Any, ...] = (
+    *([], {}, [[]], [{}], [None], [1], ["x"], {"x": []}, {"dns_names": [{}]}, {"uris": 1}, None),
+    *(True, 0, -1, 2048.0, 12.0, 1e308, 2**63, "", "x", "\x00", "\u00e4"),
+)
+ATTRIBUTES = {"enabled": True, "nbf": SECONDS, "exp": SECONDS + 9, "exportable": True}
+RELEASE = {
+    "contentType": "application/json",
+    "data": encode(b'{"anyOf": [{"authority": "https://a", "allOf": [{"claim": "c", "equals": 1}]}]}'),
+    "immutable": False,
+}
+POLICY = {
+    "key_props": {"kty": "EC", "crv": "P-256", "exportable": True, "reuse_key": False},
+    "secret_props": {"contentType": PEM},
+    "x509_props": {
+        "subject": "CN=a",
+        "ekus": ["1.3.6.1.5.5.7.3.1"],
+        "key_usage": ["digitalSignature"],
+        "validity_months": 12,
+        "sans": {"dns_names": ["a"], "ipAddresses": ["::1"]},
+        "basic_constraints": {"ca": False},
+    },
+    "lifetime_actions": [{"trigger": {"lifetime_percentage": 50}, "action": {"action_type": "AutoRenew"}}],
+    "issuer": {"name": "Self", "cty": "x", "cert_transparency": False},
+}
+RSA_KEY = {"kty": "RSA", "key_size": 2048, "exportable": True, "reuse_key": True}
+ROTATING = {
+    "lifetimeActions": [{"trigger": {"timeAfterCreate": "P30D"}, "action": {"type": "Rotate"}}],
+    "attributes": {"expiryTime": "P90D"},
+}
+ADMIN = {"first_name": "a", "last_name": "b", "email": "a@a", "phone": "1"}
+ISSUER = {
+    "provider": "Test",
+    "credentials": {"account_id": "a", "pwd": "b"},
+    "org_details": {"id": "1", "admin_details": [ADMIN]},
+    "attributes": {"enabled": True},
+}
+RIGHT: dict[str, Any] = {
+    "PUT /secrets/{new}": {"value": "x", "contentType": "t", "attributes": ATTRIBUTES, "tags": {"a": "b"}},
+    "PATCH /secrets/s": {"contentType": "t", "attributes": ATTRIBUTES, "tags": {"a": "b"}},
+    "POST /keys/{new}/create": {
+        "kty": "EC",
+        "crv": "P-256",
+        "key_ops": ["sign"],
+        "attributes": ATTRIBUTES,
+        "tags": {"a": "b"},
+        "release_policy": RELEASE,
+    },
+    "POST /keys/{new}-rsa/create": {"kty": "RSA", "key_size": 2048, "public_exponent": 65537},
+    "PATCH /keys/k": {"key_ops": ["sign"], "attributes": {"enabled": True}, "release_policy": RELEASE},
+    "PUT /keys/{new}": {"key": {"kty": "oct", "k": encode(b"k" * 16), "key_ops": ["wrapKey"]}, "Hsm": True},
+    "PUT /keys/k/rotationpolicy": ROTATING,
+    "POST /keys/k/sign": {"alg": "ES256", "value": encode(b"d" * 32)},
+    "POST /keys/k/release": {"target": "a.b.c", "nonce": "n", "enc": "RSA_AES_KEY_WRAP_256"},
+    "POST /rng": {"count": 8},
+    "POST /certificates/{new}/create": {
+        "policy": POLICY,
+        "attributes": {"enabled": True},
+        "tags": {"a": "b"},
+    },
+    "POST /certificates/{new}-rsa/create": {"policy": {**POLICY, "key_props": RSA_KEY}},
+    "POST /certificates/{new}/import": {"policy": POLICY, "pwd": "", "preserveCertOrder": True},
+    "PATCH /certificates/tls/policy": POLICY,
+    "PATCH /certificates/tls": {"attributes": {"enabled": True}, "tags": {"a": "b"}},
+    "PATCH /certificates/tls/pending": {"cancellation_requested": False},
+    "POST /certificates/waits/pending/merge": {"x5c": [encode(b"x")], "attributes": {"enabled": True}},
+    "PUT /certificates/contacts": {"contacts": [{"email": "a@a", "name": "a", "phone": "1"}]},
+    "PUT /certificates/issuers/ca": ISSUER,
+    "PATCH /certificates/issuers/ca": ISSUER,
+    "POST /secrets/restore": {"value": "x"},
+}
+
+
+def damaged(body: Any) -> Iterator[Any]:
+    """The body with one node after the other replaced by one odd thing after the other."""
+    yield from ODD
+    if isinstance(body, dict):
+        for name, inner in body.items():
+            yield from ({**body, name: odd} for odd in damaged(inner))
+    elif isinstance(body, list):
+        for index, inner in enumerate(body):
+            yield from ([*body[:index], odd, *body[index + 1 :]] for odd in damaged(inner))
+
+
+@pytest.mark.parametrize("request_line", RIGHT)
+def test_one_odd_thing_in_a_right_body_is_taken_or_refused(request_line: str) -> None:
+    method, path = request_line.split(" ")
+    desk = furnished()
+    body = RIGHT[request_line] | ({"value": PEM_TEXT} if path.endswith("/import") else {})
+    for number, odd in enumerate((body, *damaged(body))):
+        answer = desk.reply(method, path.format(new=f"n{number}"), odd).response
+        assert answer.status in {200, 201, 202, 400, 403, 409}, odd
+        assert number or answer.status < 300 or path in UNUSABLE, answer.body
+        if answer.status == 200 and path.endswith("policy"):
+            desk.pass_time(400 * DAY)  # what was taken can be followed, too
+            assert desk.reply("GET", "/certificates").response.status == 200, odd
+    for kind in ("secrets", "keys", "certificates"):
+        assert desk.reply("GET", f"/{kind}").response.status == 200
+
+
+UNUSABLE = {
+    "/keys/k/release",
+    "/certificates/waits/pending/merge",
+    "/secrets/restore",
+    "/certificates/tls/pending",
+}
+"""What a right body would need something else for."""
+
+
+def furnished() -> Desk:
+    """A vault with a secret `s`, key `k` and certificate `tls`, one that waits for a merge, and an issuer."""
+    desk = Desk(make_rsa=cache(make_rsa))
+    desk.ask("PUT", "/secrets/s", {"value": "x"})
+    key = {"kty": "EC", "attributes": {"exportable": True}, "release_policy": RELEASE}
+    desk.ask("POST", "/keys/k/create", key)
+    desk.ask("PUT", "/certificates/issuers/ca", ISSUER)
+    for name, issuer in (("tls", "Self"), ("waits", "Unknown")):
+        wanted = {"key_props": {"kty": "EC"}, "x509_props": {"subject": "CN=a"}, "issuer": {"name": issuer}}
+        assert desk.ask("POST", f"/certificates/{name}/create", {"policy": wanted})[0] == 202
+    return desk
+
+
+PEM_TEXT = render_value(
+    issue_chain(["a.test"], not_before=SECONDS - 600, not_after=SECONDS + 90 * DAY).bundle(
+        with_root=False, content_type=PEM
+    ),
+    PEM,
+    exportable=True,
+)
 OCTETS = st.binary(max_size=40).map(encode) | SCALARS
 MATERIAL = st.fixed_dictionaries(
     {"crv": st.sampled_from([*CURVES, "P-1"])},
