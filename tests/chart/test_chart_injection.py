@@ -13,6 +13,7 @@ from vaultbind.injection.identity import ROLE
 from vaultbind.settings import parse_settings
 
 BROKER = {"enabled": True, "credentialSecrets": [{"namespace": "shop", "name": "azure"}]}
+SERVING = ("-webhook", "-broker")
 ISSUER = {"kind": "ClusterIssuer", "name": "company"}
 
 
@@ -249,3 +250,34 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 def test_refused(helm: Helm, values: dict[str, Any], message: str) -> None:
     with pytest.raises(HelmError, match=message):
         helm.render(**values)
+
+
+def test_policies_let_in_who_calls_and_let_out_what_each_needs(helm: Helm) -> None:
+    """The webhook reaches no vault; the broker hears only pods that opted in, and nobody else is let in."""
+    rendered = helm.render(
+        injection={"enabled": True, "broker": BROKER},
+        networkPolicy={"enabled": True, "extraEgress": [{"ports": [{"port": 3128}]}]},
+    )
+    policies = {name: rendered.one("NetworkPolicy", f"vaultbind{name}")["spec"] for name in ("", *SERVING)}
+    out = {
+        name: {port["port"] for rule in spec["egress"] for port in rule["ports"]}
+        for name, spec in policies.items()
+    }
+    assert out == {
+        "": {53, 80, 443, 3128, 6443},
+        "-webhook": {53, 443, 6443},
+        "-broker": {53, 80, 443, 3128, 6443},
+    }
+    let_in = {
+        name: [(rule["ports"][0]["port"], rule.get("from")) for rule in spec["ingress"]]
+        for name, spec in policies.items()
+    }
+    opted_in = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"vaultbind.dev/inject": "true"}}}
+    assert let_in == {
+        "": [("metrics", None)],
+        "-webhook": [("https", None), ("metrics", None)],
+        "-broker": [("https", [opted_in]), ("metrics", None)],
+    }
+    for name in SERVING:
+        labels = rendered.one("Deployment", f"vaultbind{name}")["spec"]["template"]["metadata"]["labels"]
+        assert policies[name]["podSelector"]["matchLabels"].items() <= labels.items()

@@ -181,7 +181,7 @@ def test_the_network_policy_lets_out_what_is_needed_and_no_more(helm: Helm) -> N
         }
     ).one("NetworkPolicy")["spec"]
     ports = [port["port"] for rule in policy["egress"] for port in rule["ports"]]
-    assert ports == [53, 53, 443, 16443, 80, 3128]
+    assert ports == [53, 53, 16443, 443, 80, 3128]
     assert policy["ingress"] == [{"ports": [{"port": "metrics"}], "from": [{"namespaceSelector": {}}]}]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
 
