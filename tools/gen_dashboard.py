@@ -27,6 +27,8 @@ class Panel:
     kind: str = "timeseries"
     unit: str = "short"
     width: int = 8
+    signed: bool = False
+    """May be below zero."""
 
 
 def rates(metric: str, *labels: str) -> str:
@@ -142,6 +144,13 @@ ROWS: dict[str, Sequence[Panel]] = {
             queries={"{{vault}}": "max by (vault) (vaultbind_vault_breaker_open)"},
         ),
         Panel(
+            title="Clocks",
+            about="By how much vaults' clocks are ahead of ours.",
+            queries={"{{vault}}": "max by (vault) (vaultbind_vault_clock_ahead_seconds)"},
+            unit="s",
+            signed=True,
+        ),
+        Panel(
             title="Tokens",
             about="Tokens asked of Microsoft Entra ID.",
             queries={"{{vault}} {{outcome}}": rates("vaultbind_vault_tokens_total", "vault", "outcome")},
@@ -240,7 +249,10 @@ def _render(panel: Panel, place: Mapping[str, int]) -> dict[str, Any]:
         "description": panel.about,
         "datasource": SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": None if table else 0}, "overrides": []},
+        "fieldConfig": {
+            "defaults": {"unit": panel.unit, "min": None if table or panel.signed else 0},
+            "overrides": [],
+        },
         "targets": [
             {
                 "refId": chr(ord("A") + index),

@@ -123,6 +123,14 @@ CASES: dict[str, tuple[str, dict[str, Steps], dict[int, list[dict[str, str]]]]] 
         },
         {10: [], 40: [{"vault": "a"}]},
     ),
+    "clocks": (
+        "VaultbindClocksDiffer",
+        {
+            'vaultbind_vault_clock_ahead_seconds{vault="a"}': ((0, 0), (5, -100)),
+            'vaultbind_vault_clock_ahead_seconds{vault="b"}': ((0, 20),),
+        },
+        {19: [], 21: [{"vault": "a"}]},
+    ),
     "an expired object": (
         "VaultbindObjectExpired",
         {

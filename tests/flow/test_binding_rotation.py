@@ -66,15 +66,15 @@ async def test_a_missing_object_keeps_the_secret(world: World) -> None:
     await start(world)
     world.vault.delete("secrets", "a")
     await world.next_look()
-    message = await world.told("app", "ObjectNotFound")
+    message = await world.told("app", "ObjectDeleted")
     assert "secret a" in message
     assert await world.secret("app") == GOOD
     assert await world.conditions("app") == {
         "Ready": "True SecretKept",
-        "Synced": "False ObjectNotFound",
+        "Synced": "False ObjectDeleted",
         "Expiring": "False Valid",
     }
-    assert await world.events() == ["ObjectNotFound app"]
+    assert await world.events() == ["ObjectDeleted app"]
     told = ["create events app", *world.vault_status(), "patch vaultbindings/status app"]
     assert (await world.spent()).writes == told
     world.vault.recover("secrets", "a")

@@ -157,7 +157,7 @@ async def test_a_crash_while_a_trouble_is_told(world: World, trap: Trap, moment:
     trap.set(moment, request_)
     await delete_object(world)
     await die(world, trap)
-    await world.told("app", "ObjectNotFound")
+    await world.told("app", "ObjectDeleted")
     assert await world.secret("app") == {"a": b"1"}
     assert (await world.conditions("app"))["Ready"] == "True SecretKept"
     world.vault.recover("secrets", "a")

@@ -57,7 +57,7 @@ def of_secret(**source: Any) -> dict[str, Any]:
 GET = "/secrets/a*"
 CASES = {
     "not found": Case(
-        reason="ObjectNotFound",
+        reason="ObjectDeleted",
         damage=lambda world: world.vault.delete("secrets", "a"),
         mend=lambda world: world.vault.recover("secrets", "a"),
     ),

@@ -120,14 +120,14 @@ async def test_a_vault_that_lacks_an_object_for_long_makes_its_binding_not_ready
     await begin(world)
     world.vault.delete("secrets", "a")
     await world.next_look()
-    await world.told("one", "ObjectNotFound")
+    await world.told("one", "ObjectDeleted")
     assert await ready(world, "one") == "True SecretKept"
     for _ in range(9):
         await world.advance(390)
     assert await ready(world, "one") == "True SecretKept"
     for _ in range(2):
         await world.advance(390)
-    assert await ready(world, "one") == "False ObjectNotFound"
+    assert await ready(world, "one") == "False ObjectDeleted"
     assert await world.secret("one") == {"a": b"1"}
     world.vault.recover("secrets", "a")
     await world.next_look()
@@ -218,7 +218,7 @@ async def test_an_object_that_comes_back_with_its_old_times_is_found(world: Worl
     world.vault.delete("secrets", "a")
     await world.next_look()
     for name in NAMES:
-        await world.told(name, "ObjectNotFound")
+        await world.told(name, "ObjectDeleted")
     world.vault.recover("secrets", "a")
     await world.next_look()
     await world.ready(*NAMES)
@@ -231,7 +231,7 @@ async def test_one_that_is_made_anew_under_the_same_name(world: World) -> None:
     await begin(world)
     world.vault.delete("secrets", "a")
     await world.next_look()
-    await world.told("one", "ObjectNotFound")
+    await world.told("one", "ObjectDeleted")
     world.vault.purge("secrets", "a")
     world.vault.set_secret("a", "another")
     await world.next_look()

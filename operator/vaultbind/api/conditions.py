@@ -18,6 +18,7 @@ class ConditionType(StrEnum):
     SYNCED = "Synced"  # True is good
     STALLED = "Stalled"  # present and True: nothing moves until a person acts
     EXPIRING = "Expiring"  # True: act
+    RENEWAL_FAILED = "RenewalFailed"  # present and True: act
     COMPLETE = "Complete"  # True: a CryptoJob has done its work
     FAILED = "Failed"  # True: a CryptoJob has given up
     SUSPENDED = "Suspended"  # True: a CryptoJob is held back
@@ -59,7 +60,12 @@ class Reason(Enum):
     # -- the vault's answer
     OBJECT_NOT_FOUND = (
         "ObjectNotFound",
-        "The vault has no such object, or it is deleted; an existing Secret is kept.",
+        "The vault has no such object; an existing Secret is kept.",
+        False,
+    )
+    OBJECT_DELETED = (
+        "ObjectDeleted",
+        "The object is deleted in the vault and can be recovered; an existing Secret is kept.",
         False,
     )
     OBJECT_DISABLED = ("ObjectDisabled", "The object is disabled in the vault.", False)
@@ -130,6 +136,11 @@ class Reason(Enum):
     EXPIRES_SOON = ("ExpiresSoon", "A bound object expires within a warnBefore threshold.", False)
     EXPIRED = ("Expired", "A bound object has expired.", False)
     NOT_YET_VALID = ("NotYetValid", "A bound object is not valid yet.", False)
+    RENEWAL_FAILED = (
+        "RenewalFailed",
+        "The vault could not renew a certificate that ends soon; its pending operation says why.",
+        False,
+    )
     # -- CryptoJob
     COMPLETED = ("Completed", "The operation is done, and its result is where the job says.", False)
     RUNNING = (

@@ -37,7 +37,9 @@ from vaultbind.engine.cache import ObjectCache
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import Engine
 from vaultbind.engine.queue import Priority
+from vaultbind.expiry.absence import Absences
 from vaultbind.expiry.reconcile import ExpiryRoom
+from vaultbind.expiry.renewals import Renewals
 from vaultbind.injection.trust import TrustKeeper, TrustSettings
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError
@@ -116,12 +118,13 @@ class Operator:
             outbox=self.outlets.outbox,
             on_outbox=self.outlets.wake,
         )
-        keyvaults = VaultAndExpiry(vaults=vaults, expiry=expiry)
+        keyvaults = VaultAndExpiry(vaults=vaults, expiry=expiry, renewals=Renewals(reads=self.outlets.reads))
         bindings = WholeBinding(
             bindings=self._build_bindings(),
             rollouts=self._build_rollouts(),
             intake=self.intake,
             hub=self.hub,
+            absences=Absences(hub=self.hub, reads=self.outlets.reads),
             now=self._clock.now,
         )
         return Engine(

@@ -1,7 +1,7 @@
 """Rooms as the engine sees them: several may report on one object."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -12,8 +12,10 @@ from vaultbind.bindings.reconcile import BindingRoom
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.queue import Priority
 from vaultbind.engine.report import Report, merge_reports
+from vaultbind.expiry.absence import Absences, Deleted
 from vaultbind.expiry.judge import judge_expiry
 from vaultbind.expiry.reconcile import ExpiryRoom
+from vaultbind.expiry.renewals import Renewals
 from vaultbind.expiry.times import parse_time
 from vaultbind.rollouts.reconcile import RolloutRoom
 from vaultbind.telemetry.recorders import VaultMetrics
@@ -29,6 +31,7 @@ class WholeBinding:
     rollouts: RolloutRoom
     intake: Intake
     hub: VaultHub
+    absences: Absences
     now: Callable[[], datetime]
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
@@ -36,6 +39,8 @@ class WholeBinding:
         report = await self.bindings.reconcile(key, obj, priority)
         if obj is None:
             self.rollouts.drop(key)
+        if report is not None:
+            report = await self._tell_deleted(key, report)
         if report is None or obj is None or not report.conditions:
             return report
         revision = report.fields.get("revision") or (obj.get("status") or {}).get("revision")
@@ -47,6 +52,13 @@ class WholeBinding:
             restarts = spec.restarts if spec is not None else ()
             added.append(await self.rollouts.reconcile(key, obj, restarts, int(revision)))
         return merge_reports(report, *added)
+
+    async def _tell_deleted(self, key: ObjectKey, report: Report) -> Report:
+        """Tell apart what is missing from what is deleted and can be recovered."""
+        if not any(item.reason is Reason.OBJECT_NOT_FOUND for item in report.conditions):
+            return report
+        deleted = await self.absences.find_deleted(key)
+        return tell_deleted(report, deleted) if deleted is not None else report
 
     def _judge(self, key: ObjectKey, obj: RawObject, report: Report) -> Report:
         status = obj.get("status") or {}
@@ -66,6 +78,21 @@ class WholeBinding:
         return resolution.spec.warn_before
 
 
+def tell_deleted(report: Report, deleted: Deleted) -> Report:
+    """Let a report say of objects that are not found that they are `deleted`, where that is all of them."""
+    absent, gone = Reason.OBJECT_NOT_FOUND, Reason.OBJECT_DELETED
+    conditions = []
+    for item in report.conditions:
+        if item.reason is not absent:
+            words = item.message.replace(absent.word, gone.word) if deleted.whole else item.message
+            conditions.append(replace(item, message=words))
+        elif deleted.whole:
+            conditions.append(replace(item, reason=gone, message=deleted.words))
+        else:
+            conditions.append(replace(item, message=f"{item.message}; {deleted.words}"))
+    return replace(report, conditions=tuple(conditions))
+
+
 def _is_synced(report: Report) -> bool:
     return any(item.type is ConditionType.SYNCED and item.status is Status.TRUE for item in report.conditions)
 
@@ -76,15 +103,23 @@ class VaultAndExpiry:
 
     vaults: VaultRoom
     expiry: ExpiryRoom
+    renewals: Renewals
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
         """Report of the vaults' room with what the room of expiry has to tell."""
         report = await self.vaults.reconcile(key, obj, priority)
         if obj is None:
             self.expiry.forget(key)
+            self.renewals.forget(key)
         if report is None or obj is None or not report.conditions:
             return report
-        return merge_reports(report, self.expiry.judge(key, obj))
+        return merge_reports(report, self.expiry.judge(key, obj), await self._renewals(key, obj))
+
+    async def _renewals(self, key: ObjectKey, obj: RawObject) -> Report:
+        await self.renewals.observe(key, self.expiry.urgent(key))
+        conditions = (obj.get("status") or {}).get("conditions") or ()
+        told = (item["message"] for item in conditions if item["type"] == ConditionType.RENEWAL_FAILED.value)
+        return self.renewals.report(key, next(told, ""))
 
 
 class LookMetrics:
@@ -96,3 +131,7 @@ class LookMetrics:
     def looked(self, vault: str, detection: str, outcome: str) -> None:
         """Count one look; `vault` is its URL, the label its host, as in all other metrics of vaults."""
         self._metrics.of(urlsplit(vault).netloc).looked(detection, outcome)
+
+    def compared_clocks(self, vault: str, ahead: float) -> None:
+        """Show by how many seconds the vault's clock is ahead of ours."""
+        self._metrics.clock_ahead.labels(urlsplit(vault).netloc).set(ahead)

@@ -39,5 +39,7 @@ class VaultJudgement:
     """To judge the next look with."""
     tellings: tuple[Telling, ...] = ()
     counts: Mapping[Validity, int] = field(default_factory=dict)
+    urgent: tuple[ObjectProperties, ...] = ()
+    """Objects that have expired or soon will."""
     soonest: ObjectProperties | None = None
     """The object that expires first, of those that are told of; None where there is none."""

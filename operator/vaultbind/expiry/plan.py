@@ -28,6 +28,7 @@ def decide(facts: VaultFacts, state: MonitorState) -> VaultJudgement:
         state=judged.state,
         tellings=judged.tellings,
         counts=Counter(validity),
+        urgent=tuple(urgent),
         soonest=min(urgent, key=_urgency, default=None),
     )
 

@@ -10,6 +10,7 @@ from vaultbind.api.refs import ObjectKey
 from vaultbind.engine.engine import StaleStateError
 from vaultbind.expiry.cloudevents import Entry, Versions
 from vaultbind.keyvault import KeyVaultClient, KeyVaultError, ObjectKind, ObjectProperties, Priority
+from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
 from vaultbind.vaults.hub import VaultHub
 from vaultbind.vaults.session import VaultPausedError
 
@@ -37,7 +38,7 @@ class OwnReads:
     async def ask(
         self,
         keyvault: ObjectKey,
-        properties: ObjectProperties,
+        key: VaultKey,
         purpose: str,
         call: Callable[[KeyVaultClient], Awaitable[T]],
     ) -> T | None:
@@ -46,21 +47,34 @@ class OwnReads:
         if resolution is None or resolution.session is None or resolution.spec is None:
             return None
         vault = urlsplit(resolution.spec.url).netloc
-        if not self._may(vault, properties):
+        if not self._take(vault, key):
             self.observer.own_read(vault, purpose, "spared")
             return None
         try:
             found = await resolution.session.use(call)
-        except (KeyVaultError, VaultPausedError, StaleStateError):
+        except (VaultPausedError, StaleStateError):
+            self._last.pop((vault, *key), None)  # nothing was read
+            return None
+        except KeyVaultError:
             self.observer.own_read(vault, purpose, "failed")
             return None
         self.observer.own_read(vault, purpose, "ok")
         return found
 
-    def _may(self, vault: str, properties: ObjectProperties) -> bool:
+    def may(self, keyvault: ObjectKey, key: VaultKey) -> bool:
+        """Whether a day has passed since the last read of an object."""
+        resolution = self.hub.resolve(keyvault)
+        if resolution is None or resolution.spec is None:
+            return False
+        return self._is_due((urlsplit(resolution.spec.url).netloc, *key))
+
+    def _is_due(self, place: tuple[str, ObjectKind, str]) -> bool:
+        return place not in self._last or self.now() - self._last[place] >= EVERY
+
+    def _take(self, vault: str, key: VaultKey) -> bool:
         """Whether a day has passed since the last read of the object; counts this one."""
-        now, place = self.now(), (vault, properties.kind, properties.name.lower())
-        if place in self._last and now - self._last[place] < EVERY:
+        now, place = self.now(), (vault, *key)
+        if not self._is_due(place):
             return False
         for old in [other for other, moment in self._last.items() if now - moment >= EVERY]:
             del self._last[old]
@@ -74,7 +88,7 @@ class OwnReads:
         async def call(client: KeyVaultClient) -> list[ObjectProperties]:
             return await _list_versions(client, properties)
 
-        found = await self.ask(entry.keyvault, properties, "versions", call)
+        found = await self.ask(entry.keyvault, VaultKey.of(properties), "versions", call)
         if found is None:
             return Versions()  # nothing is known of them: it is told without
         newest = sorted((item for item in found if item.created_on), key=_age, reverse=True)[:2]

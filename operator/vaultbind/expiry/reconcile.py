@@ -51,6 +51,7 @@ class ExpiryRoom:
     """Told that something may be in it."""
     _states: dict[ObjectKey, tuple[str, MonitorState]] = field(default_factory=dict)
     """By KeyVault: its uid, and what was told."""
+    _urgent: dict[ObjectKey, tuple[ObjectProperties, ...]] = field(default_factory=dict)
 
     def judge(self, key: ObjectKey, obj: RawObject) -> Report:
         """Judge what the last look showed."""
@@ -59,12 +60,18 @@ class ExpiryRoom:
             return Report()
         judgement = decide(facts, self._state(key, obj))
         self._states[key] = (str(obj["metadata"]["uid"]), judgement.state)
+        self._urgent[key] = judgement.urgent
         self._tell(key, facts, judgement)
         return report(facts, judgement, sent_until=self._send(key, obj, facts))
+
+    def urgent(self, key: ObjectKey) -> tuple[ObjectProperties, ...]:
+        """Objects of a KeyVault that had expired at its last judgement, or soon will."""
+        return self._urgent.get(key, ())
 
     def forget(self, key: ObjectKey) -> None:
         """A KeyVault is gone."""
         self._states.pop(key, None)
+        self._urgent.pop(key, None)
         self.observer.forgotten(key)
         if self.outbox is not None:
             self.outbox.forget(key)

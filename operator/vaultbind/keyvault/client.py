@@ -106,6 +106,14 @@ class KeyVaultClient:
         return KeyVaultClientBuilder()
 
     @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which the vault's clock is ahead of ours, by its last answer and to about one second.
+
+        None before the first answer. What is slow on its way looks like a clock that is behind.
+        """
+        return self._pipeline.clock_offset
+
+    @property
     def vault_url(self) -> str:
         """The vault's address in its normal form."""
         return self._pipeline.url

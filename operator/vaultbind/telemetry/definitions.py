@@ -102,6 +102,12 @@ VAULT_CACHE: Final = _counter(
 )
 VAULT_LOOKS: Final = _counter("vault_looks", "Looks at a whole vault.", "vault", "detection", "outcome")
 
+VAULT_CLOCK_AHEAD: Final = _gauge(
+    "vault_clock_ahead_seconds",
+    "By how much the vault's clock is ahead of ours, by the Date of its answers; to about a second.",
+    "vault",
+)
+
 OBJECT_EXPIRY: Final = _gauge(
     "object_expiry_timestamp_seconds",
     "When a watched object of a vault expires, for those that expire first (at most 500).",

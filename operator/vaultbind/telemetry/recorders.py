@@ -144,6 +144,7 @@ class VaultMetrics:
         self.breaker_open = gauge(registry, d.VAULT_BREAKER_OPEN)
         self.cache = counter(registry, d.VAULT_CACHE)
         self.looks = counter(registry, d.VAULT_LOOKS)
+        self.clock_ahead = gauge(registry, d.VAULT_CLOCK_AHEAD)
 
     def of(self, vault: str) -> "VaultObserver":
         """Observer for the vault of this host name."""

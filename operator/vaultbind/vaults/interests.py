@@ -45,6 +45,11 @@ class InterestBook:
         known = self._by_reader.get(reader)
         return known[0] if known else None
 
+    def refs_of(self, reader: ObjectKey) -> frozenset[VaultObjectRef]:
+        """Objects that a reader wants."""
+        known = self._by_reader.get(reader)
+        return known[1] if known else frozenset()
+
     def readers_of(self, vault: ObjectKey) -> list[ObjectKey]:
         """All readers of a KeyVault."""
         return list(self._readers.get(vault, ()))

@@ -25,11 +25,18 @@ _KEYVAULT_REASONS = {
 }
 
 
+MOST_SKEW = 30
+"""Seconds between the vault's clock and ours that nobody needs to know of."""
+
+
 class LookObserver(Protocol):
     """Told of each look; must not block."""
 
     def looked(self, vault: str, detection: str, outcome: str) -> None:
         """Outcome is ok or the reason of the failure."""
+
+    def compared_clocks(self, vault: str, ahead: float) -> None:
+        """By how many seconds the vault's clock is ahead of ours."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,6 +94,8 @@ class VaultRoom:
             for vault in session.members:  # what a look shows is judged there; nothing new writes nothing
                 self.hub.enqueue(vault, Priority.ROUTINE)
         self.observer.looked(session.spec.url, str(session.detection or ""), "ok")
+        if session.clock_offset is not None:
+            self.observer.compared_clocks(session.spec.url, session.clock_offset)
         if self.wakes_readers and not is_first:
             for reader in self.hub.readers_of(session):
                 self.hub.enqueue(reader, Priority.ROUTINE)
@@ -129,7 +138,16 @@ def report_session(session: VaultSession) -> Report:
         conditions = _conditions(Status.FALSE, shown, session.trouble.message, stalled=shown.stalled)
         return Report(conditions=conditions, fields=fields)
     message = "the vault answers" + ("; list is not used here" if session.detection is Detection.GET else "")
+    message += _tell_skew(session.clock_offset)
     return Report(conditions=_conditions(Status.TRUE, Reason.CONNECTED, message), fields=fields)
+
+
+def _tell_skew(ahead: float | None) -> str:
+    """Words that stay as they are while the clocks do: each change of them is a write."""
+    if ahead is None or abs(ahead) <= MOST_SKEW:
+        return ""
+    direction = "ahead of" if ahead > 0 else "behind"
+    return f"; its clock is more than {MOST_SKEW} s {direction} ours: expiry is told by ours, set it right"
 
 
 def _conditions(

@@ -62,6 +62,8 @@ class VaultSession:
     last_good: datetime | None = None
     look_began: datetime | None = None
     """When the last look that succeeded began."""
+    clock_offset: float | None = None
+    """Seconds by which the vault's clock was ahead of ours at the last look."""
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a first look has ended, well or badly."""
     retired: bool = False

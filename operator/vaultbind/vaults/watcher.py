@@ -59,7 +59,9 @@ class Watcher:
         changed: set[VaultObjectRef] = set()
         try:
             session.check_pause()
-            await self._compare(await session.client(), changed)
+            client = await session.client()
+            await self._compare(client, changed)
+            session.clock_offset = client.clock_offset
         except KeyVaultError as error:
             session.note_failure(error, during_look=True)
             raise

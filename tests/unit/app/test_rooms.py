@@ -16,6 +16,7 @@ from vaultbind.bindings.reconcile import BindingRoom
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.queue import Priority
 from vaultbind.engine.report import Report
+from vaultbind.expiry.absence import Absences
 
 DB, MAIN = ObjectKey("VaultBinding", "shop", "db"), ObjectKey("ClusterKeyVault", "", "main")
 
@@ -44,6 +45,7 @@ async def judged(
         rollouts=operator._build_rollouts(),
         intake=operator.intake,
         hub=operator.hub,
+        absences=Absences(hub=operator.hub, reads=operator.outlets.reads),
         now=lambda: NOW,
     )
     found = await room.reconcile(DB, obj, Priority.ROUTINE)

@@ -104,7 +104,7 @@ class DeleteStep(Step):
     name: ClassVar = "delete"
     title: ClassVar = f"{DELETED} was deleted in the vault; waiting for the next look"
     expected: ClassVar = (
-        f"Secret {BINDING_SECRETS} is kept as it was; its VaultBinding has Synced False ObjectNotFound, "
+        f"Secret {BINDING_SECRETS} is kept as it was; its VaultBinding has Synced False ObjectDeleted, "
         f"which names {DELETED}, and Ready True SecretKept"
     )
 
@@ -136,14 +136,14 @@ class DeleteStep(Step):
         if check_data(await stage.fetch_data(BINDING_SECRETS), self._before):
             return is_not(f"the Secret {BINDING_SECRETS} was changed")
         binding = await stage.fetch_binding(BINDING_SECRETS)
-        problems = check_condition(binding, "Synced", "False", "ObjectNotFound")
+        problems = check_condition(binding, "Synced", "False", "ObjectDeleted")
         problems = problems or check_condition(binding, "Ready", "True", "SecretKept")
         if problems:
             return Look(problems=problems)
         message = _message(binding)
         if DELETED not in message:
             return is_not(f"the condition does not name {DELETED}")
-        return Look(told=f"{DELETED} was deleted in the vault; the Secret is kept: ObjectNotFound, {message}")
+        return Look(told=f"{DELETED} was deleted in the vault; the Secret is kept: ObjectDeleted, {message}")
 
     async def finish(self, stage: Stage) -> Closing:
         """Tell what it took."""

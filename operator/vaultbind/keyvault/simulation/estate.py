@@ -1,9 +1,10 @@
 """All vaults of one simulation with their faults, access rules and log; requests come in through `serve`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from email.utils import formatdate
+from functools import lru_cache, partial
 from typing import Final
 
 from vaultbind.keyvault.simulation.access import AccessRules, Attempt
@@ -58,6 +59,8 @@ class _Judged:
     target: Target
     moment: float
     """Epoch seconds by the clock."""
+    date: int
+    """Epoch seconds by the vault's own clock."""
     fault: Fault | None
     carry_out: Callable[[], Answer]
     """Gives the answer; after KeyWanted, another call does."""
@@ -148,6 +151,7 @@ class Estate:
         """See who asks what, and whether a fault, the token, the path or the throttle refuses it."""
         address = parse_host(request.host)
         moment = now.timestamp()
+        date = int(self.time.at(address.vault, now).timestamp())
         route, routing_problem = _route(request)
         principal, auth_problem = self._authenticate(request, address, int(moment))
         target = Target(
@@ -168,10 +172,15 @@ class Estate:
             throttled = Fault(status=429, retry_after=self.throttle.rules.retry_after)
             carry_out = partial(_fault_answer, throttled)
         else:
-            at = int(self.time.at(address.vault, now).timestamp())
-            carry_out = partial(self._carry_out, request, address, route, principal, at)
+            carry_out = partial(self._carry_out, request, address, route, principal, date)
         return _Judged(
-            request=request, route=route, target=target, moment=moment, fault=fault, carry_out=carry_out
+            request=request,
+            route=route,
+            target=target,
+            moment=moment,
+            date=date,
+            fault=fault,
+            carry_out=carry_out,
         )
 
     def _reply(self, judged: _Judged, answered: Answer) -> Reply:
@@ -179,7 +188,9 @@ class Estate:
         outcome = str(answered.status) if ending is Ending.WHOLE else ending.value
         self._note(judged.target, judged.route, outcome, judged.moment)
         delay = judged.fault.delay if judged.fault else 0.0
-        return Reply(response=render(answered, judged.request), delay=delay, ending=ending)
+        response = render(answered, judged.request)
+        dated = replace(response, headers={**response.headers, "Date": _http_date(judged.date)})
+        return Reply(response=dated, delay=delay, ending=ending)
 
     def _authenticate(
         self, request: ApiRequest, address: Address, now: int
@@ -253,6 +264,11 @@ class Estate:
                 outcome=outcome,
             )
         )
+
+
+@lru_cache(maxsize=8)
+def _http_date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
 
 
 def _route(request: ApiRequest) -> tuple[Route | None, VaultProblem]:

@@ -85,6 +85,9 @@ class VaultPipeline:
         self._timeout = config.total_timeout
         self._breaker = Breaker(config.breaker)
         self._told = self._breaker.state
+        self._dated = ""
+        self.clock_offset: float | None = None
+        """Seconds by which the vault's clock is ahead of ours, by its last answer; None before one."""
         self._headers = {"Accept": "application/json", "User-Agent": config.user_agent}
         self._transport = transport
         self._first = RetryPolicy(config.retry, clock, jitter, observer)
@@ -177,7 +180,17 @@ class VaultPipeline:
         context = PipelineContext(self._transport)
         context[CALL] = call
         async with asyncio.timeout(self._timeout):
-            return (await self._first.send(PipelineRequest(request, context))).http_response
+            response = (await self._first.send(PipelineRequest(request, context))).http_response
+        self._note_date(response.headers.get("Date"))
+        return response
+
+    def _note_date(self, text: str | None) -> None:
+        """Compare clocks once per second of theirs: a date has whole seconds, half of one is missing."""
+        if text is None or text == self._dated:
+            return
+        self._dated, date = text, parse_date(text)
+        if date is not None:
+            self.clock_offset = date + 0.5 - self.clock.time()
 
     def _explain(self, call: Call, response: AsyncHttpResponse) -> KeyVaultError:
         error = map_response(
