@@ -36,10 +36,14 @@ class Feed:
     _behind: Mapping[ObjectKey, Version] = field(default_factory=dict)
     """What the last sweep's list showed of the objects that the cache had not, or older."""
 
+    def is_news(self, event_type: str | None, obj: Mapping[str, Any]) -> bool:
+        """Whether an event is worth the way through a handler: the echo of our own write is not."""
+        known = self.engine.cache.get(_key_of(obj))
+        return event_type == "DELETED" or known is None or _is_other(known, obj)
+
     def take(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
         """Take one event of the watch: None (first list), ADDED, MODIFIED or DELETED."""
-        metadata = obj["metadata"]
-        key = ObjectKey(str(obj["kind"]), str(metadata.get("namespace", "")), str(metadata["name"]))
+        key, metadata = _key_of(obj), obj["metadata"]
         if event_type == "DELETED":
             self.engine.remove(key, str(metadata["uid"]))
         elif self.engine.put(key, _slim(obj)) is Change.STALE:
@@ -109,6 +113,16 @@ class Feed:
                     key = ObjectKey(kind, str(metadata.get("namespace", "")), str(metadata["name"]))
                     listed[key] = _version(metadata)
         return listed
+
+
+def _key_of(obj: Mapping[str, Any]) -> ObjectKey:
+    metadata = obj["metadata"]
+    return ObjectKey(str(obj["kind"]), str(metadata.get("namespace", "")), str(metadata["name"]))
+
+
+def _is_other(known: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+    """Whether two states of one name are not the very same."""
+    return any(known["metadata"].get(name) != seen["metadata"].get(name) for name in ("uid", "resourceVersion"))
 
 
 def _is_left_behind(listed_before: Version | None, cached: Version | None) -> bool:

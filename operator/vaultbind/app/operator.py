@@ -257,6 +257,7 @@ class Operator:
 
     async def prepare(self) -> None:
         """Check the cluster, start the watches, wait for their first lists; a standby stops here, warm."""
+        self._start(self.clients.warm(), "identities")
         await wait_for_kinds(self.client, self.settings.namespaces)
         for watch in self._watches:
             self._start(watch.run(), "watch")

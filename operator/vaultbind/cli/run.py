@@ -1,6 +1,7 @@
 """`vaultbind run`: the controller."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -156,6 +157,7 @@ def run(*, log_format: str, log_level: str, **flags: Any) -> None:
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     try:
+        gc.freeze()  # what the imports have made stays: no collection needs to walk it
         asyncio.run(_run(settings))
     except (KubeConfigError, ControllerError, OSError) as error:
         click.echo(f"vaultbind run: {error}", err=True)

@@ -1,7 +1,6 @@
 """Runs the controller inside Kopf, from start to a clean stop."""
 
 import asyncio
-import gc
 import logging
 import signal
 from collections.abc import Coroutine, Iterable
@@ -49,7 +48,6 @@ def render_settings() -> kopf.OperatorSettings:
 
 async def start_controller(operator: Operator, stop: asyncio.Event, elector: LeaseElector | None) -> None:
     """Run until `stop` is set, then drain. Raises ControllerError where it ended by itself."""
-    gc.set_threshold(50_000, 50, 100)
     catch_signals(stop)
     if not await _is_done_before(operator.prepare(), stop):
         await operator.stop(DRAIN_SECONDS)

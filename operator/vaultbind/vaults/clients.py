@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -54,6 +55,10 @@ class VaultClients:
     open_transport: Callable[..., SharedTransport] = SharedTransport
     _transports: dict[str, SharedTransport] = field(default_factory=dict)
     _ambient: dict[tuple[CredentialConfig, str], SharedCredential] = field(default_factory=dict)
+
+    async def warm(self) -> None:
+        """Load the code of identities beside the loop, so that no first token waits for it."""
+        await asyncio.to_thread(importlib.import_module, "azure.identity.aio")
 
     async def make(self, spec: KeyVaultSpec) -> KeyVaultClient:
         """Make the client of a vault.

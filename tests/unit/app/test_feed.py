@@ -61,6 +61,26 @@ def test_an_old_state_changes_nothing() -> None:
     assert feed.engine.cache.get(DB) == binding(version=9)
 
 
+NEWS = [
+    pytest.param(None, "ADDED", binding(), True, id="never seen"),
+    pytest.param(binding(version=9), "MODIFIED", binding(version=9), False, id="the echo of our own write"),
+    pytest.param(binding(version=9), None, binding(version=9), False, id="listed again"),
+    pytest.param(binding(version=9), "MODIFIED", binding(version=10), True, id="moved on"),
+    pytest.param(binding(version=9), "ADDED", binding(version=9, uid="u2"), True, id="a namesake"),
+    pytest.param(binding(version=9), "DELETED", binding(version=9), True, id="deleted"),
+]
+
+
+@pytest.mark.parametrize(("known", "event", "seen", "is_news"), NEWS)
+def test_only_news_is_worth_a_handler(
+    known: dict[str, Any] | None, event: str | None, seen: dict[str, Any], *, is_news: bool
+) -> None:
+    feed = feed_on(FakeKube())
+    if known is not None:
+        feed.take(None, known)
+    assert feed.is_news(event, seen) is is_news
+
+
 # -- the first list ---------------------------------------------------------------------------------
 
 
