@@ -122,7 +122,8 @@ def _key_of(obj: Mapping[str, Any]) -> ObjectKey:
 
 def _is_other(known: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
     """Whether two states of one name are not the very same."""
-    return any(known["metadata"].get(name) != seen["metadata"].get(name) for name in ("uid", "resourceVersion"))
+    before, after = known["metadata"], seen["metadata"]
+    return any(before.get(name) != after.get(name) for name in ("uid", "resourceVersion"))
 
 
 def _is_left_behind(listed_before: Version | None, cached: Version | None) -> bool:

@@ -8,8 +8,7 @@ means nothing to fetch and nothing to write.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import fields as fields_of
+from dataclasses import Field, dataclass, fields
 from datetime import UTC, datetime
 from enum import Enum
 from hashlib import sha256
@@ -32,6 +31,9 @@ RENDERER_VERSION: Final = 1
 
 _TEXT: Final = re.compile(r"v1\.(?P<second>[0-9]{1,12})\.(?P<hash>[0-9a-f]{64})", re.ASCII)
 _SOURCES: Final = {SecretSource: "secret", CertificateSource: "certificate", PublicKeySource: "publicKey"}
+_FIELDS: Final[Mapping[type, tuple[Field[Any], ...]]] = {
+    kind: fields(kind) for kind in (Target, TlsEntry, *_SOURCES)
+}
 
 Objects = Mapping[VaultObjectRef, Fingerprint | None]
 """What a look has shown; None: the vault has no such object."""
@@ -116,7 +118,7 @@ def _shown_fields(
     value: Target | TlsEntry | SecretSource | CertificateSource | PublicKeySource,
 ) -> dict[str, Any]:
     """Fields that are not at their default, as JSON values."""
-    pairs = ((field, getattr(value, field.name)) for field in fields_of(value))
+    pairs = ((field, getattr(value, field.name)) for field in _FIELDS[type(value)])
     return {
         field.name: found.value if isinstance(found, Enum) else found
         for field, found in pairs
