@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from vaultbind.app.broker import BrokerProcess
+from vaultbind.cli.flags import policy_options, with_options
 from vaultbind.cli.server_flags import beside, load_tls, server_flags
 from vaultbind.engine.clock import SystemClock
 from vaultbind.injection.tls import ServingTls
@@ -21,24 +22,7 @@ from vaultbind.vaults.policy import VaultPolicy
 
 @click.command()
 @server_flags(8443)
-@click.option(
-    "--allowed-vault-suffixes",
-    default="",
-    envvar="VAULTBIND_ALLOWED_VAULT_SUFFIXES",
-    help="Comma-separated suffixes of vault hosts, with port if not 443. Default: Azure's clouds.",
-)
-@click.option(
-    "--allowed-authority-hosts",
-    default="",
-    envvar="VAULTBIND_ALLOWED_AUTHORITY_HOSTS",
-    help="Comma-separated hosts that spec.authorityHost may name. Default: Azure's clouds.",
-)
-@click.option(
-    "--ambient-credentials-for-namespaced",
-    is_flag=True,
-    envvar="VAULTBIND_AMBIENT_CREDENTIALS_FOR_NAMESPACED",
-    help="Let namespaced KeyVaults use the broker's own identity: every tenant may then read what it can.",
-)
+@with_options(policy_options("broker"))
 def broker(
     *,
     log_format: str,

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from vaultbind.app.operator import Operator
+from vaultbind.cli.flags import METRICS_HELP, log_options, policy_options, with_options
 from vaultbind.engine.clock import SystemClock
 from vaultbind.handlers.controller import ControllerError, start_controller
 from vaultbind.kube.connection import connect
@@ -19,7 +20,7 @@ from vaultbind.kube.errors import KubeConfigError
 from vaultbind.kube.leases import LeaseElector
 from vaultbind.settings import DriftDetection, RunSettings, SettingsError, parse_settings
 from vaultbind.telemetry.health import HealthChecks, LoopLag, Verdict
-from vaultbind.telemetry.logs import LogFormat, configure
+from vaultbind.telemetry.logs import configure
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.telemetry.server import TelemetryServer
 
@@ -42,7 +43,7 @@ LAG_LIMIT = 10.0
     default=":8080",
     show_default=True,
     envvar="VAULTBIND_METRICS_ADDRESS",
-    help="HOST:PORT of /metrics, /healthz and /readyz.",
+    help=METRICS_HELP,
 )
 @click.option(
     "--leader-election/--no-leader-election",
@@ -61,24 +62,7 @@ LAG_LIMIT = 10.0
     envvar="VAULTBIND_LEASE_NAME",
     help="Name of the Lease; replicas of one installation share it.",
 )
-@click.option(
-    "--allowed-vault-suffixes",
-    default="",
-    envvar="VAULTBIND_ALLOWED_VAULT_SUFFIXES",
-    help="Comma-separated suffixes of vault hosts, with port if not 443. Default: Azure's clouds.",
-)
-@click.option(
-    "--allowed-authority-hosts",
-    default="",
-    envvar="VAULTBIND_ALLOWED_AUTHORITY_HOSTS",
-    help="Comma-separated hosts that spec.authorityHost may name. Default: Azure's clouds.",
-)
-@click.option(
-    "--ambient-credentials-for-namespaced",
-    is_flag=True,
-    envvar="VAULTBIND_AMBIENT_CREDENTIALS_FOR_NAMESPACED",
-    help="Let namespaced KeyVaults use the operator's own identity: every tenant may then read what it can.",
-)
+@with_options(policy_options("operator"))
 @click.option(
     "--drift-detection",
     type=click.Choice([item.value for item in DriftDetection]),
@@ -129,22 +113,7 @@ LAG_LIMIT = 10.0
     envvar="VAULTBIND_CLOUDEVENTS_TOKEN_FILE",
     help="File with a bearer token for the sink, read for each event.",
 )
-@click.option(
-    "--log-format",
-    type=click.Choice([item.value for item in LogFormat]),
-    default="text",
-    show_default=True,
-    envvar="VAULTBIND_LOG_FORMAT",
-    help="Lines for people, or JSON objects for machines.",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-    default="info",
-    show_default=True,
-    envvar="VAULTBIND_LOG_LEVEL",
-    help="Lowest level that is written; no level shows a value.",
-)
+@with_options(log_options())
 def run(*, log_format: str, log_level: str, **flags: Any) -> None:
     """Run the operator against the cluster of KUBECONFIG, or the one it runs in.
 

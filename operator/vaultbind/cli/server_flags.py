@@ -7,20 +7,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
+from vaultbind.cli.flags import METRICS_HELP, Command, Option, log_options, with_options
 from vaultbind.injection.tls import ServingTls
 from vaultbind.settings import Address, parse_address
 from vaultbind.telemetry.health import HealthChecks, LoopLag, Verdict
-from vaultbind.telemetry.logs import LogFormat
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.telemetry.server import TelemetryServer
 
 logger = logging.getLogger(__name__)
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 LAG_LIMIT = 10.0
 """Seconds by which the event loop may be late before the process counts as unwell."""
@@ -35,16 +32,10 @@ def _parse(_: click.Context, __: click.Parameter, value: str) -> Address:
 
 def server_flags(port: int) -> Callable[[Command], Command]:
     """Add the common flags; `port` is the default of --listen."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(_options(port)):
-            command = option(command)
-        return command
-
-    return decorate
+    return with_options(_options(port))
 
 
-def _options(port: int) -> list[Callable[[Any], Any]]:
+def _options(port: int) -> list[Option]:
     option = partial(click.option, show_default=True)
     return [
         option(
@@ -68,7 +59,7 @@ def _options(port: int) -> list[Callable[[Any], Any]]:
             metavar="HOST:PORT",
             default=":8080",
             envvar="VAULTBIND_METRICS_ADDRESS",
-            help="HOST:PORT of /metrics, /healthz and /readyz.",
+            help=METRICS_HELP,
         ),
         option(
             "--drain",
@@ -77,27 +68,7 @@ def _options(port: int) -> list[Callable[[Any], Any]]:
             envvar="VAULTBIND_DRAIN",
             help="Seconds to serve on after SIGTERM, until the cluster sends nothing here any more.",
         ),
-        *_log_options(),
-    ]
-
-
-def _log_options() -> list[Callable[[Any], Any]]:
-    option = partial(click.option, show_default=True)
-    return [
-        option(
-            "--log-format",
-            type=click.Choice([item.value for item in LogFormat]),
-            default="text",
-            envvar="VAULTBIND_LOG_FORMAT",
-            help="Lines for people, or JSON objects for machines.",
-        ),
-        option(
-            "--log-level",
-            type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-            default="info",
-            envvar="VAULTBIND_LOG_LEVEL",
-            help="Lowest level that is written; no level shows a value.",
-        ),
+        *log_options(),
     ]
 
 
