@@ -238,6 +238,13 @@ SWITCHES: tuple[tuple[str, dict[str, Any], Check, object, object], ...] = (
         ["--restarts-per-minute=3"],
     ),
     (
+        "rotation-handlers",
+        {"rotationHandlers": ["acme.rotation:Page", "acme:page"]},
+        lambda r: [flag for flag in r.flags if "handler" in flag],
+        [],
+        ["--rotation-handler=acme.rotation:Page", "--rotation-handler=acme:page"],
+    ),
+    (
         "cloudevents",
         {"cloudEvents": {"sink": "https://sink.example/in"}},
         lambda r: [flag for flag in r.flags if "cloudevents" in flag],

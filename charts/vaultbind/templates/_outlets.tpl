@@ -6,6 +6,9 @@
 - --cloudevents-token-file=/var/run/vaultbind/sink/token
 {{- end }}
 {{- end }}
+{{- range .Values.rotationHandlers }}
+- --rotation-handler={{ . }}
+{{- end }}
 {{- end }}
 
 {{/* Volumes and mounts for them. */}}

@@ -116,6 +116,7 @@ class Operator:
             observer=self.metrics.expiry,
             now=self._clock.now,
             outbox=self.outlets.outbox,
+            on_told=self.outlets.handlers.tell if self.outlets.handlers is not None else None,
             on_outbox=self.outlets.wake,
         )
         keyvaults = VaultAndExpiry(vaults=vaults, expiry=expiry, renewals=Renewals(reads=self.outlets.reads))

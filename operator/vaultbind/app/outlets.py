@@ -1,14 +1,17 @@
 """Where expiry and rotation are told besides status, Events and metrics: the CloudEvents sink."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from vaultbind.api.refs import ObjectKey
 from vaultbind.engine.clock import Clock
 from vaultbind.expiry.delivery import Delivery
+from vaultbind.expiry.handlers import Handlers, load_handler
 from vaultbind.expiry.outbox import Outbox
 from vaultbind.expiry.outlets import OutletSettings
-from vaultbind.expiry.reads import OwnReads
+from vaultbind.expiry.reads import OwnReads, fetch_new
 from vaultbind.expiry.sink import HttpSink
 from vaultbind.telemetry.expiry import ExpiryMetrics
 from vaultbind.vaults.hub import VaultHub
@@ -22,6 +25,7 @@ class Outlets:
     outbox: Outbox | None = None
     delivery: Delivery | None = None
     sink: HttpSink | None = None
+    handlers: Handlers | None = None
 
     def wake(self) -> None:
         """Something may be in the outbox."""
@@ -30,11 +34,15 @@ class Outlets:
 
     async def run(self) -> None:
         """Tell until cancelled."""
-        if self.delivery is not None:
-            await self.delivery.run()
+        async with asyncio.TaskGroup() as group:
+            for part in (self.delivery, self.handlers):
+                if part is not None:
+                    group.create_task(part.run())
 
     async def aclose(self) -> None:
-        """Close connections."""
+        """Close connections and threads."""
+        if self.handlers is not None:
+            self.handlers.close()
         if self.sink is not None:
             await self.sink.aclose()
 
@@ -48,10 +56,21 @@ def build_outlets(
     judge: Callable[[ObjectKey], None],
     may_send: Callable[[], bool],
 ) -> Outlets:
-    """Put them together; nothing is opened. `judge` is told of a KeyVault whose events have all been sent."""
+    """Put them together; nothing is opened. `judge` is told of a KeyVault whose events have all been sent.
+
+    Raises HandlerError.
+    """
     reads = OwnReads(hub=hub, now=clock.now, observer=metrics)
+    handlers = None
+    if settings.handlers:
+        handlers = Handlers(
+            handlers=tuple(map(load_handler, settings.handlers)),
+            read=partial(fetch_new, hub),
+            find_versions=reads.find_versions,
+            observer=metrics,
+        )
     if settings.sink is None:
-        return Outlets(reads=reads)
+        return Outlets(reads=reads, handlers=handlers)
     outbox, sink = Outbox(), HttpSink(settings.sink)
     metrics.show_waiting(outbox.__len__)
     delivery = Delivery(
@@ -63,4 +82,4 @@ def build_outlets(
         observer=metrics,
         may_send=may_send,
     )
-    return Outlets(reads=reads, outbox=outbox, delivery=delivery, sink=sink)
+    return Outlets(reads=reads, outbox=outbox, delivery=delivery, sink=sink, handlers=handlers)

@@ -14,6 +14,7 @@ import click
 from vaultbind.app.operator import Operator
 from vaultbind.cli.flags import METRICS_HELP, log_options, policy_options, with_options
 from vaultbind.engine.clock import SystemClock
+from vaultbind.expiry.handlers import HandlerError
 from vaultbind.handlers.controller import ControllerError, start_controller
 from vaultbind.kube.connection import connect
 from vaultbind.kube.errors import KubeConfigError
@@ -113,6 +114,14 @@ LAG_LIMIT = 10.0
     envvar="VAULTBIND_CLOUDEVENTS_TOKEN_FILE",
     help="File with a bearer token for the sink, read for each event.",
 )
+@click.option(
+    "--rotation-handler",
+    "rotation_handlers",
+    multiple=True,
+    envvar="VAULTBIND_ROTATION_HANDLER",
+    help="MODULE:ATTRIBUTE of a RotationHandler of your own in the image, called on expiry and rotation; "
+    "may be repeated.",
+)
 @with_options(log_options())
 def run(*, log_format: str, log_level: str, **flags: Any) -> None:
     """Run the operator against the cluster of KUBECONFIG, or the one it runs in.
@@ -128,7 +137,7 @@ def run(*, log_format: str, log_level: str, **flags: Any) -> None:
     try:
         gc.freeze()  # what the imports have made stays: no collection needs to walk it
         asyncio.run(_run(settings))
-    except (KubeConfigError, ControllerError, OSError) as error:
+    except (KubeConfigError, ControllerError, HandlerError, OSError) as error:
         click.echo(f"vaultbind run: {error}", err=True)
         sys.exit(1)
 

@@ -1,6 +1,6 @@
 """Settings of the ways by which expiry and rotation are told, and heard of, besides looks and statuses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -12,6 +12,7 @@ class OutletFlags(TypedDict, total=False):
 
     cloudevents_sink: str
     cloudevents_token_file: str
+    rotation_handlers: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class OutletSettings:
 
     sink: SinkSettings | None = None
     """Where CloudEvents go."""
+    handlers: tuple[str, ...] = ()
+    """`package.module:attribute` of each rotation handler."""
 
 
 def parse_outlets(flags: OutletFlags, problems: list[str]) -> OutletSettings:
@@ -28,7 +31,8 @@ def parse_outlets(flags: OutletFlags, problems: list[str]) -> OutletSettings:
     unknown = set(given) - set(OutletFlags.__annotations__)
     if unknown:
         raise TypeError(f"no such flags: {', '.join(sorted(unknown))}")
-    return OutletSettings(sink=_parse_sink(flags, problems))
+    handlers = tuple(flags.get("rotation_handlers", ()))
+    return OutletSettings(sink=_parse_sink(flags, problems), handlers=handlers)
 
 
 def _parse_sink(flags: OutletFlags, problems: list[str]) -> SinkSettings | None:

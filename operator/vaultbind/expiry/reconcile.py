@@ -8,6 +8,7 @@ from typing import Protocol
 from vaultbind.api.refs import ObjectKey
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.report import Report
+from vaultbind.expiry.cloudevents import Entry
 from vaultbind.expiry.facts import VaultFacts, VaultJudgement
 from vaultbind.expiry.observe import observe_vault
 from vaultbind.expiry.outbox import Outbox
@@ -47,6 +48,8 @@ class ExpiryRoom:
     now: Callable[[], datetime]
     outbox: Outbox | None = None
     """Of the CloudEvents sink, where there is one."""
+    on_told: Callable[[Entry], None] | None = None
+    """Told of each telling, once; for handlers."""
     on_outbox: Callable[[], None] = lambda: None
     """Told that something may be in it."""
     _states: dict[ObjectKey, tuple[str, MonitorState]] = field(default_factory=dict)
@@ -99,3 +102,7 @@ class ExpiryRoom:
         self.observer.judged(key, facts.vault, judgement.counts, facts.objects)
         if judgement.tellings:
             self.observer.told(facts.vault, judgement.tellings)
+        if self.on_told is None:
+            return
+        for telling in judgement.tellings:
+            self.on_told(Entry(keyvault=key, vault=facts.vault, telling=telling, time=facts.now))

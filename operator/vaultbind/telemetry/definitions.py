@@ -133,6 +133,13 @@ EXPIRY_READS: Final = _counter(
     "purpose",
     "outcome",
 )
+ROTATION_HANDLER_CALLS: Final = _counter(
+    "rotation_handler_calls",
+    "Calls of rotation handlers: ok, error, timeout, unread (the new version could not be read), dropped.",
+    "handler",
+    "method",
+    "outcome",
+)
 CLOUDEVENTS: Final = _counter(
     "cloudevents",
     "Attempts to tell the CloudEvents sink: delivered, refused, failed (and tried again), spared.",

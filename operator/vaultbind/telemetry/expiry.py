@@ -34,6 +34,7 @@ class ExpiryMetrics(Collector):
         self._shown: dict[ObjectKey, _Shown] = {}
         self._told = counter(registry, d.EXPIRY_TOLD)
         self._reads = counter(registry, d.EXPIRY_READS)
+        self._calls = counter(registry, d.ROTATION_HANDLER_CALLS)
         self._sent = counter(registry, d.CLOUDEVENTS)
         self._waiting = gauge(registry, d.CLOUDEVENTS_WAITING)
         registry.register(self)
@@ -65,6 +66,10 @@ class ExpiryMetrics(Collector):
     def own_read(self, vault: str, purpose: str, outcome: str) -> None:
         """An object was read because a list does not show all of it, or was not."""
         self._reads.labels(vault, purpose, outcome).inc()
+
+    def handled(self, handler: str, method: str, outcome: str) -> None:
+        """A rotation handler was called, or could not be."""
+        self._calls.labels(handler, method, outcome).inc()
 
     def sent(self, type: str, outcome: str) -> None:
         """The CloudEvents sink was told, or could not be."""

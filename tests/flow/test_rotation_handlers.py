@@ -1,0 +1,131 @@
+"""Rotation handlers of a user's own, driven by the operator; none of them can hold it up."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.flow.test_expiry import DAY, judge
+from tests.flow.test_keyvaults import DATA
+from tests.flow.world import World
+from vaultbind.expiry.outlets import OutletSettings
+from vaultbind.keyvault.simulation.faults import Fault
+
+MODULE = """
+import asyncio, time
+
+seen = []
+
+
+class Page:
+    async def on_near_expiry(self, properties, days_until_expiry):
+        seen.append(("near", properties.name, days_until_expiry))
+
+    async def on_expired(self, properties):
+        seen.append(("expired", properties.name))
+
+    async def on_secret_rotated(self, secret, previous_version):
+        seen.append(("rotated", secret.value.expose_secret(), bool(previous_version)))
+
+
+class Broken:
+    def on_near_expiry(self, properties, days_until_expiry):
+        raise RuntimeError("hunter2")
+
+
+class Slow:
+    async def on_near_expiry(self, properties, days_until_expiry):
+        await asyncio.Event().wait()
+
+
+class Blocking:
+    def on_near_expiry(self, properties, days_until_expiry):
+        time.sleep(3)
+"""
+
+
+@pytest.fixture
+def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A module as an image brings it."""
+    (tmp_path / "acme_rotation.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "acme_rotation"
+    sys.modules.pop("acme_rotation", None)
+
+
+async def start(world: World, *handlers: str) -> None:
+    world.settings = replace(world.settings, outlets=OutletSettings(handlers=handlers))
+    await world.start_operator()
+    found = world.life.operator.outlets.handlers
+    assert found is not None
+    found.seconds = 0.2
+
+
+async def calls(world: World) -> list[str]:
+    body, _ = await world.life.ask(world.life.operator.metrics.render)
+    lines = [x for x in body.decode().splitlines() if x.startswith("vaultbind_rotation_handler_calls_total{")]
+    return sorted(line.partition("{")[2] for line in lines)
+
+
+async def test_they_are_told_with_the_new_value_and_the_version_before(quiet_world: World, acme: str) -> None:
+    world = quiet_world
+    await start(world, f"{acme}:Page")
+    world.seed.set_secret("a", "1", expires=world.clock.now() + 31 * DAY)
+    await world.connect()
+    await world.bind("app", data=DATA)
+    await world.ready("app")
+    await world.calm()
+    seen = sys.modules[acme].seen
+    world.clock.offset += 2 * 86_400
+    await judge(world)
+    await world.until(lambda: len(seen) == 1)
+    await world.next_look()
+    world.vault.set_secret("a", "2", expires=world.clock.now() + DAY / 2)
+    await world.next_look()
+    await world.until(lambda: len(seen) == 3)
+    await world.advance(86_400)
+    await judge(world)
+    await world.until(lambda: len(seen) == 4)
+    assert seen == [("near", "a", 28), ("rotated", "2", True), ("near", "a", 0), ("expired", "a")]
+
+
+async def test_errors_and_time_are_contained(quiet_world: World, acme: str) -> None:
+    """Each is counted; those behind a handler that hangs or blocks are called all the same."""
+    world = quiet_world
+    await start(world, *(f"{acme}:{name}" for name in ("Broken", "Slow", "Blocking", "Page")))
+    world.seed.set_secret("a", "1", expires=world.clock.now() + DAY / 2)
+    await world.connect(refreshInterval="365d")
+    await world.bind("app", data=DATA)
+    await world.ready("app")
+    await judge(world)
+    await world.until(lambda: len(sys.modules[acme].seen) == 1)
+    await world.settled()
+    assert await calls(world) == [
+        'handler="Blocking",method="on_near_expiry",outcome="timeout"} 1.0',
+        'handler="Broken",method="on_near_expiry",outcome="error"} 1.0',
+        'handler="Page",method="on_near_expiry",outcome="ok"} 1.0',
+        'handler="Slow",method="on_near_expiry",outcome="timeout"} 1.0',
+    ]
+    assert not [line for line in world.log.lines if "hunter2" in line]
+
+
+async def test_a_version_that_cannot_be_read_is_counted(quiet_world: World, acme: str) -> None:
+    world = quiet_world
+    await start(world, f"{acme}:Page")
+    world.seed.set_secret("a", "1")
+    world.seed.set_secret("b", "1")
+    await world.connect(expiry={"scope": "All"})
+    await world.bind("app", data=DATA)
+    await world.ready("app")
+    await world.calm()
+    world.vault.set_secret("b", "2")
+    world.emulator.faults.add(Fault(status=403, code="Forbidden", path="/secrets/b*"))
+    await world.next_look()
+
+    async def counted() -> bool:
+        return await calls(world) == ['handler="Page",method="on_secret_rotated",outcome="unread"} 1.0']
+
+    await world.until(counted)
+    assert sys.modules[acme].seen == []
