@@ -8,6 +8,9 @@ from typing import Any, Final
 import orjson
 
 from vaultbind.keyvault.simulation.api.routing import API_VERSIONS
+from vaultbind.keyvault.simulation.bundles import render_value
+from vaultbind.keyvault.simulation.issuing import issue_chain
+from vaultbind.keyvault.simulation.policies import PEM
 
 NAMES: Final = ("a", "B-1", "tls", "x" * 127, "x" * 128, "", "a_b", "ä", "..", "%2e", "pending", "versions")
 VERSIONS: Final = ("", "0" * 32, "F" * 32, "v1", "policy", "x" * 500)
@@ -24,6 +27,7 @@ WHOLES: Final = (
     *("/", "", "//", "/rng", "/secrets/restore", "/keys/restore", "/certificates/restore", "/favicon.ico"),
     *("/certificates/contacts", "/certificates/issuers", "/certificates/issuers/a", "/msi/token"),
     *("/metadata/identity/oauth2/token", "/t/oauth2/v2.0/token", "/t/v2.0/.well-known/openid-configuration"),
+    *("/t/.well-known/openid-configuration", "/t/discovery/keys"),
     *(
         "/_vaultbind/stats",
         "/_vaultbind/time",
@@ -122,6 +126,33 @@ class Strange:
 
 
 SELF: Final = {"issuer": {"name": "Self"}, "x509_props": {"subject": "CN=a"}, "key_props": {"kty": "EC"}}
+POLICY: Final[Mapping[str, Any]] = {
+    "key_props": {"kty": "EC", "crv": "P-256", "exportable": True, "reuse_key": False},
+    "secret_props": {"contentType": PEM},
+    "x509_props": {
+        "subject": "CN=a",
+        "ekus": ["1.3.6.1.5.5.7.3.1"],
+        "key_usage": ["digitalSignature"],
+        "validity_months": 12,
+        "sans": {"dns_names": ["a"], "emails": ["a@b.test"], "upns": ["a@b.test"], "ipAddresses": ["::1"]},
+        "basic_constraints": {"ca": False},
+    },
+    "lifetime_actions": [{"trigger": {"lifetime_percentage": 50}, "action": {"action_type": "AutoRenew"}}],
+    "issuer": {"name": "Self", "cty": "x", "cert_transparency": False},
+}
+ISSUER: Final[Mapping[str, Any]] = {
+    "provider": "Test",
+    "credentials": {"account_id": "a", "pwd": "b"},
+    "org_details": {"id": "1", "admin_details": [{"first_name": "a", "email": "a@b.test", "phone": "1"}]},
+    "attributes": {"enabled": True},
+}
+UPLOAD: Final = render_value(
+    issue_chain(["a.test"], not_before=1_800_000_000, not_after=1_900_000_000).bundle(
+        with_root=False, content_type=PEM
+    ),
+    PEM,
+    exportable=True,
+)
 ACTION: Final = {"trigger": {"timeAfterCreate": "P90D"}, "action": {"type": "Rotate"}}
 RIGHT: Final[Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]] = {
     ("PUT", "/secrets/{name}"): ({"value": "x", "attributes": {"exp": 1_900_000_000}, "tags": {"a": "b"}},),
@@ -133,7 +164,10 @@ RIGHT: Final[Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]] = {
     ("POST", "/certificates/{name}/create"): (
         {"policy": SELF},
         {"policy": {**SELF, "key_props": {"kty": "RSA"}}},
+        {"policy": POLICY, "attributes": {"enabled": True}, "tags": {"a": "b"}, "preserveCertOrder": True},
     ),
+    ("POST", "/certificates/{name}/import"): ({"value": UPLOAD, "pwd": "", "policy": POLICY},),
+    ("POST", "/certificates/{name}/pending/merge"): ({"x5c": ["AAAA"], "tags": {"a": "b"}},),
     ("PUT", "/keys/{name}/rotationpolicy"): (
         {"lifetimeActions": [ACTION], "attributes": {"expiryTime": "P1Y"}},
     ),
@@ -156,8 +190,9 @@ RIGHT: Final[Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]] = {
         {"alg": "A256KW", "value": "A" * 43},
     ),
     ("POST", "/keys/{name}/{version}/unwrapkey"): ({"alg": "A256KW", "value": "A" * 54},),
-    ("PATCH", "/certificates/{name}/policy"): (SELF, {"lifetime_actions": []}),
-    ("PUT", "/certificates/issuers/{name}"): ({"provider": "Test", "credentials": {"account_id": "x"}},),
+    ("PATCH", "/certificates/{name}/policy"): (SELF, POLICY, {"lifetime_actions": []}),
+    ("PUT", "/certificates/issuers/{name}"): (ISSUER,),
+    ("PATCH", "/certificates/issuers/{name}"): (ISSUER,),
     ("PUT", "/certificates/contacts"): ({"contacts": [{"email": "a@b.test", "name": "a"}]},),
     ("POST", "/rng"): ({"count": 5},),
 }
