@@ -8,6 +8,39 @@ from tests.flow.world import World
 from vaultbind.keyvault.simulation.changes import Changes
 from vaultbind.kube.resources import SECRETS
 
+# RFC 7515, appendix A.2
+RS256_KEY = {
+    "kty": "RSA",
+    "e": "AQAB",
+    "n": (
+        "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4"
+        "d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5re"
+        "xMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxX"
+        "FvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"
+    ),
+    "d": (
+        "Eq5xpGnNCivDflJsRQBXHx1hdR1k6Ulwe2JZD50LpXyWPEAeP88vLNO97IjlA7_GQ5sLKMgvfTeXZx9SE-7YwVol2NXO"
+        "oAJe46sui395IW_GO-pWJ1O0BkTGoVEn2bKVRUCgu-GjBVaYLU6f3l9kJfFNS3E0QbVdxzubSu3Mkqzjkn439X0M_V51"
+        "gfpRLI9JYanrC4D4qAdGcopV_0ZHHzQlBjudU2QvXt4ehNYTCBr6XCLQUShb1juUO1ZdiYoFaFQT5Tw8bGUl_x_jTj3c"
+        "cPDVZFD9pIuhLhBOneufuBiB4cS98l2SR_RQyGWSeWjnczT0QU91p1DhOVRuOopznQ"
+    ),
+    "p": (
+        "4BzEEOtIpmVdVEZNCqS7baC4crd0pqnRH_5IB3jw3bcxGn6QLvnEtfdUdiYrqBdss1l58BQ3KhooKeQTa9AB0Hw_Py5P"
+        "JdTJNPY8cQn7ouZ2KKDcmnPGBY5t7yLc1QlQ5xHdwW1VhvKn-nXqhJTBgIPgtldC-KDV5z-y2XDwGUc"
+    ),
+    "q": (
+        "uQPEfgmVtjL0Uyyx88GZFF1fOunH3-7cepKmtH4pxhtCoHqpWmT8YAmZxaewHgHAjLYsp1ZSe7zFYHj7C6ul7TjeLQeZ"
+        "D_YwD66t62wDmpe_HlB-TnBA-njbglfIsRLtXlnDzQkv5dTltRJ11BKBBypeeF6689rjcJIDEz9RWdc"
+    ),
+}
+RS256_JWS = (
+    "eyJhbGciOiJSUzI1NiJ9"
+    ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+    "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9"
+    "uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB"
+    "_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rq"
+    "Vt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"
+)
 # RFC 7515, appendix A.3 and A.4
 ES256_KEY = {
     "kty": "EC",
@@ -47,17 +80,22 @@ def oct_key(key: str) -> dict[str, str]:
 
 def import_key(world: World, name: str, jwk: dict[str, str]) -> None:
     now = int(world.clock.an_hour_ago().timestamp())
-    operations = ("sign", "verify") if jwk["kty"] == "EC" else ("encrypt", "decrypt", "wrapKey", "unwrapKey")
+    operations = ("sign", "verify") if jwk["kty"] != "oct" else ("encrypt", "decrypt", "wrapKey", "unwrapKey")
     world.vault.vault.keys.import_key(
         name, jwk, now=now, hsm=jwk["kty"] == "oct", changes=Changes(operations=operations)
     )
 
 
 async def test_jws_of_the_rfc(world: World) -> None:
+    import_key(world, "rs256", RS256_KEY)
     import_key(world, "es256", ES256_KEY)
     import_key(world, "es512", ES512_KEY)
     await jobs.connect(world)
-    for name, payload, jws in (("es256", ES256_PAYLOAD, ES256_JWS), ("es512", b"Payload", ES512_JWS)):
+    for name, payload, jws in (
+        ("rs256", ES256_PAYLOAD, RS256_JWS),
+        ("es256", ES256_PAYLOAD, ES256_JWS),
+        ("es512", b"Payload", ES512_JWS),
+    ):
         source = {"value": base64.b64encode(payload).decode()}
         header, _, signature = jws.split(".")
         forms: dict[str, dict[str, Any]] = {
@@ -67,6 +105,16 @@ async def test_jws_of_the_rfc(world: World) -> None:
         for job, given in forms.items():
             await jobs.submit(world, job, "Verify", name, input=source, signature=given, failOnInvalid=True)
         await jobs.complete(world, *forms)
+
+
+async def test_the_rsa_signature_of_the_rfc_is_the_one_that_we_make(world: World) -> None:
+    """RS256 knows no chance: the same key and input give the same bytes."""
+    import_key(world, "rs256", RS256_KEY)
+    await jobs.connect(world)
+    signing_input, _, signature = RS256_JWS.rpartition(".")
+    await jobs.submit(world, "sign", "Sign", "rs256", algorithm="RS256", input={"text": signing_input})
+    await jobs.complete(world, "sign")
+    assert await jobs.result(world, "sign") == base64.urlsafe_b64decode(f"{signature}==")
 
 
 # RFC 3394, 4.1, 4.3 and 4.6
