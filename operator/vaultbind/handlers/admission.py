@@ -18,7 +18,7 @@ from vaultbind.handlers.controller import (
     render_settings,
 )
 from vaultbind.injection.errors import InjectionError
-from vaultbind.injection.reviews import PodReviews, check_object
+from vaultbind.injection.reviews import JobReviews, PodReviews, check_object
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, CRYPTO_JOBS, KEY_VAULTS, VAULT_BINDINGS
 
@@ -44,7 +44,7 @@ def build_admission_registry(client: KubeClient, pods: PodReviews, count: Count)
 
     _add_pods(registry, pods, count)
     for resource in (VAULT_BINDINGS, KEY_VAULTS, CLUSTER_KEY_VAULTS, CRYPTO_JOBS):
-        _add_check(registry, resource.plural, count)
+        _add_check(registry, resource.plural, count, JobReviews(client=client))
     return registry
 
 
@@ -62,13 +62,15 @@ def _add_pods(registry: kopf.OperatorRegistry, pods: PodReviews, count: Count) -
             warnings.extend(f"vaultbind: {told}" for told in found.warnings)
 
 
-def _add_check(registry: kopf.OperatorRegistry, plural: str, count: Count) -> None:
+def _add_check(registry: kopf.OperatorRegistry, plural: str, count: Count, jobs: JobReviews) -> None:
     @kopf.on.validate(
         GROUP, VERSION, plural, operations=["CREATE", "UPDATE"], registry=registry, id=f"{CHECK}-{plural}"
     )
-    async def check(body: kopf.Body, warnings: list[str], **_: Any) -> None:
+    async def check(body: kopf.Body, warnings: list[str], **kwargs: Any) -> None:
         try:
             told = check_object(body)
+            if plural == CRYPTO_JOBS.plural and kwargs["operation"] == "CREATE":
+                told = told or await jobs.review(body)
         except InjectionError as error:
             count(CHECK, "refused")
             raise kopf.AdmissionError(f"vaultbind: {error}", code=422) from None

@@ -8,13 +8,18 @@ from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.errors import SpecError
+from vaultbind.api.keyvault import KeyVaultSpec
 from vaultbind.api.keyvault_parser import parse_keyvault
 from vaultbind.api.names import KIND_BINDING, KIND_CLUSTER_KEYVAULT, KIND_CRYPTO_JOB, KIND_KEYVAULT
+from vaultbind.api.refs import ObjectKey
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.facts import Installation
 from vaultbind.injection.lookup import KeyLookup
 from vaultbind.injection.mutate import Mutation, bindings_to_ask, mutate
-from vaultbind.kube.errors import KubeError
+from vaultbind.kube.client import KubeClient
+from vaultbind.kube.errors import KubeError, KubeErrorKind
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS
+from vaultbind.vaults.access import describe_crypto_refusal, is_crypto_allowed
 
 _PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], object]]] = {
     KIND_BINDING: parse_binding,
@@ -39,6 +44,38 @@ class PodReviews:
         except KubeError as error:
             raise InjectionError(f"VaultBindings cannot be read: {error.kind.value}; try again") from None
         return mutate(pod, self.installation(), bindings)
+
+
+@dataclass(slots=True, kw_only=True)
+class JobReviews:
+    """Tells early whether a new CryptoJob may use its key; the operator judges again before it does."""
+
+    client: KubeClient
+
+    async def review(self, obj: Mapping[str, Any]) -> str:
+        """Return a warning for a job whose KeyVault cannot be asked, or nothing.
+
+        Raises InjectionError where `spec.crypto` of the KeyVault does not allow it. Needs the right to get
+        KeyVaults and ClusterKeyVaults.
+        """
+        try:
+            job = parse_cryptojob(obj)
+            found = await self._fetch(job.vault)
+        except SpecError:
+            return ""  # told elsewhere: of a job by `check_object`, of a KeyVault by its status
+        if isinstance(found, str):
+            return f"{found}: whether it allows this job is seen later"
+        if not is_crypto_allowed(found.crypto, job.key, job.operation):
+            raise InjectionError(describe_crypto_refusal(job.key, job.operation))
+        return ""
+
+    async def _fetch(self, vault: ObjectKey) -> KeyVaultSpec | str:
+        resource = KEY_VAULTS if vault.kind == KIND_KEYVAULT else CLUSTER_KEY_VAULTS
+        try:
+            return parse_keyvault(await self.client.get(resource, vault.namespace, vault.name))
+        except KubeError as error:
+            reason = "does not exist" if error.kind is KubeErrorKind.NOT_FOUND else "cannot be read"
+            return f"{vault.kind} {vault.name} {reason}"
 
 
 def check_object(obj: Mapping[str, Any]) -> str:

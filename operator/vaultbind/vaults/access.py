@@ -57,6 +57,14 @@ def is_crypto_allowed(policy: CryptoPolicy, key: str, operation: CryptoOperation
     )
 
 
+def describe_crypto_refusal(key: str, operation: CryptoOperation) -> str:
+    """What whoever made the job is told."""
+    return (
+        f"{operation} with key {key} is not allowed; allowedKeys and allowedOperations in "
+        "spec.crypto of the KeyVault or ClusterKeyVault say what is"
+    )
+
+
 def _is_match(glob: str, namespace: str, name: str) -> bool:
     return _pattern(glob.replace("{namespace}", namespace)).fullmatch(name) is not None
 

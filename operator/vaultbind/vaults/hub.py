@@ -16,7 +16,7 @@ from vaultbind.api.refs import ObjectKey, VaultObjectKind
 from vaultbind.engine.cache import ObjectCache
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.queue import Priority
-from vaultbind.vaults.access import is_access_granted, is_crypto_allowed
+from vaultbind.vaults.access import describe_crypto_refusal, is_access_granted, is_crypto_allowed
 from vaultbind.vaults.interests import InterestBook
 from vaultbind.vaults.policy import Denial, VaultPolicy, decide_policy
 from vaultbind.vaults.session import ClientFactory, VaultSession
@@ -183,8 +183,7 @@ class VaultHub:
         if spec is not None and not is_crypto_allowed(spec.crypto, key, operation):
             return Denial(
                 reason=Reason.OPERATION_NOT_ALLOWED,
-                message=f"{operation} with key {key} is not allowed; allowedKeys and allowedOperations in "
-                "spec.crypto of the KeyVault or ClusterKeyVault say what is",
+                message=describe_crypto_refusal(key, operation),
             )
         return self.decide_access(resolution, namespace, ((VaultObjectKind.KEY, key),))
 

@@ -25,7 +25,11 @@ WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 CHECKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 
 RULES: list[Mapping[str, Any]] = [
-    {"apiGroups": ["vaultbind.dev"], "resources": ["vaultbindings"], "verbs": ["get"]},
+    {
+        "apiGroups": ["vaultbind.dev"],
+        "resources": ["vaultbindings", "keyvaults", "clusterkeyvaults"],
+        "verbs": ["get"],
+    },
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]},
     {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]},
 ]

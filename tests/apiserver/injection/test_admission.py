@@ -86,7 +86,8 @@ def stage(apiserver: RealCluster, place: str, tmp_path_factory: pytest.TempPathF
         bundle = authorities.bundle()
         configure(apiserver, WEBHOOKS, place, [pod_webhook(webhook.port, bundle, place)])
         checks = [
-            check_webhook(webhook.port, bundle, place, plural) for plural in ("vaultbindings", "keyvaults")
+            check_webhook(webhook.port, bundle, place, plural)
+            for plural in ("vaultbindings", "keyvaults", "cryptojobs")
         ]
         configure(apiserver, CHECKS, place, checks)
         wait_until_called(found)
@@ -227,6 +228,49 @@ def test_a_mistake_that_no_rule_of_the_schema_can_name_is_refused_at_once(stage:
 
     assert answer.status == 422, answer
     assert "vaultbind: spec.url" in answer.body["message"]
+
+
+def test_a_job_that_its_keyvault_does_not_allow_is_refused_at_once(stage: Stage) -> None:
+    """The operator refuses it as well: tests/flow/test_cryptojob_permission.py."""
+    base = f"/apis/vaultbind.dev/v1alpha1/namespaces/{stage.namespace}"
+
+    def make(kind: str, plural: str, name: str, spec: dict[str, Any]) -> Answer:
+        body = {
+            "apiVersion": "vaultbind.dev/v1alpha1",
+            "kind": kind,
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+        return stage.cluster.call("POST", f"{base}/{plural}", body)
+
+    crypto = {"allowedKeys": ["ci-*"], "allowedOperations": ["Sign"]}
+    spec = {"url": "https://shop.vault.azure.net", "crypto": crypto}
+    assert make("KeyVault", "keyvaults", "signing", spec).status == 201
+    answers = {
+        key: make(
+            "CryptoJob",
+            "cryptojobs",
+            f"job-{key}",
+            {
+                "vaultRef": {"name": "signing"},
+                "key": {"name": key},
+                "operation": "Sign",
+                "input": {"text": "a"},
+            },
+        )
+        for key in ("ci-release", "other")
+    }
+
+    assert answers["ci-release"].status == 201, answers["ci-release"].body
+    assert answers["other"].status == 422, answers["other"]
+    assert "vaultbind: Sign with key other is not allowed" in answers["other"].body["message"]
+    suspended = stage.cluster.call(
+        "PATCH",
+        f"{base}/cryptojobs/job-ci-release",
+        {"spec": {"suspend": True}},
+        content_type="application/merge-patch+json",
+    )
+    assert suspended.status == 200, suspended.body  # a change is never refused for that
 
 
 def test_a_field_of_a_later_release_is_warned_of(stage: Stage) -> None:

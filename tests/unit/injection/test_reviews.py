@@ -8,9 +8,9 @@ from vaultbind.app.kinds import FED
 from vaultbind.injection.capability import EnvFiles
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.lookup import KeyLookup
-from vaultbind.injection.reviews import PodReviews, check_object
+from vaultbind.injection.reviews import JobReviews, PodReviews, check_object
 from vaultbind.kube.errors import KubeErrorKind
-from vaultbind.kube.resources import NODES, VAULT_BINDINGS, Resource
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, NODES, VAULT_BINDINGS, Resource
 
 DATA = [{"key": "PASSWORD", "secret": {"name": "p"}}]
 
@@ -91,6 +91,73 @@ def test_objects_of_ours() -> None:
 
     with pytest.raises(InjectionError, match=r"spec\.url"):
         check_object({"kind": "KeyVault", "metadata": {}, "spec": {"url": "https://a.vault.azure.net:0"}})
+
+
+# -- jobs
+
+
+def job(operation: str = "Sign", key: str = "ci-release", **vault: str) -> dict[str, Any]:
+    spec: dict[str, Any] = {"key": {"name": key}, "operation": operation, "input": {"text": "a"}}
+    if operation == "Verify":
+        spec["signature"] = {"value": "AAAA"}
+    ref = {"vaultRef": vault} if vault else {}
+    return {"kind": "CryptoJob", "metadata": {"name": "j", "namespace": "shop"}, "spec": spec | ref}
+
+
+def vault_spec(**crypto: list[str]) -> dict[str, Any]:
+    return {"url": "https://a.vault.azure.net", **({"crypto": crypto} if crypto else {})}
+
+
+NEAR = {"kind": "KeyVault", "name": "near"}
+
+
+@pytest.mark.parametrize(
+    ("crypto", "given", "allowed"),
+    [
+        pytest.param({}, job(**NEAR), True, id="a KeyVault that says nothing"),
+        pytest.param({"allowedKeys": ["CI-*"]}, job(**NEAR), True, id="a key that it names"),
+        pytest.param({"allowedKeys": ["app-*"]}, job(**NEAR), False, id="a key that it does not name"),
+        pytest.param({"allowedOperations": ["Verify"]}, job(**NEAR), False, id="another operation"),
+        pytest.param({"allowedOperations": ["Verify"]}, job("Verify", **NEAR), True, id="its operation"),
+        pytest.param({}, job(), False, id="a ClusterKeyVault that says nothing"),
+        pytest.param({"allowedKeys": ["*"]}, job(), False, id="a ClusterKeyVault that says half"),
+        pytest.param({"allowedKeys": ["*"], "allowedOperations": ["Sign"]}, job(), True, id="all of it"),
+    ],
+)
+async def test_a_keyvault_says_at_admission_what_jobs_may_do(
+    crypto: dict[str, list[str]], given: dict[str, Any], allowed: bool
+) -> None:
+    cluster = FakeCluster()
+    cluster.put(KEY_VAULTS, "shop", "near", spec=vault_spec(**crypto))
+    everyone = [{"namespaces": {"all": True}}]
+    cluster.put(CLUSTER_KEY_VAULTS, "", "default", spec={**vault_spec(**crypto), "access": everyone})
+    reviews = JobReviews(client=cluster.client)
+    assert check_object(given) == ""
+    if allowed:
+        assert await reviews.review(given) == ""
+    else:
+        with pytest.raises(InjectionError, match="Sign with key ci-release is not allowed; allowedKeys"):
+            await reviews.review(given)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (None, "KeyVault near does not exist: whether it allows this job is seen later"),
+        (KubeErrorKind.FORBIDDEN, "KeyVault near cannot be read: whether it allows this job is seen later"),
+    ],
+)
+async def test_a_keyvault_that_cannot_be_asked_is_a_warning(error: KubeErrorKind | None, told: str) -> None:
+    cluster = FakeCluster()
+    if error is not None:
+        cluster.errors["get keyvaults"] = error
+    assert await JobReviews(client=cluster.client).review(job(**NEAR)) == told
+
+
+async def test_a_keyvault_that_cannot_be_used_is_told_by_its_own_status() -> None:
+    cluster = FakeCluster()
+    cluster.put(KEY_VAULTS, "shop", "near", spec={"url": "nonsense"})
+    assert await JobReviews(client=cluster.client).review(job(**NEAR)) == ""
 
 
 # -- env files
