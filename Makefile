@@ -74,7 +74,11 @@ testbin: $(VENV)/dev.stamp ## build the real API server, helm and promrules for 
 	@$(BIN)/python -m tools.promrules.build
 
 .PHONY: coverage
-coverage: $(VENV)/dev.stamp ## branch coverage of the tiers unit and flow
+coverage: $(VENV)/dev.stamp ## branch coverage of the client library by its unit tests; too little fails (ARGS=--missing: what is not)
+	@$(BIN)/python -m tools.covered $(ARGS)
+
+.PHONY: coverage-all
+coverage-all: $(VENV)/dev.stamp ## branch coverage of everything by the tiers unit and flow, without a limit
 	@mkdir -p build
 	@$(BIN)/python -m pytest -q -m "unit or flow" --cov --cov-report=term --cov-report=html:build/coverage
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from vaultbind.keyvault.simulation import asymmetric, symmetric
-from vaultbind.keyvault.simulation.algorithms import Operation, check_algorithm, check_digest, incompatible
+from vaultbind.keyvault.simulation.algorithms import Operation, check_algorithm, check_digest
 from vaultbind.keyvault.simulation.exchange import CryptoInput, CryptoOutput
 from vaultbind.keyvault.simulation.keymaterial import KeyMaterial
 from vaultbind.keyvault.simulation.problems import bad_parameter
@@ -24,8 +24,7 @@ def transform(material: KeyMaterial, operation: Operation, asked: CryptoInput) -
     check_algorithm(material, operation, asked.algorithm)
     if isinstance(material, bytes):
         return SYMMETRIC[operation](material, asked)
-    if isinstance(material, ec.EllipticCurvePrivateKey):
-        raise incompatible(asked.algorithm)
+    assert isinstance(material, rsa.RSAPrivateKey)  # noqa: S101 - no algorithm of these goes with a curve
     if asked.iv is not None or asked.aad is not None or asked.tag is not None:
         raise bad_parameter("Properties iv, aad and tag are for AES algorithms only.\r\n")
     inward = operation in {Operation.ENCRYPT, Operation.WRAP}

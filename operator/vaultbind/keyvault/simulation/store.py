@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Generic, TypeVar
 
 from vaultbind.keyvault.simulation.problems import (
@@ -108,12 +108,9 @@ class ObjectStore(Generic[V]):
 
     def previous(self, record: V) -> V | None:
         """The version that was written before a version of a live object."""
-        before = None
-        for found in self._live[record.name.lower()].versions.values():
-            if found.version == record.version:
-                break
-            before = found
-        return before
+        found = self._live[record.name.lower()].versions.values()
+        earlier = list(takewhile(lambda other: other.version != record.version, found))
+        return earlier[-1] if earlier else None
 
     def versions(self, name: str) -> list[V]:
         """All versions of an object, sorted by id (so: in no useful order); of an unknown one none."""
