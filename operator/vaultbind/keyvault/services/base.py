@@ -64,7 +64,12 @@ class ObjectService(Generic[Full, Item]):
         self._query = f"?api-version={pipeline.api_version}"
 
     async def list_all(self, *, priority: Priority = Priority.FRESH) -> list[Item]:
-        """All items of the list of this kind at once; needs the permission `list` on the whole vault."""
+        """All items of the list of this kind at once; needs `list` of the kind on the whole vault.
+
+            items = await client.secrets.list_all()
+
+        Raises KeyVaultError: FORBIDDEN and those of any call.
+        """
         return await self._list(priority)
 
     async def _get(self, name: str, version: str, priority: Priority) -> Full:

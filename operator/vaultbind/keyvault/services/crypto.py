@@ -66,9 +66,13 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
     ) -> EncryptResult:
         """Encrypt one block; needs `keys/encrypt`.
 
+            rsa = EncryptionAlgorithm.RSA_OAEP_256
+            sealed = await client.keys.encrypt("orders", rsa, b"card 4711")
+            print(sealed.key_id, sealed.ciphertext.hex())
+
         RSA takes k - 66 bytes (RSA-OAEP-256: 190 for 2048 bits, 446 for 4096) and neither iv nor aad; CBC
         needs an iv of 16 random bytes, never used before; with GCM the service makes the iv and `aad` is
-        authenticated. For anything larger: `envelope_encrypt`.
+        authenticated. For anything larger: `envelope_encrypt`. Raises as the class says.
         """
         algorithm = parse_algorithm(EncryptionAlgorithm, algorithm)
         check_encryption(algorithm, CipherInput(data=plaintext, iv=iv, aad=aad), _public(key))
@@ -97,8 +101,11 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
     ) -> DecryptResult:
         """Decrypt what `encrypt` returned, with its iv, tag and aad; needs `keys/decrypt`.
 
+            opened = await client.keys.decrypt(sealed.key_id, sealed.algorithm, sealed.ciphertext)
+            print(opened.plaintext)
+
         It must be the version that encrypted (`key_id` of the result), or the service refuses. Whoever can
-        see whether a CBC ciphertext decrypts can decrypt it: authenticate it first.
+        see whether a CBC ciphertext decrypts can decrypt it: authenticate it first. Raises as the class says.
         """
         algorithm = parse_algorithm(EncryptionAlgorithm, algorithm)
         check_decryption(algorithm, CipherInput(data=ciphertext, iv=iv, aad=aad, tag=tag), _public(key))
@@ -117,7 +124,10 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
     ) -> SignResult:
         """Sign a digest (32, 48 or 64 bytes, as the algorithm says) or a message; needs `keys/sign`.
 
+            signed = await client.keys.sign("signing", SignatureAlgorithm.ES256, message=b"paid")
+
         A message is hashed here and never sent. HS256, HS384 and HS512 authenticate the digest as well.
+        Raises as the class says.
         """
         algorithm = parse_algorithm(SignatureAlgorithm, algorithm)
         digest = _digest(algorithm, digest, message)
@@ -135,7 +145,15 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
         message: bytes | None = None,
         version: str = "",
     ) -> VerifyResult:
-        """Verify the signature of a digest or a message; needs `keys/verify`. A wrong one is no error."""
+        """Verify the signature of a digest or a message; needs `keys/verify`. A wrong one is no error.
+
+            es = SignatureAlgorithm.ES256
+            good = await client.keys.verify("signing", es, message=b"paid", signature=signed.signature)
+            if not good:
+                print("not ours")
+
+        Raises as the class says.
+        """
         algorithm = parse_algorithm(SignatureAlgorithm, algorithm)
         digest = _digest(algorithm, digest, message)
         check_digest(algorithm, digest, _public(key))
@@ -148,7 +166,13 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
     async def wrap_key(
         self, key: str | Key, algorithm: KeyWrapAlgorithm, key_bytes: bytes, *, version: str = ""
     ) -> WrapResult:
-        """Encrypt a symmetric key; needs `keys/wrapKey`. RSA takes one block, AES steps of 8 bytes."""
+        """Encrypt a symmetric key; needs `keys/wrapKey`. RSA takes one block, AES steps of 8 bytes.
+
+            rsa = KeyWrapAlgorithm.RSA_OAEP_256
+            wrapped = await client.keys.wrap_key("orders", rsa, secrets.token_bytes(32))
+
+        Raises as the class says.
+        """
         algorithm = parse_algorithm(KeyWrapAlgorithm, algorithm)
         check_wrapping(algorithm, key_bytes, _public(key))
         answer = await self._operate("wrapkey", key, version, render_operation(algorithm, key_bytes))
@@ -157,14 +181,25 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
     async def unwrap_key(
         self, key: str | Key, algorithm: KeyWrapAlgorithm, encrypted_key: bytes, *, version: str = ""
     ) -> UnwrapResult:
-        """Decrypt a wrapped key by the version that wrapped it; needs `keys/unwrapKey`."""
+        """Decrypt a wrapped key by the version that wrapped it; needs `keys/unwrapKey`.
+
+            opened = await client.keys.unwrap_key(wrapped.key_id, wrapped.algorithm, wrapped.encrypted_key)
+            print(len(opened.key))
+
+        Raises as the class says.
+        """
         algorithm = parse_algorithm(KeyWrapAlgorithm, algorithm)
         check_unwrapping(algorithm, encrypted_key, _public(key))
         answer = await self._operate("unwrapkey", key, version, render_operation(algorithm, encrypted_key))
         return UnwrapResult(key_id=answer.key_id, algorithm=algorithm, key=answer.value)
 
     async def get_random_bytes(self, count: int) -> bytes:
-        """Random bytes of the HSM, 1 to 128; needs `rng` of a Managed HSM: a vault knows no such path."""
+        """Random bytes of the HSM, 1 to 128; needs `rng` of a Managed HSM: a vault knows no such path.
+
+            nonce = await client.keys.get_random_bytes(32)
+
+        Raises KeyVaultError: VALIDATION, NOT_FOUND (no Managed HSM), FORBIDDEN and those of any call.
+        """
         check_random_count(count)
         operation = Operation(
             method="POST",

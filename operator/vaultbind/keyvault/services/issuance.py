@@ -42,6 +42,10 @@ class CertificateIssuance(ObjectLifecycle[Certificate, CertificateProperties]):
     ) -> CertificateOperation:
         """Have a new version made and do not wait; needs `certificates/create`.
 
+            policy = CertificatePolicy(issuer=WellKnownIssuer.UNKNOWN, subject="CN=shop.example")
+            operation = await client.certificates.begin_create_certificate("by-hand", policy)
+            print(base64.b64encode(operation.csr))
+
         With issuer Unknown the result's `csr` is to be signed outside and given to `merge_certificate`.
         Raises KeyVaultError: VALIDATION, BAD_PARAMETER, CONFLICT (another one is under way, or a key or
         secret has the name), DELETED_BUT_RECOVERABLE, FORBIDDEN and those of any call.
@@ -98,20 +102,35 @@ class CertificateIssuance(ObjectLifecycle[Certificate, CertificateProperties]):
     async def get_certificate_operation(self, name: str) -> CertificateOperation:
         """Read how the making of the last version goes; needs `certificates/get`.
 
+            operation = await client.certificates.get_certificate_operation("intranet")
+            print(operation.status, operation.is_under_way)
+
         Raises KeyVaultError: NOT_FOUND or CERTIFICATE_NOT_FOUND, FORBIDDEN and those of any call.
         """
         parse_name(name)
         return self._parse_operation(await self._send(self._of_live("GET", name, "/pending")), name)
 
     async def cancel_certificate_operation(self, name: str) -> CertificateOperation:
-        """Ask to stop the making of a version; needs `certificates/update`. It may be too late for that."""
+        """Ask to stop the making of a version; needs `certificates/update`. It may be too late for that.
+
+            await client.certificates.cancel_certificate_operation("shop")
+
+        Raises KeyVaultError: NOT_FOUND or CERTIFICATE_NOT_FOUND (nothing under way), FORBIDDEN and those of
+        any call.
+        """
         parse_name(name)
         content = render_document({"cancellation_requested": True})
         operation = self._of_live("PATCH", name, "/pending", content=content)
         return self._parse_operation(await self._send(operation), name)
 
     async def delete_certificate_operation(self, name: str) -> CertificateOperation:
-        """Forget the making of a version, and let a new one begin; needs `certificates/update`."""
+        """Forget the making of a version, and let a new one begin; needs `certificates/update`.
+
+            await client.certificates.delete_certificate_operation("intranet")
+
+        Raises KeyVaultError: NOT_FOUND or CERTIFICATE_NOT_FOUND (nothing under way), FORBIDDEN and those of
+        any call.
+        """
         parse_name(name)
         return self._parse_operation(await self._send(self._of_live("DELETE", name, "/pending")), name)
 
@@ -124,6 +143,8 @@ class CertificateIssuance(ObjectLifecycle[Certificate, CertificateProperties]):
         tags: Mapping[str, str] | None = None,
     ) -> Certificate:
         """Join the certificate that somebody signed (DER, leaf first) with its pending key.
+
+            certificate = await client.certificates.merge_certificate("intranet", [leaf, intermediate])
 
         Needs `certificates/create`. Raises KeyVaultError: VALIDATION (nothing given), BAD_PARAMETER (not of
         this key), NOT_FOUND (nothing pending), FORBIDDEN and those of any call.
@@ -152,6 +173,8 @@ class CertificateIssuance(ObjectLifecycle[Certificate, CertificateProperties]):
         preserve_order: bool | None = None,
     ) -> Certificate:
         """Give a certificate with its private key to the vault: a PFX, or PEM with an unencrypted PKCS#8 key.
+
+            certificate = await client.certificates.import_certificate("brought", pfx, password="horse")
 
         Needs `certificates/import`. Raises KeyVaultError: VALIDATION, BAD_PARAMETER (unreadable, or the
         password is wrong), DELETED_BUT_RECOVERABLE, CONFLICT, FORBIDDEN and those of any call.
