@@ -72,7 +72,10 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
 
         RSA takes k - 66 bytes (RSA-OAEP-256: 190 for 2048 bits, 446 for 4096) and neither iv nor aad; CBC
         needs an iv of 16 random bytes, never used before; with GCM the service makes the iv and `aad` is
-        authenticated. For anything larger: `envelope_encrypt`. Raises as the class says.
+        authenticated. For anything larger: `envelope_encrypt`.
+
+        Raises KeyVaultError: VALIDATION, KEY_NOT_FOUND, OPERATION_FORBIDDEN, DISABLED, FORBIDDEN,
+        BAD_PARAMETER and those of any call.
         """
         algorithm = parse_algorithm(EncryptionAlgorithm, algorithm)
         check_encryption(algorithm, CipherInput(data=plaintext, iv=iv, aad=aad), _public(key))
@@ -105,7 +108,10 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
             print(opened.plaintext)
 
         It must be the version that encrypted (`key_id` of the result), or the service refuses. Whoever can
-        see whether a CBC ciphertext decrypts can decrypt it: authenticate it first. Raises as the class says.
+        see whether a CBC ciphertext decrypts can decrypt it: authenticate it first.
+
+        Raises KeyVaultError: VALIDATION, KEY_NOT_FOUND, OPERATION_FORBIDDEN, DISABLED, FORBIDDEN,
+        BAD_PARAMETER and those of any call.
         """
         algorithm = parse_algorithm(EncryptionAlgorithm, algorithm)
         check_decryption(algorithm, CipherInput(data=ciphertext, iv=iv, aad=aad, tag=tag), _public(key))
@@ -127,7 +133,8 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
             signed = await client.keys.sign("signing", SignatureAlgorithm.ES256, message=b"paid")
 
         A message is hashed here and never sent. HS256, HS384 and HS512 authenticate the digest as well.
-        Raises as the class says.
+        Raises KeyVaultError: VALIDATION, KEY_NOT_FOUND, OPERATION_FORBIDDEN, DISABLED, FORBIDDEN,
+        BAD_PARAMETER and those of any call.
         """
         algorithm = parse_algorithm(SignatureAlgorithm, algorithm)
         digest = _digest(algorithm, digest, message)
@@ -152,7 +159,8 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
             if not good:
                 print("not ours")
 
-        Raises as the class says.
+        Raises KeyVaultError: VALIDATION, KEY_NOT_FOUND, OPERATION_FORBIDDEN, DISABLED, FORBIDDEN,
+        BAD_PARAMETER and those of any call.
         """
         algorithm = parse_algorithm(SignatureAlgorithm, algorithm)
         digest = _digest(algorithm, digest, message)
@@ -171,7 +179,8 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
             rsa = KeyWrapAlgorithm.RSA_OAEP_256
             wrapped = await client.keys.wrap_key("orders", rsa, secrets.token_bytes(32))
 
-        Raises as the class says.
+        Raises KeyVaultError: VALIDATION, KEY_NOT_FOUND, OPERATION_FORBIDDEN, DISABLED, FORBIDDEN,
+        BAD_PARAMETER and those of any call.
         """
         algorithm = parse_algorithm(KeyWrapAlgorithm, algorithm)
         check_wrapping(algorithm, key_bytes, _public(key))
@@ -186,7 +195,8 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
             opened = await client.keys.unwrap_key(wrapped.key_id, wrapped.algorithm, wrapped.encrypted_key)
             print(len(opened.key))
 
-        Raises as the class says.
+        Raises KeyVaultError: VALIDATION, KEY_NOT_FOUND, OPERATION_FORBIDDEN, DISABLED, FORBIDDEN,
+        BAD_PARAMETER and those of any call.
         """
         algorithm = parse_algorithm(KeyWrapAlgorithm, algorithm)
         check_unwrapping(algorithm, encrypted_key, _public(key))
