@@ -21,8 +21,6 @@ RUN /tools/bin/python -m pip wheel --quiet --no-index --no-deps --no-build-isola
 RUN python3 -m venv --without-pip /opt/vaultbind \
     && /tools/bin/python -m pip --python /opt/vaultbind/bin/python install --quiet --no-index --find-links /wheels \
         "vaultbind[operator]"
-# 4. of the package kubernetes only the configuration is used: 120 MB of clients and compiled models stay behind
-RUN cd /opt/vaultbind/lib/python3*/site-packages/kubernetes && rm -r aio client/api client/models/__pycache__
 
 FROM ${BASE}
 ARG VERSION=dev

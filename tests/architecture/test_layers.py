@@ -10,7 +10,7 @@ from tests.architecture.sources import ROOT, Module, listing, modules
 
 STDLIB = sys.stdlib_module_names
 DOES_IO = {
-    *("aiohttp", "asyncio", "azure", "http", "kopf", "kubernetes", "multiprocessing", "os", "pathlib"),
+    *("aiohttp", "asyncio", "azure", "http", "kopf", "multiprocessing", "os", "pathlib"),
     *("prometheus_client", "random", "select", "selectors", "shutil", "socket", "ssl", "subprocess"),
     *("tempfile", "threading", "time", "urllib.request"),
 }

@@ -57,6 +57,12 @@ def test_lock_files_satisfy_pyproject() -> None:
     assert _unsatisfied(dev, _pins("requirements-dev.lock")) == []
 
 
+def test_no_kubernetes_client_is_installed_with_the_program() -> None:
+    """Kopf imports each that it finds, at every start (ADR 0021)."""
+    clients = {"kr8s", "kubernetes", "kubernetes-asyncio", "lightkube", "pykube-ng"}
+    assert clients & {canonicalize_name(name) for name in _pins("requirements.lock")} == set()
+
+
 def test_both_locks_agree() -> None:
     runtime, dev = (_pins(lock) for lock in LOCKS)
     assert {name: pin for name, pin in runtime.items() if dev.get(name) != pin} == {}

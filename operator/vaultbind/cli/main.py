@@ -21,7 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
 """Name and first line of help; module and function have the command's name."""
 
 EXTRA: Final = "this command needs the operator's packages: pip install 'vaultbind[operator]'"
-_OPTIONAL: Final = frozenset({"kopf", "kubernetes", "prometheus_client"})
+_OPTIONAL: Final = frozenset({"kopf", "prometheus_client"})
 
 
 class LazyGroup(click.Group):

@@ -1,8 +1,7 @@
 """Workshop for the API server: a lean client, a metadata watch, leader election, object accessors.
 
 Knows Kubernetes, but no kind's meaning and no vault. Every call raises `KubeError` and nothing else of the
-network. `vaultbind.kube.connection.connect` opens a client; it needs the `kubernetes` package, the rest
-does not.
+network. `vaultbind.kube.connection.connect` opens a client.
 """
 
 from vaultbind.kube.client import KubeClient

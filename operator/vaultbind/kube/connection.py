@@ -45,6 +45,7 @@ def open_client(
         tls=access.tls,
         default_namespace=access.default_namespace,
         proxy=access.proxy,
+        server_name=access.server_name,
         pool_limit=pool_limit,
     )
     return KubeClient(connection, observer=observer, request_timeout=request_timeout)

@@ -42,12 +42,14 @@ class KubeConnection:
     connector: aiohttp.TCPConnector
     tokens: TokenSource
     proxy: str | None
+    server_name: str | None
+    """What the server's certificate must be for, where that is not the server's host."""
     session: aiohttp.ClientSession
     """Our own session; Kopf gets one from `open_session`."""
 
     def open_session(self) -> aiohttp.ClientSession:
         """A further session over the same pool, for `kopf.AiohttpSession`; its user closes it."""
-        return _session(self.server, self.connector, self.tokens, self.proxy)
+        return _session(self.server, self.connector, self.tokens, self.proxy, self.server_name)
 
     async def aclose(self) -> None:
         """Close our session and the pool, and with it every session's connections."""
@@ -62,6 +64,7 @@ def open_connection(
     tls: ssl.SSLContext | None = None,
     default_namespace: str = "default",
     proxy: str | None = None,
+    server_name: str | None = None,
     pool_limit: int = POOL_LIMIT,
 ) -> KubeConnection:
     """Prepare the pool; needs a running loop, connects to nothing yet."""
@@ -73,12 +76,17 @@ def open_connection(
         connector=connector,
         tokens=tokens,
         proxy=proxy,
-        session=_session(server, connector, tokens, proxy),
+        server_name=server_name,
+        session=_session(server, connector, tokens, proxy, server_name),
     )
 
 
 def _session(
-    server: str, connector: aiohttp.TCPConnector, tokens: TokenSource, proxy: str | None
+    server: str,
+    connector: aiohttp.TCPConnector,
+    tokens: TokenSource,
+    proxy: str | None,
+    server_name: str | None,
 ) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
@@ -86,7 +94,7 @@ def _session(
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         json_serialize=_to_json,
-        middlewares=(_authorizing(server, tokens),),
+        middlewares=(_authorizing(server, tokens, server_name),),
         proxy=proxy,
         response_class=OrjsonResponse,
     )
@@ -96,13 +104,17 @@ def _to_json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def _authorizing(server: str, tokens: TokenSource) -> Middleware:
-    """Middleware that signs requests to the API server, and to nobody else, and renews once after a 401."""
+def _authorizing(server: str, tokens: TokenSource, server_name: str | None) -> Middleware:
+    """Middleware that signs requests to the API server, and to nobody else, and renews once after a 401.
+
+    It also says by which name the server is known, because a session has no such option.
+    """
     origin = yarl.URL(server).origin()
 
     async def authorize(request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         if request.url.origin() != origin:
             return await handler(request)
+        request.server_hostname = server_name
         used = await _sign(request, tokens)
         response = await handler(request)
         if response.status != _UNAUTHORIZED or not await tokens.renew(used):

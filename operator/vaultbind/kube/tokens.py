@@ -1,6 +1,7 @@
 """Where the Authorization header comes from, asked before every request so that a rotated token is used."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,8 +10,8 @@ from typing import Final, Protocol
 
 FILE_MAX_AGE: Final = 30.0
 """Seconds for which a token file is not read again; the kubelet rotates an hour before the end."""
-HOOK_MAX_AGE: Final = 60.0
-"""Seconds for which a credential plugin is not asked again."""
+PLUGIN_MAX_AGE: Final = 60.0
+"""Seconds after which it is looked at whether a plugin's token is about to end."""
 
 
 class TokenSource(Protocol):
@@ -39,13 +40,20 @@ class CachedToken:
     """A value that is read again when it is older than `max_age` seconds, by one reader at a time.
 
     `read` may block (a plugin is a program): it runs in a thread. When it fails, or returns nothing, the
-    last value stays in use. `clock` gives monotonic seconds.
+    last value stays in use. `reread` reads past whatever `read` remembers, after a refusal. `clock` gives
+    monotonic seconds.
     """
 
     def __init__(
-        self, read: Callable[[], str], *, max_age: float, clock: Callable[[], float] = time.monotonic
+        self,
+        read: Callable[[], str],
+        *,
+        max_age: float,
+        reread: Callable[[], str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
+        self._reread = reread or read
         self._max_age = max_age
         self._clock = clock
         self._value = ""
@@ -57,23 +65,28 @@ class CachedToken:
         if self._due():
             async with self._reading:
                 if self._due():
-                    await self._refresh()
+                    await self._refresh(self._read)
         return self._value
 
     async def renew(self, refused: str) -> bool:
         """Read again at once, unless somebody else has done so meanwhile."""
         async with self._reading:
             if self._value == refused:
-                await self._refresh()
+                await self._refresh(self._reread)
         return bool(self._value) and self._value != refused
 
     def _due(self) -> bool:
         return self._read_at is None or self._clock() - self._read_at >= self._max_age
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, read: Callable[[], str]) -> None:
         with suppress(Exception):  # files and plugins fail in any way; the server's 401 will tell
-            self._value = await asyncio.to_thread(self._read) or self._value
+            self._value = await asyncio.to_thread(read) or self._value
         self._read_at = self._clock()
+
+
+def fixed_token(header: str) -> CachedToken:
+    """The value of a header that never changes."""
+    return CachedToken(lambda: header, max_age=math.inf)
 
 
 def bearer_file(path: Path, *, clock: Callable[[], float] = time.monotonic) -> CachedToken:

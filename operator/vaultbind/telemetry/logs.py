@@ -17,7 +17,6 @@ _TAMED: Final[Mapping[str, int]] = {
     "azure": logging.WARNING,  # its INFO lines print requests
     "msal": logging.WARNING,
     "urllib3": logging.WARNING,
-    "kubernetes": logging.WARNING,  # its DEBUG lines print answers
     "aiohttp.access": logging.CRITICAL + 1,
     "aiohttp": logging.WARNING,
     "asyncio": logging.WARNING,

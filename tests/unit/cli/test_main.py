@@ -51,7 +51,7 @@ def _lacks(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.setattr(importlib, "import_module", import_module)
 
 
-@pytest.mark.parametrize("module", ["kopf", "kubernetes.client", "prometheus_client.exposition"])
+@pytest.mark.parametrize("module", ["kopf", "prometheus_client.exposition"])
 def test_a_base_install_says_what_to_install(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     _lacks(monkeypatch, module)
     shown = CliRunner().invoke(main, ["run"])

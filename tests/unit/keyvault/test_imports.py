@@ -8,7 +8,7 @@ import pytest
 import vaultbind.keyvault as library
 
 PROBE = "import sys\n{statement}\nprint(*sorted(sys.modules))"
-HEAVY = ("azure.identity", "kopf", "kubernetes", "prometheus_client", "aiohttp.web", "msal", "cryptography")
+HEAVY = ("azure.identity", "kopf", "prometheus_client", "aiohttp.web", "msal", "cryptography")
 CLIENT = "from vaultbind.keyvault import KeyVaultClient, KeyVaultConfig"
 BUILT = (
     CLIENT + "; from vaultbind.keyvault import SharedTransport, build_credential, DefaultIdentity;"

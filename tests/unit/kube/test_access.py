@@ -207,11 +207,14 @@ def test_a_pods_account_may_be_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cluster", "complaint"),
     [
-        pytest.param({"tls-server-name": "x"}, "tls-server-name", id="a feature that we do not speak"),
+        pytest.param({"proxy-url": "socks5://x"}, "proxy-url", id="a feature that we do not speak"),
         pytest.param({"certificate-authority-data": encoded(b"x")}, "certificates", id="no certificate"),
         pytest.param({"certificate-authority-data": "%"}, "certificates", id="no base64"),
-        pytest.param({"certificate-authority-data": None}, "Expected key", id="null"),
-        pytest.param({"certificate-authority-data": None, "certificate-authority": "x"}, "x", id="no file"),
+        pytest.param(
+            {"certificate-authority-data": None, "certificate-authority": "x"},
+            "/x: No such file",
+            id="no file",
+        ),
     ],
 )
 def test_clusters_that_cannot_be_used(tmp_path: Path, cluster: dict[str, Any], complaint: str) -> None:
@@ -266,6 +269,57 @@ async def test_a_client_is_ready_to_use_and_shows_no_token(tmp_path: Path) -> No
 
     async with await connect(environ={"KUBECONFIG": str(path)}, context="other") as client:
         assert client.connection.default_namespace == "default"
+
+
+def test_null_is_as_good_as_nothing(tmp_path: Path) -> None:
+    tls = fetch_kubeconfig_access(str(kubeconfig(tmp_path, cluster={"certificate-authority-data": None}))).tls
+
+    assert tls is not None
+    assert tls.verify_mode is ssl.CERT_REQUIRED
+
+
+async def test_a_token_file_goes_before_a_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("file")
+    user = {"token": "inline", "tokenFile": "token"}
+    access = fetch_kubeconfig_access(str(kubeconfig(tmp_path, user=user)))
+
+    assert await access.tokens.authorization() == "Bearer file"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(None, "/token: No such file"), (b" ", "/token is empty"), (b"\xff", "/token is no UTF-8")],
+)
+def test_token_files_that_hold_none(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+    path, environ = kubeconfig(tmp_path, user={"tokenFile": "token"}), pod(tmp_path)
+    (tmp_path / "token").unlink()
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+
+    with pytest.raises(KubeConfigError, match=f"tokenFile .*{complaint}"):
+        fetch_kubeconfig_access(str(path))
+    with pytest.raises(KubeConfigError, match=f"service account .*{complaint}"):
+        fetch_pod_access(environ, tmp_path)
+
+
+def test_a_pod_in_a_cluster_of_ipv6(tmp_path: Path) -> None:
+    environ = pod(tmp_path) | {"KUBERNETES_SERVICE_HOST": "fd00::1"}
+
+    assert fetch_access(environ, account=tmp_path).server == "https://[fd00::1]:443"
+
+
+def test_a_pod_without_a_port(tmp_path: Path) -> None:
+    with pytest.raises(KubeConfigError, match=r"service account .*KUBERNETES_SERVICE_PORT"):
+        fetch_access(pod(tmp_path) | {"KUBERNETES_SERVICE_PORT": ""}, account=tmp_path)
+
+
+def test_a_proxys_password_is_not_shown(tmp_path: Path) -> None:
+    access = fetch_kubeconfig_access(
+        str(kubeconfig(tmp_path, cluster={"proxy-url": "http://me:hunter2@proxy:3128"}))
+    )
+
+    assert access.proxy == "http://me:hunter2@proxy:3128"
+    assert "hunter2" not in repr(access)
 
 
 def test_a_missing_kubeconfig_is_told_with_its_place(tmp_path: Path) -> None:

@@ -124,7 +124,6 @@ def test_a_message_cannot_forge_a_line() -> None:
         pytest.param("kopf._core.reactor.processing", logging.DEBUG, False, id="bodies of objects"),
         pytest.param("azure.core.pipeline.policies.http_logging_policy", logging.INFO, False, id="requests"),
         pytest.param("aiohttp.access", logging.CRITICAL, False, id="access log"),
-        pytest.param("kubernetes.client.rest", logging.DEBUG, False, id="answers"),
         pytest.param("urllib3.connectionpool", logging.DEBUG, False, id="urls"),
     ],
 )
