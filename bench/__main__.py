@@ -14,7 +14,7 @@ from typing import Any
 from bench import cryptojobs, emulator, library
 from bench.cluster import render_namespace
 from bench.floor import measure_floor
-from bench.injection import measure_broker, measure_webhook
+from bench.injection import PODS_COUNT, measure_broker, measure_webhook
 from bench.machine import describe_machine
 from bench.processes import Vault
 from bench.scenarios import (
@@ -56,18 +56,21 @@ def main() -> int:
         return library.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("what", nargs="?", choices=["operator", "cryptojobs", *INJECTION], default="operator")
-    parser.add_argument("--count", type=int, default=1000, help="bindings or jobs (default 1000)")
+    parser.add_argument(
+        "--count", type=int, help="bindings or jobs (default 1000), pods of the broker (10000)"
+    )
     parser.add_argument("--only", default="", help="comma-separated scenarios; fresh always runs")
     parser.add_argument("--out", type=Path, help="default bench/results/WHAT.json")
     arguments = parser.parse_args()
+    count: int = arguments.count or (PODS_COUNT if arguments.what == "broker" else 1000)
     out: Path = arguments.out or ROOT / f"bench/results/{arguments.what}.json"
     chosen = [name for name in arguments.only.split(",") if name] or list(SCENARIOS)
     with tempfile.TemporaryDirectory(prefix="vaultbind-bench-") as folder:
         if arguments.what in INJECTION:
-            result = asyncio.run(_measure_injection(Path(folder), arguments.what))
+            result = asyncio.run(_measure_injection(Path(folder), arguments.what, count))
         else:
             suite = cryptojobs if arguments.what == "cryptojobs" else None
-            result = asyncio.run(_measure(Path(folder), arguments.count, chosen, suite))
+            result = asyncio.run(_measure(Path(folder), count, chosen, suite))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(render_table(result))
@@ -94,7 +97,7 @@ async def _measure(folder: Path, count: int, chosen: list[str], suite: ModuleTyp
             await client.aclose()
 
 
-async def _measure_injection(folder: Path, what: str) -> dict[str, Any]:
+async def _measure_injection(folder: Path, what: str, count: int) -> dict[str, Any]:
     """The webhook or the broker as a process, on a real API server."""
     manifests = sorted((ROOT / "crds").glob("*.yaml"))
     with RealCluster.start(ensure(), folder / "cluster", manifests=manifests, controllers=False) as cluster:
@@ -104,7 +107,7 @@ async def _measure_injection(folder: Path, what: str) -> dict[str, Any]:
         else:
             vault = Vault(folder, seed=_render_seed(1), latency=LATENCY)
             try:
-                found = await measure_broker(cluster, folder, vault)
+                found = await measure_broker(cluster, folder, vault, count)
             finally:
                 vault.process.stop()
     return {"machine": {**describe_machine(), "kubernetes": KUBERNETES}, "latency": LATENCY, **found}

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,10 +32,10 @@ NAMESPACE: Final = "bench"
 RATE: Final = 200
 """Reviews per second."""
 SECONDS: Final = 20
-PODS_COUNT: Final = 200
-REQUESTS_OF_A_POD: Final = 50
-"""Together 10,000 requests, below each pod's limit."""
+PODS_COUNT: Final = 10_000
+"""Pods that start at once, unless asked for less."""
 CONNECTIONS: Final = 64
+"""Requests on their way at a time."""
 
 
 def put_certificate(folder: Path) -> Pair:
@@ -154,8 +155,10 @@ def _summarize(latencies: Sequence[float]) -> dict[str, float]:
     return {name: round(seconds * 1000, 1) for name, seconds in found.items()}
 
 
-async def measure_broker(cluster: RealCluster, folder: Path, vault: Vault) -> dict[str, Any]:
-    """Ten thousand requests of many pods for one binding: seconds, gets of the vault."""
+async def measure_broker(
+    cluster: RealCluster, folder: Path, vault: Vault, count: int = PODS_COUNT
+) -> dict[str, Any]:
+    """Many pods that start at once and ask for one binding: seconds, gets of the vault."""
     authority = put_certificate(folder / "tls")
     port, probes = free_ports(2)
     arguments = ["broker", "--listen", f"127.0.0.1:{port}", "--metrics-address", f"127.0.0.1:{probes}"]
@@ -172,9 +175,9 @@ async def measure_broker(cluster: RealCluster, folder: Path, vault: Vault) -> di
     try:
         await _bind(client)
         await apply_vault(client, render_vault("bench", f"https://bench.vault.localhost:{vault.port}"))
-        tokens = _make_pods(cluster)
+        tokens = await _make_pods(client, count)
         await _wait_ready(probes)
-        async with _session(authority) as session:
+        async with _session(authority, force_close=True) as session:
             return await _storm(
                 session, process, vault, f"https://localhost:{port}/v1/values/shop-db", tokens
             )
@@ -197,12 +200,11 @@ async def _storm(
         latencies.append(time.monotonic() - started)
 
     gets, cpu, started = vault.counts()["get"], process.cpu_seconds(), time.monotonic()
-    work = [lambda token=token: ask(token) for _ in range(REQUESTS_OF_A_POD) for token in tokens]  # type: ignore[misc]
-    await in_parallel(work)
+    await in_parallel([partial(ask, token) for token in tokens], CONNECTIONS)
     seconds = time.monotonic() - started
     return {
         "count": len(latencies),
-        "conditions": f"{PODS_COUNT} pods, each asks {REQUESTS_OF_A_POD} times over connections of its own.",
+        "conditions": f"{len(tokens)} pods, each asks once over its own connection, {CONNECTIONS} at a time.",
         "broker": {
             **_summarize(latencies),
             "seconds": round(seconds, 1),
@@ -213,38 +215,48 @@ async def _storm(
     }
 
 
-def _make_pods(cluster: RealCluster) -> list[str]:
+async def _make_pods(client: KubeClient, count: int) -> list[str]:
     """Pods that no kubelet runs, and a token bound to each."""
     place = f"/api/v1/namespaces/{NAMESPACE}"
-    _post(cluster, f"{place}/serviceaccounts", {"metadata": {"name": "default"}})
-    tokens = []
-    for index in range(PODS_COUNT):
+    await _post(client, f"{place}/serviceaccounts", {"metadata": {"name": "default"}})
+    await _allow(client)
+    tokens: list[str] = []
+
+    async def make(index: int) -> None:
         pod = render_pod(index, "files")
         pod["spec"]["automountServiceAccountToken"] = False
-        _post(cluster, PODS.path(NAMESPACE), pod)
+        await client.create(PODS, NAMESPACE, pod)
         bound = {"kind": "Pod", "apiVersion": "v1", "name": f"pod-{index}"}
         spec = {"audiences": ["vaultbind"], "boundObjectRef": bound, "expirationSeconds": 3600}
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-        answer = _post(cluster, f"{place}/serviceaccounts/default/token", body)
+        answer = await _post(client, f"{place}/serviceaccounts/default/token", body)
         tokens.append(str(answer["status"]["token"]))
-    role = {"metadata": {"name": "values"}}
+
+    await in_parallel([partial(make, index) for index in range(count)])
+    return tokens
+
+
+async def _allow(client: KubeClient) -> None:
+    """The right of the pods' account to the values."""
     group = "rbac.authorization.k8s.io"
+    role = {"metadata": {"name": "values"}}
     rules = [{"apiGroups": ["vaultbind.dev"], "resources": ["vaultbindings/values"], "verbs": ["get"]}]
-    _post(cluster, f"/apis/{group}/v1/namespaces/{NAMESPACE}/roles", {**role, "rules": rules})
+    place = f"/apis/{group}/v1/namespaces/{NAMESPACE}"
+    await _post(client, f"{place}/roles", {**role, "rules": rules})
     binding = {
         **role,
         "roleRef": {"apiGroup": group, "kind": "Role", "name": "values"},
         "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": NAMESPACE}],
     }
-    _post(cluster, f"/apis/{group}/v1/namespaces/{NAMESPACE}/rolebindings", binding)
-    return tokens
+    await _post(client, f"{place}/rolebindings", binding)
 
 
-def _post(cluster: RealCluster, path: str, body: Mapping[str, Any]) -> Any:
-    answer = cluster.call("POST", path, body)
+async def _post(client: KubeClient, path: str, body: Mapping[str, Any]) -> Any:
+    async with client.session.post(client.server + path, json=body) as answer:
+        content = await answer.json()
     if answer.status not in (201, 409):
-        raise RuntimeError(f"{path}: {answer.body}")
-    return answer.body
+        raise RuntimeError(f"{path}: {content}")
+    return content
 
 
 async def _bind(client: KubeClient) -> None:
@@ -272,8 +284,8 @@ async def _wait_ready(port: int) -> None:
 
 
 @asynccontextmanager
-async def _session(authority: Pair) -> AsyncIterator[aiohttp.ClientSession]:
+async def _session(authority: Pair, *, force_close: bool = False) -> AsyncIterator[aiohttp.ClientSession]:
     context = ssl.create_default_context(cadata=authority.certificate.decode())
-    connector = aiohttp.TCPConnector(ssl=context, limit=CONNECTIONS)
+    connector = aiohttp.TCPConnector(ssl=context, limit=CONNECTIONS, force_close=force_close)
     async with aiohttp.ClientSession(connector=connector) as session:
         yield session

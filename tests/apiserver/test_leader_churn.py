@@ -4,17 +4,21 @@
 """
 
 import asyncio
+import json
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.apiserver.operator_process import OperatorProcess
 from tests.apiserver.test_high_availability import VAULT, Stage, stage_on
-from tests.flow.world_cluster import decode
+from tests.flow.world_cluster import ApiError, decode
 from tools.realcluster import RealCluster
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
 
@@ -35,24 +39,33 @@ async def test_nothing_is_lost_while_leaders_come_and_go(stage: Stage) -> None:
     vault = stage.emulator.driver(VAULT)
     for name, value in wanted.items():
         vault.set_secret(name, value)
-    leader, standby = await stage.start("p0"), await stage.start("p1")
+    team = Team(stage=stage)
     await stage.bind(*wanted)
     enough = asyncio.Event()
     changing = asyncio.create_task(change(stage, wanted, draw, enough))
     for number in range(ENDS):
-        leader, standby = await leading(stage, leader, standby)
+        leader = await team.leader()
         leader.send(signal.SIGKILL if number % 5 == 1 else signal.SIGTERM)
         await leader.wait_ended()
-        leader, standby = standby, await stage.start(f"p{number + 2}")
+        team.members.remove(leader)
+        assert not changing.done(), changing.result()
     enough.set()
     await changing
+    await team.leader()
+    wrong: dict[str, tuple[str | None, str | None]] = {}
 
     async def is_right() -> bool:
         found = await stage.cluster.objects(SECRETS, stage.namespace)
         values = {item["metadata"]["name"]: decode(item).get("value", b"").decode() for item in found}
-        return values == wanted
+        names = values.keys() | wanted.keys()
+        wrong.clear()
+        wrong.update({n: (values.get(n), wanted.get(n)) for n in names if values.get(n) != wanted.get(n)})
+        return not wrong
 
-    await stage.until(is_right, SETTLE_SECONDS)
+    try:
+        await stage.until(is_right, SETTLE_SECONDS)
+    except TimeoutError:
+        pytest.fail(f"Secret and vault differ: {wrong}\n{await team.status_of(wrong)}")
 
 
 async def change(stage: Stage, wanted: dict[str, str], draw: random.Random, enough: asyncio.Event) -> None:
@@ -67,9 +80,11 @@ async def change(stage: Stage, wanted: dict[str, str], draw: random.Random, enou
             wanted[name] = f"value {count}"
             vault.set_secret(name, wanted[name])
         elif what == "edit":
-            secret = await stage.cluster.get(SECRETS, stage.namespace, name)
-            if secret is not None:
+            try:
                 await stage.cluster.patch(SECRETS, stage.namespace, name, {"data": {"value": None}})
+            except ApiError as error:
+                if error.status != 404:  # deleted, and not written again yet
+                    raise
         elif what == "delete":
             await stage.cluster.delete(SECRETS, stage.namespace, name)
         else:
@@ -78,16 +93,45 @@ async def change(stage: Stage, wanted: dict[str, str], draw: random.Random, enou
         await asyncio.sleep(0.05)
 
 
-async def leading(
-    stage: Stage, one: OperatorProcess, other: OperatorProcess
-) -> tuple[OperatorProcess, OperatorProcess]:
-    """Both processes, the one that leads and works first; the other waits, warm."""
-    found: list[OperatorProcess] = []
+@dataclass(slots=True, kw_only=True)
+class Team:
+    """Two processes of which one leads; who ended is replaced, as a kubelet would."""
 
-    async def is_settled() -> bool:
-        pair = [one, other] if await one.leads() else [other, one]
-        found[:] = pair
-        return await pair[0].is_working() and await pair[1].is_standby()
+    stage: Stage
+    members: list[OperatorProcess] = field(default_factory=list)
+    started: int = 0
 
-    await stage.until(is_settled, 120.0)
-    return found[0], found[1]
+    async def leader(self) -> OperatorProcess:
+        """The one that leads and works, once the other waits, warm."""
+        found: list[OperatorProcess] = []
+
+        async def is_settled() -> bool:
+            await self.fill()
+            one, other = self.members
+            try:
+                found[:] = [one, other] if await one.leads() else [other, one]
+                return await found[0].is_working() and await found[1].is_standby()
+            except aiohttp.ClientError:  # it has just ended
+                return False
+
+        await self.stage.until(is_settled, 120.0)
+        return found[0]
+
+    async def fill(self) -> None:
+        """Replace who ended: where the machine stands still for 10 s a leader ends by itself, and says so."""
+        for member in [item for item in self.members if item.child.returncode is not None]:
+            assert (member.child.returncode, "the lease is lost" in member.log) == (1, True), member.log
+            self.members.remove(member)
+        while len(self.members) < 2:
+            self.members.append(await self.stage.start(f"p{self.started}"))
+            self.started += 1
+
+    async def status_of(self, names: Iterable[str]) -> str:
+        """What bindings say, and what was logged of them last."""
+        bindings = {item["metadata"]["name"]: item for item in await self.bindings()}
+        told = [json.dumps(bindings.get(name, {}).get("status")) for name in list(names)[:3]]
+        logs = [line for item in self.members for line in item.log.splitlines()[-15:]]
+        return "\n".join((*told, *logs))
+
+    async def bindings(self) -> list[dict[str, Any]]:
+        return await self.stage.cluster.objects(VAULT_BINDINGS, self.stage.namespace)
