@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # vaultbind's image: the locked packages and the program in a virtual environment, and nothing that could install more.
-# Any base with Python 3.11 to 3.14 as `python3` does. Releases pin it by digest; a bot that updates digests knows this line.
+# Any base with Python 3.11 to 3.14 as `python3` does. Releases pin it by digest; .github/renovate.json keeps the digest fresh.
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build

@@ -120,7 +120,8 @@ bench: $(VENV)/dev.stamp ## measure the operator on the real API server, or ARGS
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(VENV)/dev.stamp ## strange requests against the emulator for a while (MINUTES=10, SEED=number repeats a run)
+fuzz: $(VENV)/dev.stamp ## strange input for every parser, then strange requests against the emulator (MINUTES=10 each, SEED=number)
+	@$(BIN)/python -m tools.fuzz_parsers --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 	@$(BIN)/python -m tools.fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 .PHONY: sdk-conformance

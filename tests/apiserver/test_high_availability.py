@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from tools.realcluster import RealCluster
 from tools.realcluster.rules import rules
 from vaultbind.emulator import Emulator, EmulatorConfig
 from vaultbind.keyvault.simulation import Fault
+from vaultbind.kube.connection import connect
+from vaultbind.kube.lease_record import LeaseTimings
+from vaultbind.kube.leases import LeaseElector
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, LEASES, NAMESPACES, SECRETS, VAULT_BINDINGS
 
 KILLED, TERMINATED = 20.0, 3.0
@@ -276,3 +280,28 @@ async def test_a_leader_that_is_cut_off_gives_up_before_another_leads(
         assert given_up.done(), "both led at once"
         assert await first.wait_ended() == 1
         assert "not renewed for 10 s" in first.log
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["ahead", "back"])
+async def test_clocks_that_jump_move_no_lease(stage: Stage, jump: timedelta) -> None:
+    """What a Lease's times say is for people: each process goes by its own steady clock."""
+    jumps = {"first": timedelta(0), "second": -jump}
+    timings = LeaseTimings(interval=0.3, deadline=2.0, duration=3.0)
+
+    async def elector(name: str) -> LeaseElector:
+        client = await stage.stack.enter_async_context(await connect(kubeconfig=stage.kubeconfig))
+        place = (stage.namespace, "vaultbind", name)
+        return LeaseElector(client, *place, timings=timings, now=lambda: datetime.now(UTC) + jumps[name])
+
+    first, second = await elector("first"), await elector("second")
+    await first.wait_until_leader()
+    waiting = asyncio.create_task(second.wait_until_leader())
+    for shift in (jump, timedelta(0), 2 * jump):
+        jumps["first"] = shift
+        await asyncio.sleep(timings.duration * 1.2)
+        assert (first.is_leader, waiting.done(), second.holder) == (True, False, "first")
+
+    await first.release()
+    await asyncio.wait_for(waiting, timings.duration)
+    assert second.is_leader
+    await second.release()

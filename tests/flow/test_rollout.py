@@ -1,5 +1,6 @@
 """Workloads follow the content of their Secret: restarted once for each change, and never otherwise."""
 
+from datetime import timedelta
 from typing import Any
 
 from tests.flow.test_keyvaults import DATA
@@ -94,6 +95,29 @@ async def test_a_change_while_nobody_ran_restarts_afterwards(world: World) -> No
     await world.create(DEPLOYMENTS, "web", **workload("web"))
     annotation = await begin(world, WEB)
     await world.restart(lambda: world.vault.set_secret("a", "2"))
+    await world.ready("app")
+    assert await named(world, DEPLOYMENTS, "web", annotation) == "2"
+
+
+async def test_pods_without_a_secret_are_restarted_for_a_new_version_and_for_nothing_else(
+    world: World,
+) -> None:
+    """`creationPolicy: None`: pods were injected with the value, and no Secret shows that it has changed."""
+    await world.create(DEPLOYMENTS, "web", **workload("web"))
+    world.seed.set_secret("a", "1")
+    await world.connect()
+    made = await world.bind("app", data=DATA, rollout=WEB, target={"creationPolicy": "None"})
+    await world.ready("app")
+    await world.calm()
+    annotation = restart_annotation(made["metadata"]["uid"])
+    expires = world.clock.now() + timedelta(days=400)
+    world.vault.update_secret("a", expires=expires, tags={"owner": "somebody else"})
+    await world.next_look()
+    assert (await world.status("app"))["expires"], "the change was not seen"
+    assert await named(world, DEPLOYMENTS, "web", annotation) is None
+
+    world.vault.set_secret("a", "2")
+    await world.next_look()
     await world.ready("app")
     assert await named(world, DEPLOYMENTS, "web", annotation) == "2"
 

@@ -180,6 +180,11 @@ class PodStage:
         logs = self.cluster.kubectl("-n", SHOP, "logs", pod, "--all-containers", check=False)
         return f"{described}\n{logs.stdout}{logs.stderr}"
 
+    def wait_ready(self, binding: str) -> None:
+        """Wait until a binding is Ready."""
+        wait = ("wait", "--for=condition=Ready", f"vaultbinding/{binding}", "--timeout=55s")
+        self.cluster.kubectl("-n", SHOP, *wait)
+
     def terminated(self, pod: str, container: str = "vaultbind-agent") -> str:
         """Last words of an init container, as `kubectl describe` shows them."""
         found = self.installation.get("pod", pod, "-n", SHOP)

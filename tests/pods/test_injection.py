@@ -93,6 +93,22 @@ def test_a_job_completes(stage: PodStage) -> None:
     assert 'env PASSWORD="s3cr3t-value" true' in kubectl("-n", SHOP, "logs", "job/once", "-c", "web").stdout
 
 
+def test_a_rollout_restarts_pods_that_no_secret_serves(stage: PodStage) -> None:
+    stage.set_secret("rolled-in", "old")
+    rollout = {"restart": [{"kind": "Deployment", "name": "served"}]}
+    stage.bind("rolled-in", "rolled-in", target=NONE, rollout=rollout)
+    opt_in = render_opt_in({"bindings": "rolled-in", "mode": "env"})
+    labels = {**opt_in["labels"], "app": "served"}
+    template = {"metadata": {**opt_in, "labels": labels}, "spec": render_spec("-env", "PASSWORD")}
+    selector = {"matchLabels": {"app": "served"}}
+    stage.wait_ready("rolled-in")
+    stage.apply("apps/v1", "Deployment", "served", spec={"selector": selector, "template": template})
+    stage.wait_says("deployment/served", 'env PASSWORD="old" true')
+
+    stage.set_secret("rolled-in", "new")
+    stage.wait_says("deployment/served", 'env PASSWORD="new" true')
+
+
 def test_a_value_that_no_env_file_carries_stops_the_pod_and_names_the_key(stage: PodStage) -> None:
     """The same kubelet that would refuse the file."""
     stage.bind("quoted", "quoted", target=NONE)

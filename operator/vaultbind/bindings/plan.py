@@ -1,5 +1,8 @@
 """Pure: facts in, one decision out."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from vaultbind.api.conditions import Reason
 from vaultbind.bindings.drift import is_metadata_drifted, stale_metadata_keys
 from vaultbind.bindings.facts import Content, Create, Decision, Existing, Facts, Keep, Patch, Recreate, Refuse
@@ -189,12 +192,16 @@ def _mark(facts: Facts, existing: Existing) -> Mark | None:
 
 
 def _revision_of_objects(facts: Facts) -> int | None:
-    """Without a Secret the objects' versions tell whether the content is another one."""
+    """Without a Secret the objects' versions tell whether the content is another one; their dates do not."""
     told = int(facts.status.get("revision") or 0)
     if facts.content is None:
         return told or None
-    same = [dict(item) for item in facts.content.objects[:MAX_OBJECTS]] == facts.status.get("objects")
-    return told if told and same else told + 1
+    now, before = facts.content.objects[:MAX_OBJECTS], facts.status.get("objects") or ()
+    return told if told and _versions(now) == _versions(before) else told + 1
+
+
+def _versions(objects: Iterable[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    return [tuple(item.get(field) for field in ("kind", "name", "version")) for item in objects]
 
 
 def _next_revision(facts: Facts, before: Mark | None, *, changed: bool) -> int:

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import logging
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -30,6 +31,8 @@ CONNECTION_SECONDS: Final = 40.0
 """Life of a connection once its request is read: who reads slowly does not hold an answer for ever."""
 IDLE_SECONDS: Final = 10.0
 """For a whole request's head to arrive, and for the handshake before."""
+_TOKEN: Final = re.compile(r"[\w.~+/=-]+", re.ASCII)
+"""Letters of a bearer token (RFC 6750); with others no JSON could be made of it for the API server."""
 LONGEST_TOKEN: Final = 7_000
 """Characters; a head with more is cut off by the server anyway."""
 BURST: Final = 64.0
@@ -127,7 +130,7 @@ class _Told:
 
 def _parse_token(authorization: str) -> str:
     scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip() or len(token) > LONGEST_TOKEN:
+    if scheme.lower() != "bearer" or len(token) > LONGEST_TOKEN or _TOKEN.fullmatch(token.strip()) is None:
         raise RefusalError(Reason.NO_TOKEN, "a pod's token is needed")
     return token.strip()
 

@@ -1,5 +1,6 @@
 """What can be said of the image without building it."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -19,6 +20,12 @@ def of(word: str) -> list[str]:
 def test_both_stages_are_of_the_base_that_an_argument_names() -> None:
     assert INSTRUCTIONS[0] == "ARG BASE=python:3.13-slim"
     assert of("FROM") == ["${BASE} AS build", "${BASE}"]
+
+
+def test_a_bot_knows_that_line_and_keeps_its_digest() -> None:
+    config = json.loads((ROOT / ".github/renovate.json").read_text())
+    assert {"docker:pinDigests", "helpers:pinGitHubActionDigests"} <= set(config["extends"])
+    assert {"dockerfile", "github-actions", "gomod"} == set(config["enabledManagers"])
 
 
 def test_packages_come_checked_against_the_lock_and_from_nowhere_else() -> None:

@@ -162,7 +162,10 @@ async def test_the_reviews_say_who_and_what() -> None:
     }
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "t", "Bearer " + "x" * 7_001])
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer ", "Basic abc", "t", "Bearer " + "x" * 7_001, "Bearer a b", "Bearer a\udc80"],
+)
 async def test_no_token(header: str) -> None:
     stage = Stage()
 

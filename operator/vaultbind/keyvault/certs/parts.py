@@ -7,7 +7,7 @@ from typing import Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key
-from cryptography.x509 import Certificate, load_der_x509_certificate
+from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certificate
 
 from vaultbind.keyvault.certs.errors import CertificateParseError, CertificateParseErrorKind
 from vaultbind.keyvault.certs.pem import PemBlock, decode_base64, is_pem, parse_pem
@@ -22,6 +22,8 @@ _ENCRYPTED_LABEL: Final = "ENCRYPTED PRIVATE KEY"
 _SEQUENCE_OF_VERSION_3: Final = b"\x02\x01\x03"
 """A PFX starts with INTEGER 3 inside of its SEQUENCE; a certificate with another SEQUENCE."""
 _LONGEST_HEADER: Final = 6
+_LAZY: Final = ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc")
+"""Fields that the library parses only when they are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,16 +70,30 @@ def _from_pfx(der: bytes) -> Parts:
     content = parse_pfx(der)
     if content is None:
         raise CertificateParseError(CertificateParseErrorKind.PASSWORD_PROTECTED)
-    return Parts(certificates=content.certificates, private_keys=content.private_keys)
+    return Parts(
+        certificates=tuple(_check(certificate) for certificate in content.certificates),
+        private_keys=content.private_keys,
+    )
 
 
 def parse_certificate(der: bytes) -> Certificate:
     """One certificate in DER. Raises :class:`CertificateParseError` of kind NOT_A_CERTIFICATE."""
     try:
         certificate = load_der_x509_certificate(der)
-    except ValueError:
+    except (ValueError, InvalidVersion):
         certificate = None
     if certificate is None:
+        raise CertificateParseError(CertificateParseErrorKind.NOT_A_CERTIFICATE)
+    return _check(certificate)
+
+
+def _check(certificate: Certificate) -> Certificate:
+    """Return it when its names and dates can be read: damage would else be found by whoever asks first."""
+    try:
+        parts = [getattr(certificate, name) for name in _LAZY]
+    except ValueError:
+        parts = []
+    if not parts:
         raise CertificateParseError(CertificateParseErrorKind.NOT_A_CERTIFICATE)
     return certificate
 

@@ -149,6 +149,12 @@ def _encrypted(form: PrivateFormat) -> str:
     return leaf().pem + pem.decode()
 
 
+def damaged(part: bytes, by: bytes) -> str:
+    """The leaf in DER with a part changed: the library reads some parts only when they are asked for."""
+    assert part in leaf().der
+    return b64encode(leaf().der.replace(part, by)).decode()
+
+
 WRONG = {
     "other content type": ("text/plain", pem_value(leaf(), key=leaf()), Kind.UNSUPPORTED_CONTENT_TYPE),
     "empty": (PFX, "", Kind.NOT_A_CERTIFICATE),
@@ -168,6 +174,12 @@ WRONG = {
     "PEM of another thing": (
         PEM,
         leaf().key_pem.replace("PRIVATE KEY", "CERTIFICATE"),
+        Kind.NOT_A_CERTIFICATE,
+    ),
+    "damaged name": (PEM, damaged(b"leaf", b"\xffeaf"), Kind.NOT_A_CERTIFICATE),
+    "version that is none": (
+        PEM,
+        damaged(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09"),
         Kind.NOT_A_CERTIFICATE,
     ),
     "key in PKCS#8 with a password": (PEM, _encrypted(PrivateFormat.PKCS8), Kind.PASSWORD_PROTECTED),
