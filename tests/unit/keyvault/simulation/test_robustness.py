@@ -71,8 +71,8 @@ def test_any_request_is_answered(method: str, words: list[str], body: Any) -> No
 
 
 ODD: tuple[Any, ...] = (
-    *([], {}, [[]], [{}], [None], [1], ["x"], {"x": []}, {"dns_names": [{}]}, {"uris": 1}, None),
-    *(True, 0, -1, 2048.0, 12.0, 1e308, 2**63, "", "x", "\x00", "\u00e4"),
+    *([], {}, [{}], [1], ["x"], {"x": []}, {"dns_names": [{}]}, None),
+    *(True, 0, 2048.0, 1e308, 2**63, "", "\u00e4"),
 )
 ATTRIBUTES = {"enabled": True, "nbf": SECONDS, "exp": SECONDS + 9, "exportable": True}
 RELEASE = {
