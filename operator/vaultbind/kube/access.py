@@ -8,6 +8,7 @@ import base64
 import os
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -75,12 +76,14 @@ def fetch_context_names(environ: Mapping[str, str] = os.environ) -> tuple[str, .
 def fetch_kubeconfig_access(paths: str, *, context: str = "") -> ClusterAccess:
     """Access by kubeconfig files, separated as in KUBECONFIG. Raises `KubeConfigError`."""
     target = fetch_kubeconfig(paths).choose(context)
-    tls = open_tls(target.cluster)
+    with _naming(target.place):
+        tls = open_tls(target.cluster)
+        tokens = _log_in(target, tls)
     return ClusterAccess(
         server=target.cluster.server,
         default_namespace=target.namespace,
         tls=tls,
-        tokens=_log_in(target, tls),
+        tokens=tokens,
         proxy=target.cluster.proxy or None,
         server_name=target.cluster.server_name or None,
     )
@@ -96,21 +99,31 @@ def fetch_kubeconfig(paths: str) -> Kubeconfig:
 
 def fetch_pod_access(environ: Mapping[str, str], files: Path = ACCOUNT_FILES) -> ClusterAccess:
     """Access by the service account that Kubernetes mounts into a pod. Raises `KubeConfigError`."""
-    host, port = environ.get(SERVICE_HOST, ""), environ.get(SERVICE_PORT, "")
-    if not (host and port):
-        raise KubeConfigError(
-            f"the pod's service account needs {SERVICE_HOST} and {SERVICE_PORT}: one is not set"
+    with _naming("the pod's service account (automountServiceAccountToken) cannot be used"):
+        cluster = Cluster(server=_parse_server(environ), authority=files / "ca.crt")
+        return ClusterAccess(
+            server=cluster.server,
+            tokens=_token_file(files / "token"),
+            tls=open_tls(cluster),
+            default_namespace=_fetch_namespace(files / "namespace"),
         )
-    cluster = Cluster(
-        server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
-        authority=files / "ca.crt",
-    )
-    return ClusterAccess(
-        server=cluster.server,
-        default_namespace=_fetch_namespace(files / "namespace"),
-        tls=open_tls(cluster),
-        tokens=_token_file(files / "token", "the pod's service account cannot be used"),
-    )
+
+
+@contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """Put into the error where it comes from."""
+    try:
+        yield
+    except KubeConfigError as error:
+        raise KubeConfigError(f"{place}: {error}") from None
+
+
+def _parse_server(environ: Mapping[str, str]) -> str:
+    """URL by the variables that every pod has; IPv6 stands in brackets."""
+    host, port = environ.get(SERVICE_HOST), environ.get(SERVICE_PORT)
+    if not (host and port):
+        raise KubeConfigError(f"{SERVICE_HOST} and {SERVICE_PORT} must be set both")
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def _log_in(target: Target, tls: ssl.SSLContext | None) -> TokenSource:
@@ -119,7 +132,7 @@ def _log_in(target: Target, tls: ssl.SSLContext | None) -> TokenSource:
     if tls and user.certificate and user.key:
         load_pair(tls, user.certificate, user.key)
     if user.token_file:
-        return _token_file(user.token_file, "the kubeconfig's tokenFile cannot be used")
+        return _token_file(user.token_file)
     if user.token:
         return fixed_token(f"Bearer {user.token}")
     if user.username:
@@ -134,30 +147,28 @@ def _basic(user: User) -> str:
     return "Basic " + base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
 
 
-def _token_file(path: Path, complaint: str) -> TokenSource:
+def _token_file(path: Path) -> TokenSource:
     """The token of a file that holds one now."""
-    if not _fetch_text(path, complaint).strip():
-        raise KubeConfigError(f"{complaint}: {path} is empty")
+    if not _fetch_text(path).strip():
+        raise KubeConfigError(f"token file {path} is empty")
     return bearer_file(path)
 
 
 def _fetch_namespace(path: Path) -> str:
-    if not path.is_file():
-        return "default"
-    return _fetch_text(path, "the pod's service account cannot be used").strip() or "default"
+    return (_fetch_text(path).strip() if path.is_file() else "") or "default"
 
 
 def _fetch_texts(paths: str) -> Iterator[tuple[Path, str]]:
     for path in (Path(part).expanduser().absolute() for part in paths.split(os.pathsep) if part):
         if path.is_file():
-            yield path, _fetch_text(path, "the kubeconfig cannot be used")
+            yield path, _fetch_text(path)
 
 
-def _fetch_text(path: Path, complaint: str) -> str:
+def _fetch_text(path: Path) -> str:
     """A text file; the error never quotes it. Raises `KubeConfigError`."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise KubeConfigError(f"{complaint}: {path}: {error.strerror or type(error).__name__}") from None
+        raise KubeConfigError(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
     except ValueError:
-        raise KubeConfigError(f"{complaint}: {path} is no UTF-8") from None
+        raise KubeConfigError(f"{path} is no UTF-8") from None

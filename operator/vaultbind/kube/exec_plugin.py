@@ -150,7 +150,7 @@ def _describe_cluster(cluster: Cluster) -> dict[str, Any]:
 
 def _refuse(plugin: Plugin, complaint: str) -> NoReturn:
     hint = f". {plugin.install_hint.strip()}" if plugin.install_hint else ""
-    raise KubeConfigError(f"{plugin.place}: the plugin {plugin.command!r} {complaint}{hint}") from None
+    raise KubeConfigError(f"the plugin {plugin.command!r} {complaint}{hint}") from None
 
 
 def _text(status: Mapping[str, Any], key: str) -> str:

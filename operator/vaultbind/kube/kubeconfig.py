@@ -50,8 +50,6 @@ class Cluster:
 class Plugin:
     """A program that gives a credential."""
 
-    place: str
-    """For people: file and user."""
     command: str
     args: tuple[str, ...] = field(default=(), repr=False)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -79,6 +77,8 @@ class Target:
     """A context with all that it names."""
 
     context: str
+    place: str
+    """For people: file and context."""
     namespace: str
     """`default` where the context names none."""
     cluster: Cluster
@@ -127,6 +127,7 @@ class Kubeconfig:
             context.refuse(f"there is no user {user!r}")
         return Target(
             context=name,
+            place=f"kubeconfig {context.file}, {context.place}",
             namespace=context.text("namespace") or "default",
             cluster=_parse_cluster(self.clusters[cluster]),
             user=_parse_user(self.users[user]) if user else User(),
@@ -240,7 +241,6 @@ def _parse_plugin(entry: Fields) -> Plugin:
     if "/" in command:  # anything else is looked for on the PATH
         command = str(entry.file.parent / command)
     return Plugin(
-        place=f"kubeconfig {entry.file}, {entry.place}",
         command=command,
         args=entry.texts("args"),
         env={item.text("name"): item.text("value") for item in entry.objects("env")},

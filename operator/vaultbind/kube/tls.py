@@ -18,9 +18,8 @@ def open_tls(cluster: Cluster) -> ssl.SSLContext | None:
     try:
         context = _trusting(cluster.authority)
     except (OSError, ValueError) as error:
-        raise KubeConfigError(
-            f"the certificates to trust of {cluster.server} cannot be read: {_told(cluster.authority, error)}"
-        ) from None
+        told = _told(cluster.authority, error)
+        raise KubeConfigError(f"the certificates to trust cannot be read: {told}; they are PEM") from None
     if cluster.skip_verify:  # insecure-skip-tls-verify, the person's own choice
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -43,7 +43,7 @@ def says(version: str = VERSION, **status: str) -> str:
 
 
 def plugin(command: str, **members: Any) -> Plugin:
-    return Plugin(place="kubeconfig F, user 'u'", command=command, **members)
+    return Plugin(command=command, **members)
 
 
 @pytest.mark.parametrize("version", EXEC_VERSIONS)
@@ -183,7 +183,7 @@ def test_failures_name_the_plugin_and_nothing_that_it_printed(
     with pytest.raises(KubeConfigError, match=complaint) as caught:
         ask_plugin(plugin(**members), CLUSTER)
 
-    assert str(caught.value).startswith(f"kubeconfig F, user 'u': the plugin {members['command']!r} ")
+    assert str(caught.value).startswith(f"the plugin {members['command']!r} ")
     assert "hunter2" not in "".join(traceback.format_exception(caught.value)) + "".join(capfd.readouterr())
 
 
@@ -191,7 +191,9 @@ def test_a_plugin_that_fails_at_the_start_is_told(tmp_path: Path) -> None:
     program(tmp_path, "exit 1")
     user = {"exec": {"apiVersion": VERSION, "command": "./plugin"}}
     path = kubeconfig(tmp_path, user=user)
-    with pytest.raises(KubeConfigError, match=f"{path}, user 'u': the plugin '{tmp_path}/plugin' ended"):
+    with pytest.raises(
+        KubeConfigError, match=f"{path}, context 'config': the plugin '{tmp_path}/plugin' ended"
+    ):
         fetch_kubeconfig_access(str(path))
 
 

@@ -13,7 +13,7 @@ from vaultbind.kube.kubeconfig import Cluster, Kubeconfig, Plugin, Target, User,
 
 FILE = Path("/home/me/.kube/config")
 EXEC = {"apiVersion": "client.authentication.k8s.io/v1", "command": "kubelogin"}
-PLUGIN = Plugin(place=f"kubeconfig {FILE}, user 'u'", command="kubelogin")
+PLUGIN = Plugin(command="kubelogin")
 
 
 def document(
