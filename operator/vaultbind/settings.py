@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar, Unpack
-from urllib.parse import urlsplit
 
 from vaultbind.api import grammar
+from vaultbind.api.address import Address, parse_address
 from vaultbind.api.durations import parse_duration
 from vaultbind.expiry.outlets import OutletFlags, OutletSettings, parse_outlets
 from vaultbind.injection.trust import TrustSettings
@@ -16,29 +16,7 @@ from vaultbind.vaults.policy import AZURE_AUTHORITY_HOSTS, AZURE_VAULT_SUFFIXES,
 
 T = TypeVar("T")
 
-_MAX_PORT = 65535
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where to listen; port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-
-def parse_address(text: str) -> Address:
-    """Parse `HOST:PORT`, `[::1]:PORT` or `:PORT` (all interfaces). Raises ValueError for anything else."""
-    wrong = ValueError(f"{text!r} is not HOST:PORT with a port of 0 to {_MAX_PORT}")
-    try:
-        parts = urlsplit(f"//{text.strip()}")
-        port = parts.port
-    except ValueError:
-        raise wrong from None
-    if port is None or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
-        raise wrong
-    return Address(host=parts.hostname or "0.0.0.0", port=port)  # noqa: S104 - as asked by `:PORT`
 
 
 class SettingsError(ValueError):

@@ -238,6 +238,25 @@ SWITCHES: tuple[tuple[str, dict[str, Any], Check, object, object], ...] = (
         ["--restarts-per-minute=3"],
     ),
     (
+        "events",
+        {"events": {"webhook": True, "secret": {"name": "eg", "key": "code"}}},
+        lambda r: (
+            [flag for flag in r.flags if "events" in flag],
+            [item["secret"] for item in r.pod["spec"]["volumes"] if "secret" in item],
+            sorted(item["spec"]["ports"][0]["port"] for item in r.of_kind("Service")),
+        ),
+        ([], [], [8080]),
+        (
+            [
+                "--events=webhook",
+                "--events-address=:8082",
+                "--events-secret-file=/var/run/vaultbind/events/secret",
+            ],
+            [{"secretName": "eg", "items": [{"key": "code", "path": "secret"}]}],
+            [8080, 8082],
+        ),
+    ),
+    (
         "rotation-handlers",
         {"rotationHandlers": ["acme.rotation:Page", "acme:page"]},
         lambda r: [flag for flag in r.flags if "handler" in flag],

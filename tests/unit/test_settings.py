@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from vaultbind.api.address import Address, parse_address
 from vaultbind.expiry.outlets import OutletSettings
 from vaultbind.expiry.sink import SinkSettings
-from vaultbind.settings import Address, RunSettings, SettingsError, parse_address, parse_settings
+from vaultbind.settings import RunSettings, SettingsError, parse_settings
 from vaultbind.vaults.policy import AZURE_AUTHORITY_HOSTS, AZURE_VAULT_SUFFIXES, VaultPolicy
 
 

@@ -6,6 +6,11 @@
 - --cloudevents-token-file=/var/run/vaultbind/sink/token
 {{- end }}
 {{- end }}
+{{- if .Values.events.webhook }}
+- --events=webhook
+- --events-address=:8082
+- --events-secret-file=/var/run/vaultbind/events/secret
+{{- end }}
 {{- range .Values.rotationHandlers }}
 - --rotation-handler={{ . }}
 {{- end }}
@@ -21,11 +26,24 @@
       - key: {{ .Values.cloudEvents.tokenSecret.key }}
         path: token
 {{- end }}
+{{- if .Values.events.webhook }}
+- name: events
+  secret:
+    secretName: {{ .Values.events.secret.name }}
+    items:
+      - key: {{ .Values.events.secret.key }}
+        path: secret
+{{- end }}
 {{- end }}
 {{- define "vaultbind.outletMounts" -}}
 {{- if and .Values.cloudEvents.sink .Values.cloudEvents.tokenSecret.name }}
 - name: sink
   mountPath: /var/run/vaultbind/sink
+  readOnly: true
+{{- end }}
+{{- if .Values.events.webhook }}
+- name: events
+  mountPath: /var/run/vaultbind/events
   readOnly: true
 {{- end }}
 {{- end }}

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
+from vaultbind.api.address import Address
 from vaultbind.engine.cache import ObjectCache
 from vaultbind.engine.clock import Clock
 from vaultbind.injection.broker import Broker, BrokerServer
@@ -11,7 +12,6 @@ from vaultbind.injection.identity import CallerChecks
 from vaultbind.injection.tls import ServingTls
 from vaultbind.injection.values import ValueSource
 from vaultbind.kube.client import KubeClient
-from vaultbind.settings import Address
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.vaults.clients import VaultClients
 from vaultbind.vaults.hub import VaultHub

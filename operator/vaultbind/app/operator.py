@@ -20,7 +20,7 @@ from vaultbind.api.names import (
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.feed import Feed
 from vaultbind.app.kinds import KIND_LOOK
-from vaultbind.app.outlets import build_outlets
+from vaultbind.app.outlets import Outlets, build_outlets
 from vaultbind.app.rooms import LookMetrics, VaultAndExpiry, WholeBinding
 from vaultbind.app.sink import KubeSink
 from vaultbind.app.startup import report_missing_rights, wait_for_kinds, wait_synced
@@ -51,6 +51,8 @@ from vaultbind.rollouts.reconcile import RolloutRoom
 from vaultbind.settings import DriftDetection, RunSettings
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.vaults.clients import VaultClients
+from vaultbind.vaults.events import EventWebhook
+from vaultbind.vaults.hints import KIND_HINT, HintRoom
 from vaultbind.vaults.hub import VaultHub
 from vaultbind.vaults.room import VaultRoom
 
@@ -91,14 +93,9 @@ class Operator:
         self.intake = Intake(hub=self.hub)
         self.jobs = JobIntake(hub=self.hub)
         self.restarts = RestartPace(settings.restarts_per_minute)
-        self.outlets = build_outlets(
-            settings.outlets,
-            hub=self.hub,
-            clock=clock,
-            metrics=metrics.expiry,
-            judge=lambda vault: self._enqueue(vault, Priority.ROUTINE),
-            may_send=lambda: self.engine.may_work(),  # noqa: PLW0108 - set after the engine was made
-        )
+        self.outlets = self._build_outlets()
+        self.hints = HintRoom(hub=self.hub, clock=clock, observer=metrics.hints, enqueue=self._enqueue)
+        self.webhook = self._build_webhook()
         self.engine: Engine = self._build_engine(cache)
         self.feed = Feed(engine=self.engine, client=client, namespaces=settings.namespaces)
         self._watches = self._build_watches()
@@ -138,10 +135,25 @@ class Operator:
                 KIND_KEYVAULT: keyvaults.reconcile,
                 KIND_CLUSTER_KEYVAULT: keyvaults.reconcile,
                 KIND_LOOK: vaults.look,
+                KIND_HINT: self.hints.look,
             },
             observer=self.metrics.engine,
             lane_of=self._lane_of,
         )
+
+    def _build_outlets(self) -> Outlets:
+        return build_outlets(
+            self.settings.outlets,
+            hub=self.hub,
+            clock=self._clock,
+            metrics=self.metrics.expiry,
+            judge=lambda vault: self._enqueue(vault, Priority.ROUTINE),
+            may_send=lambda: self.engine.may_work(),  # noqa: PLW0108 - set after the engine was made
+        )
+
+    def _build_webhook(self) -> EventWebhook | None:
+        settings = self.settings.outlets.webhook
+        return EventWebhook(settings, self.hints.take) if settings is not None else None
 
     def _build_bindings(self) -> BindingRoom:
         return BindingRoom(
@@ -277,6 +289,8 @@ class Operator:
         if self.settings.trust is not None:
             self._start(self._keep_trust(self.settings.trust), "certificates")
         self._start(self.outlets.run(), "outlets")
+        if self.webhook is not None:
+            self._start(self.webhook.run(), "events")
         await self.engine.run()
 
     async def _keep_trust(self, settings: TrustSettings) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from vaultbind.api.address import Address
 from vaultbind.app.broker import BrokerProcess
 from vaultbind.cli.flags import policy_options, with_options
 from vaultbind.cli.server_flags import beside, load_tls, server_flags
@@ -14,7 +15,7 @@ from vaultbind.engine.clock import SystemClock
 from vaultbind.injection.tls import ServingTls
 from vaultbind.kube.connection import connect
 from vaultbind.kube.errors import KubeConfigError
-from vaultbind.settings import Address, parse_settings
+from vaultbind.settings import parse_settings
 from vaultbind.telemetry.logs import configure
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.vaults.policy import VaultPolicy

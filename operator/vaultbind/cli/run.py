@@ -122,6 +122,27 @@ LAG_LIMIT = 10.0
     help="MODULE:ATTRIBUTE of a RotationHandler of your own in the image, called on expiry and rotation; "
     "may be repeated.",
 )
+@click.option(
+    "--events",
+    type=click.Choice(["none", "webhook"]),
+    default="none",
+    show_default=True,
+    envvar="VAULTBIND_EVENTS",
+    help="Whether Event Grid may tell of changes (webhook), so that they arrive before the next look.",
+)
+@click.option(
+    "--events-address",
+    default=":8082",
+    show_default=True,
+    envvar="VAULTBIND_EVENTS_ADDRESS",
+    help="HOST:PORT of the webhook's path /events, plain HTTP behind an ingress.",
+)
+@click.option(
+    "--events-secret-file",
+    default="",
+    envvar="VAULTBIND_EVENTS_SECRET_FILE",
+    help="File with the secret that senders show, as ?code= or in header X-Vaultbind-Key.",
+)
 @with_options(log_options())
 def run(*, log_format: str, log_level: str, **flags: Any) -> None:
     """Run the operator against the cluster of KUBECONFIG, or the one it runs in.

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
+from vaultbind.api.address import Address, parse_address
 from vaultbind.cli.flags import METRICS_HELP, Command, Option, log_options, with_options
 from vaultbind.injection.tls import ServingTls
-from vaultbind.settings import Address, parse_address
 from vaultbind.telemetry.health import HealthChecks, LoopLag, Verdict
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.telemetry.server import TelemetryServer

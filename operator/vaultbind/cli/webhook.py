@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from vaultbind.api.address import Address
 from vaultbind.cli.server_flags import beside, load_tls, server_flags
 from vaultbind.handlers.admission import start_webhook
 from vaultbind.handlers.admission_server import AdmissionServer
@@ -20,7 +21,6 @@ from vaultbind.injection.reviews import PodReviews
 from vaultbind.injection.tls import ServingTls
 from vaultbind.kube.connection import connect
 from vaultbind.kube.errors import KubeConfigError
-from vaultbind.settings import Address
 from vaultbind.telemetry.logs import configure
 from vaultbind.telemetry.metrics import Metrics
 

@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
+from vaultbind.api.address import parse_address
 from vaultbind.expiry.sink import SinkSettings, parse_sink
+from vaultbind.vaults.events import WebhookSettings
+
+NO_EVENTS = "none"
+"""Nobody tells of changes: looks find them."""
 
 
 class OutletFlags(TypedDict, total=False):
@@ -13,6 +19,9 @@ class OutletFlags(TypedDict, total=False):
     cloudevents_sink: str
     cloudevents_token_file: str
     rotation_handlers: Sequence[str]
+    events: str
+    events_address: str
+    events_secret_file: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +32,8 @@ class OutletSettings:
     """Where CloudEvents go."""
     handlers: tuple[str, ...] = ()
     """`package.module:attribute` of each rotation handler."""
+    webhook: WebhookSettings | None = None
+    """Where Event Grid may tell of changes."""
 
 
 def parse_outlets(flags: OutletFlags, problems: list[str]) -> OutletSettings:
@@ -32,7 +43,8 @@ def parse_outlets(flags: OutletFlags, problems: list[str]) -> OutletSettings:
     if unknown:
         raise TypeError(f"no such flags: {', '.join(sorted(unknown))}")
     handlers = tuple(flags.get("rotation_handlers", ()))
-    return OutletSettings(sink=_parse_sink(flags, problems), handlers=handlers)
+    webhook = _parse_webhook(flags, problems)
+    return OutletSettings(sink=_parse_sink(flags, problems), handlers=handlers, webhook=webhook)
 
 
 def _parse_sink(flags: OutletFlags, problems: list[str]) -> SinkSettings | None:
@@ -46,3 +58,20 @@ def _parse_sink(flags: OutletFlags, problems: list[str]) -> SinkSettings | None:
     except ValueError as error:
         problems.append(f"--cloudevents-sink: {error}")
         return None
+
+
+def _parse_webhook(flags: OutletFlags, problems: list[str]) -> WebhookSettings | None:
+    secret_file = flags.get("events_secret_file", "")
+    if flags.get("events", NO_EVENTS) == NO_EVENTS:
+        if secret_file:
+            problems.append("--events-secret-file: needs --events webhook")
+        return None
+    if not secret_file:
+        problems.append("--events webhook: needs --events-secret-file, or anybody could send")
+        return None
+    try:
+        address = parse_address(flags.get("events_address", ":8082"))
+    except ValueError as error:
+        problems.append(f"--events-address: {error}")
+        return None
+    return WebhookSettings(host=address.host, port=address.port, secret_file=Path(secret_file))

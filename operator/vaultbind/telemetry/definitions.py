@@ -108,6 +108,10 @@ VAULT_CLOCK_AHEAD: Final = _gauge(
     "vault",
 )
 
+HINTS: Final = _counter(
+    "hints", "Events about vault objects: taken, repeated, unknown (no binding wants it).", "outcome"
+)
+
 OBJECT_EXPIRY: Final = _gauge(
     "object_expiry_timestamp_seconds",
     "When a watched object of a vault expires, for those that expire first (at most 500).",

@@ -17,6 +17,7 @@ from vaultbind.telemetry.recorders import (
     BindingMetrics,
     CryptoMetrics,
     EngineMetrics,
+    HintMetrics,
     InjectionMetrics,
     KubeMetrics,
     VaultMetrics,
@@ -34,6 +35,7 @@ class Metrics:
         self.crypto = CryptoMetrics(self.registry)
         self.vaults = VaultMetrics(self.registry)
         self.kube = KubeMetrics(self.registry)
+        self.hints = HintMetrics(self.registry)
         self.expiry = ExpiryMetrics(self.registry)
         self.injection = InjectionMetrics(self.registry)
         self._lag = gauge(self.registry, definitions.LOOP_LAG)

@@ -114,6 +114,17 @@ class KubeMetrics:
         self._ends.labels(resource, cause).inc()
 
 
+class HintMetrics:
+    """What becomes of events about vault objects."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._hints = counter(registry, d.HINTS)
+
+    def hinted(self, outcome: str) -> None:
+        """One event was taken, repeated, or about what nobody wants."""
+        self._hints.labels(outcome).inc()
+
+
 class InjectionMetrics:
     """What webhook and broker report."""
 

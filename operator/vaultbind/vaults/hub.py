@@ -131,6 +131,10 @@ class VaultHub:
         """Keys of all KeyVaults and ClusterKeyVaults."""
         return [*self.cache.keys(KIND_KEYVAULT), *self.cache.keys(KIND_CLUSTER_KEYVAULT)]
 
+    def sessions(self) -> list[VaultSession]:
+        """All sessions that KeyVaults lead to."""
+        return [session for session, _ in self._sessions.values()]
+
     def session_of_look(self, key: ObjectKey) -> tuple[VaultSession, Watcher] | None:
         """Return the session that a look's key names, unless nobody uses it any more."""
         for session, watcher in self._sessions.values():

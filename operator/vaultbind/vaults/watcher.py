@@ -1,12 +1,14 @@
 """One look at a vault: list pages or gets, whichever is cheaper; told apart from the last look."""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from vaultbind.api.keyvault import Detection
 from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
+from vaultbind.engine.engine import StaleStateError
 from vaultbind.engine.queue import Priority
 from vaultbind.keyvault import KeyVaultClient, KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault import Priority as Pace
@@ -20,7 +22,7 @@ from vaultbind.vaults.look import (
     sighting_of,
     split_refs,
 )
-from vaultbind.vaults.session import VaultSession
+from vaultbind.vaults.session import VaultPausedError, VaultSession
 
 GETS_AT_ONCE = 8
 ALL_OBJECTS = sys.maxsize
@@ -47,6 +49,11 @@ class Watcher:
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._look())
         await asyncio.shield(self._running)
+
+    async def look_at(self, refs: set[VaultObjectRef]) -> None:
+        """Get some objects now, because they may have changed; what fails is left to the next look."""
+        with contextlib.suppress(KeyVaultError, VaultPausedError, StaleStateError):
+            await self._get_all(refs)
 
     def close(self) -> None:
         """End a look that is under way."""

@@ -18,6 +18,7 @@ from tests.unit.injection.pods import make_pod
 from tools.realcluster import Answer, RealCluster
 from vaultbind.agent.broker import fetch_values, make_tls
 from vaultbind.agent.config import Config
+from vaultbind.api.address import Address
 from vaultbind.app.broker import BrokerProcess
 from vaultbind.emulator import Emulator, EmulatorConfig
 from vaultbind.injection.certificates import Pair, make_authority, make_serving
@@ -25,7 +26,6 @@ from vaultbind.injection.identity import ROLE
 from vaultbind.injection.tls import ServingTls
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.connection import connect
-from vaultbind.settings import Address
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.vaults.policy import VaultPolicy
 
