@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.services.local import LocalPublicKey
     from vaultbind.keyvault.services.secrets import SecretsService
     from vaultbind.keyvault.simulation.access_log import AccessLogEntry
+    from vaultbind.keyvault.simulation.canned import CannedExchange, MockHttpTransport
     from vaultbind.keyvault.simulation.client import MockKeyVaultClient
     from vaultbind.keyvault.simulation.replay import ReplayResult, replay
     from vaultbind.keyvault.simulation.vault import SimulatedVault
@@ -108,6 +109,7 @@ _HOMES = {
     "BreakerState": "resilience.breaker",
     "CacheConfig": "cache.policy",
     "CacheStats": "cache.manager",
+    "CannedExchange": "simulation.canned",
     "Certificate": "types.certificate",
     "CertificateBundle": "certs.bundle",
     "CertificateContact": "types.issuer",
@@ -159,6 +161,7 @@ _HOMES = {
     "Listing": "services.listing",
     "LocalPublicKey": "services.local",
     "ManagedIdentity": "transport.identities",
+    "MockHttpTransport": "simulation.canned",
     "MockKeyVaultClient": "simulation.client",
     "MonitorConfig": "rotation.config",
     "MonitorState": "rotation.state",
@@ -205,6 +208,7 @@ __all__ = [
     "BreakerState",
     "CacheConfig",
     "CacheStats",
+    "CannedExchange",
     "Certificate",
     "CertificateBundle",
     "CertificateContact",
@@ -256,6 +260,7 @@ __all__ = [
     "Listing",
     "LocalPublicKey",
     "ManagedIdentity",
+    "MockHttpTransport",
     "MockKeyVaultClient",
     "MonitorConfig",
     "MonitorState",

@@ -39,7 +39,7 @@ class CipherInput:
 
 def parse_algorithm(known: type[Algorithm], algorithm: str) -> Algorithm:
     """Return the member of `known` that `algorithm` names."""
-    if algorithm not in set(known):
+    if algorithm not in list(known):
         _refuse(f"the algorithm is one of {', '.join(known)}")
     return known(algorithm)
 

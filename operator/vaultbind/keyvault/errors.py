@@ -1,7 +1,8 @@
 """The one error of the client library, and what can be behind it.
 
-`str()` of an error is a sentence of ours, the object's name and codes. Azure's own text is never part of it:
-it holds tenant, principal and subscription ids.
+`str()` of an error is a sentence of ours, the object's name, codes, and the request's id, by which the
+service's people find it. Azure's own text is never part of it: it holds ids of tenants, principals and
+subscriptions.
 """
 
 from enum import StrEnum
@@ -122,8 +123,9 @@ class KeyVaultError(Exception):
             parts.append(f": {self.object_name}")
         if self.detail:
             parts.append(f": {self.detail}")
-        status = f"HTTP {self.http_status}, " if self.http_status is not None else ""
-        return f"{''.join(parts)} ({status}{self.code})"
+        codes = [f"HTTP {self.http_status}"] if self.http_status is not None else []
+        codes += [self.code, *([f"request {self.request_id}"] if self.request_id else [])]
+        return f"{''.join(parts)} ({', '.join(codes)})"
 
     def __repr__(self) -> str:
         return f"KeyVaultError({self.kind.name}, {str(self)!r})"

@@ -16,7 +16,7 @@ ERROR = KeyVaultError(
 
 
 def test_a_sentence_a_name_and_codes() -> None:
-    assert str(ERROR) == "The identity is not allowed to do this: db (HTTP 403, ForbiddenByRbac)"
+    assert str(ERROR) == "The identity is not allowed to do this: db (HTTP 403, ForbiddenByRbac, request abc)"
     assert repr(ERROR) == f"KeyVaultError(FORBIDDEN, {str(ERROR)!r})"
 
 

@@ -1,6 +1,5 @@
-"""The public surface is what `surface.txt` and the ADR say, and its docstrings tell permissions."""
+"""The public surface is what `surface.txt` and the ADR say; what docstrings say is in test_docstrings.py."""
 
-import inspect
 import re
 from pathlib import Path
 
@@ -35,19 +34,3 @@ def test_each_name_is_defined_and_tested_where_the_page_says(row: dict[str, str]
     assert re.search(definition, source, re.MULTILINE), "not defined there"
     words = rf"\b({name}|{Path(row['file']).stem})\b"
     assert re.search(words, (ROOT / "tests" / row["test"]).read_text()), "neither it nor its module is there"
-
-
-SERVICES = [library.SecretsService, library.KeysService, library.CertificatesService]
-METHODS = [
-    pytest.param(method, id=f"{service.__name__}.{name}")
-    for service in SERVICES
-    for name, method in inspect.getmembers(service, inspect.isfunction)
-    if not name.startswith("_")
-]
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_every_operation_tells_the_permission_that_it_needs(method: object) -> None:
-    text = inspect.getdoc(method) or ""
-
-    assert re.search(r"[Nn]eeds (the permission )?`", text)

@@ -8,6 +8,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 from vaultbind.keyvault.cache.entry import CacheKey
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.ratelimit import Priority
+from vaultbind.keyvault.services.arguments import tell_wrong_types
 from vaultbind.keyvault.services.listing import Listing
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
 from vaultbind.keyvault.transport.policies import Call
@@ -48,6 +49,10 @@ class ObjectService(Generic[Full, Item]):
     """Get and list, the same for all kinds of objects."""
 
     kind: ClassVar[ObjectKind]
+
+    def __init_subclass__(cls) -> None:
+        """Let the public methods of a service tell a wrong type of argument."""
+        tell_wrong_types(cls)
 
     def __init__(
         self,
@@ -128,4 +133,6 @@ class ObjectService(Generic[Full, Item]):
         return Listing(fetch)
 
     def _call(self, method: str, route: str, name: str | None, priority: Priority) -> Call:
+        if priority.__class__ is not Priority:  # a list would find out only when it is read
+            raise KeyVaultError(KeyVaultErrorKind.VALIDATION, detail="priority is a Priority")
         return Call(kind=self.kind.value, method=method, route=route, name=name, priority=priority)

@@ -93,7 +93,7 @@ class VaultPipeline:
         self._first = RetryPolicy(config.retry, clock, jitter, observer)
         policies: list[Any] = [
             self._first,
-            FirstCallPolicy(),
+            FirstCallPolicy(transport),
             ChallengePolicy(credential, verify_challenge_resource=config.verify_challenge_resource),
             *([SpanPolicy()] if config.tracing else []),
             AttemptPolicy(limiter, clock, observer),

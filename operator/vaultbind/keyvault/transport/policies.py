@@ -12,6 +12,7 @@ from typing import Any
 from azure.core.exceptions import AzureError, IncompleteReadError, ServiceRequestError, ServiceResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy, DistributedTracingPolicy
+from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
@@ -130,9 +131,10 @@ class FirstCallPolicy(Policy):
     timeouts.
     """
 
-    def __init__(self) -> None:
-        """Nothing is known yet."""
+    def __init__(self, transport: AsyncHttpTransport[HttpRequest, AsyncHttpResponse]) -> None:
+        """Nothing is known yet; `transport` is the one at the pipeline's end."""
         super().__init__()
+        self._transport = transport
         self._known = False
         self._first: asyncio.Event | None = None
 
@@ -140,6 +142,8 @@ class FirstCallPolicy(Policy):
         """Pass on, alone or after the first call."""
         if self._known:
             return await self.next.send(request)
+        # A transport that cannot be used is no fault of the identity, whose request for a token comes first.
+        await self._transport.open()
         if self._first is not None:
             await self._first.wait()
             return await self.next.send(request)

@@ -70,7 +70,9 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         return await self._send_otherwise(session, request, {"proxy": proxy, **options})
 
     async def open(self) -> None:
-        """Do nothing: the session opens itself."""
+        """Make the session, which a request would do as well; raises KeyVaultError as `send`."""
+        if self._session is None:
+            self._connect()
 
     async def close(self) -> None:
         """Do nothing: the session belongs to all clients."""

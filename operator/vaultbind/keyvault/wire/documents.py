@@ -101,14 +101,14 @@ def render_attributes(
 ) -> Json | None:
     """Attributes of a request's body, None when there are none; times in whole seconds.
 
-    Raises KeyVaultError (VALIDATION) for a time without a zone: it would mean another moment elsewhere.
+    Raises KeyVaultError (VALIDATION) for a time without a zone, which would mean another moment elsewhere,
+    and for an end that is not after the beginning.
     """
-    attributes = {
-        "enabled": enabled,
-        "nbf": _render_moment(not_before),
-        "exp": _render_moment(expires_on),
-        "exportable": exportable,
-    }
+    begin, end = _render_moment(not_before), _render_moment(expires_on)
+    if begin is not None and end is not None and begin >= end:
+        detail = "not_before is before expires_on, by a second at least"
+        raise KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=detail)
+    attributes = {"enabled": enabled, "nbf": begin, "exp": end, "exportable": exportable}
     return drop_absent(attributes) or None
 
 

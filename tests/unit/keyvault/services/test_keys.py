@@ -1,7 +1,7 @@
 """What only keys have: imports, updates and rotation policies."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from vaultbind.keyvault.types.key import (
 )
 
 MOMENT = datetime.fromtimestamp(1_700_000_000, UTC)
+DAY = timedelta(days=1)
 BUNDLE = {"key": {"kid": f"{VAULT}/keys/k/{VERSION}", "kty": "EC", "crv": "P-256", "x": "AQ", "y": "Ag"}}
 
 
@@ -31,7 +32,7 @@ async def test_importing_sends_the_private_members() -> None:
         operations=(KeyOperation.SIGN,),
         enabled=True,
         not_before=MOMENT,
-        expires_on=MOMENT,
+        expires_on=MOMENT + DAY,
         tags={"a": "b"},
         exportable=True,
         release_policy=KeyReleasePolicy(data=b"{}"),
@@ -49,7 +50,7 @@ async def test_importing_sends_the_private_members() -> None:
     }
     assert body == {
         "Hsm": True,
-        "attributes": {"enabled": True, "nbf": 1_700_000_000, "exp": 1_700_000_000, "exportable": True},
+        "attributes": {"enabled": True, "nbf": 1_700_000_000, "exp": 1_700_086_400, "exportable": True},
         "tags": {"a": "b"},
         "release_policy": {
             "contentType": "application/json; charset=utf-8",
@@ -78,7 +79,7 @@ async def test_an_update_sends_what_was_given_and_nothing_else() -> None:
         operations=(KeyOperation.VERIFY,),
         enabled=False,
         not_before=MOMENT,
-        expires_on=MOMENT,
+        expires_on=MOMENT + DAY,
         tags={},
         release_policy=KeyReleasePolicy(data=b"{}", immutable=True),
     )
@@ -90,7 +91,7 @@ async def test_an_update_sends_what_was_given_and_nothing_else() -> None:
     assert body.pop("release_policy")["immutable"] is True
     assert body == {
         "key_ops": ["verify"],
-        "attributes": {"enabled": False, "nbf": 1_700_000_000, "exp": 1_700_000_000},
+        "attributes": {"enabled": False, "nbf": 1_700_000_000, "exp": 1_700_086_400},
         "tags": {},
     }
     assert (thin.url, thin.content) == (f"{VAULT}/keys/k/?api-version=2025-07-01", b"{}")

@@ -1,7 +1,7 @@
 """Making and rotating keys."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from vaultbind.keyvault.types.key import (
 )
 
 MOMENT = datetime.fromtimestamp(1_700_000_000, UTC)
+DAY = timedelta(days=1)
 
 
 def key_bundle(name: str = "k", **more: Any) -> dict[str, Any]:
@@ -33,7 +34,7 @@ async def test_what_is_sent_for_a_new_key() -> None:
         public_exponent=65537,
         enabled=False,
         not_before=MOMENT,
-        expires_on=MOMENT,
+        expires_on=MOMENT + DAY,
         tags={"a": "b"},
         exportable=True,
         release_policy=policy,
@@ -50,7 +51,7 @@ async def test_what_is_sent_for_a_new_key() -> None:
         "key_size": 3072,
         "public_exponent": 65537,
         "key_ops": ["sign", "verify"],
-        "attributes": {"enabled": False, "nbf": 1_700_000_000, "exp": 1_700_000_000, "exportable": True},
+        "attributes": {"enabled": False, "nbf": 1_700_000_000, "exp": 1_700_086_400, "exportable": True},
         "tags": {"a": "b"},
         "release_policy": released,
     }

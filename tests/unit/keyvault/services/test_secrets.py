@@ -1,7 +1,7 @@
 """What only secrets have: updates and exact versions."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.types.secret import SetSecretOptions
 
 MOMENT = datetime.fromtimestamp(1_700_000_000, UTC)
+DAY = timedelta(days=1)
 
 
 async def test_an_update_sends_what_was_given_and_nothing_else() -> None:
@@ -24,7 +25,7 @@ async def test_an_update_sends_what_was_given_and_nothing_else() -> None:
         tags={"a": "b"},
         enabled=False,
         not_before=MOMENT,
-        expires_on=MOMENT,
+        expires_on=MOMENT + DAY,
     )
     await secrets.update_secret_properties("db", tags={})
 
@@ -33,7 +34,7 @@ async def test_an_update_sends_what_was_given_and_nothing_else() -> None:
     assert json.loads(full.content) == {
         "contentType": "text/plain",
         "tags": {"a": "b"},
-        "attributes": {"enabled": False, "nbf": 1_700_000_000, "exp": 1_700_000_000},
+        "attributes": {"enabled": False, "nbf": 1_700_000_000, "exp": 1_700_086_400},
     }
     assert thin.url == f"{VAULT}/secrets/db/?api-version=2025-07-01"
     assert json.loads(thin.content) == {"tags": {}}
@@ -76,6 +77,16 @@ OTHER_TYPES: list[tuple[str, tuple[Any, ...], str]] = [
     ("a name in bytes", (b"db", "x"), "a name has"),
     ("a tag", ("db", "x", SetSecretOptions(tags={"a": 1})), "a tag's name and value are text"),  # type: ignore[dict-item]
     ("a time without a zone", ("db", "x", SetSecretOptions(expires_on=MOMENT.replace(tzinfo=None))), "aware"),
+    (
+        "an end at the beginning",
+        ("db", "x", SetSecretOptions(not_before=MOMENT, expires_on=MOMENT)),
+        "before",
+    ),
+    (
+        "an end before the beginning",
+        ("db", "x", SetSecretOptions(not_before=MOMENT, expires_on=MOMENT - DAY)),
+        "before",
+    ),
     ("a time in seconds", ("db", "x", SetSecretOptions(not_before=1_700_000_000)), "aware"),  # type: ignore[arg-type]
 ]
 

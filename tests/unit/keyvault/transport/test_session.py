@@ -16,6 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from azure.core.exceptions import ServiceRequestTimeoutError
 from azure.core.pipeline.transport import HttpRequest as OldRequest
 from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.keyvault.secrets._shared import HttpChallenge, http_challenge_cache
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,6 +27,7 @@ from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.config import KeyVaultConfig
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.retry import RetryConfig
+from vaultbind.keyvault.transport.identities import CredentialConfig, DefaultIdentity, ManagedIdentity
 from vaultbind.keyvault.transport.session import LocalhostResolver, SharedTransport, _is_direct, is_localhost
 
 SECRET = b'{"value":"v","id":"https://shop.vault.localhost/secrets/db/1"}'
@@ -304,6 +306,28 @@ async def test_a_bundle_that_cannot_be_used(server: Server, pem: str) -> None:
 
     assert (caught.value.code, caught.value.object_name) == ("BadCaBundle", "db")
     assert server.connections == 0
+
+
+IDENTITIES: list[CredentialConfig] = [ManagedIdentity(), DefaultIdentity()]
+
+
+@pytest.mark.parametrize("identity", IDENTITIES, ids=lambda identity: type(identity).__name__)
+async def test_a_bundle_is_not_the_identitys_fault_where_the_challenge_is_known(
+    identity: CredentialConfig,
+) -> None:
+    """Then the first request is the one for a token, and credentials swallow what they do not know."""
+    url = "https://known.vault.azure.net"
+    challenge = 'Bearer authorization="https://login.windows.net/t", resource="https://vault.azure.net"'
+    http_challenge_cache.set_challenge_for_url(url, HttpChallenge(url, challenge))
+    pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    config = KeyVaultConfig(vault_url=url, credential=identity, ca_pem=pem)
+
+    async with KeyVaultClient(config) as client:
+        found = await asyncio.gather(
+            *(client.secrets.get_secret("db") for _ in range(3)), return_exceptions=True
+        )
+
+    assert [getattr(error, "code", error) for error in found] == ["BadCaBundle"] * 3
 
 
 async def test_azure_cannot_close_it(server: Server, authority: Authority) -> None:
