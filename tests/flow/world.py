@@ -88,7 +88,8 @@ class World:
     @property
     def seed(self) -> VaultDriver:
         """The vault, as if it had been changed an hour ago."""
-        return VaultDriver(self.emulator.estate.vault(VAULT), self.clock.an_hour_ago)
+        estate = self.emulator.estate
+        return VaultDriver(estate.vault(VAULT), self.clock.an_hour_ago, estate.rsa_pool.patiently)
 
     def vault_spec(self, **spec: Any) -> dict[str, Any]:
         """Spec of a ClusterKeyVault that leads to the vault."""

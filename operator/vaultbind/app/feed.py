@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.kinds import FED
-from vaultbind.engine.cache import Change
 from vaultbind.engine.engine import Engine
 from vaultbind.engine.sweep import SweepResult, compare
 from vaultbind.kube.client import KubeClient
-from vaultbind.kube.listing import fetch_metadata_list
+from vaultbind.kube.listing import fetch_metadata_list, fetch_pages
+from vaultbind.kube.resources import Resource
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ PAGE = 500
 
 @dataclass(slots=True, kw_only=True)
 class Feed:
-    """Puts objects into the engine; `synced` once all that existed at start has come in."""
+    """Puts objects into the engine; `synced` once all that existed at start is known."""
 
     engine: Engine
     client: KubeClient
@@ -32,7 +32,6 @@ class Feed:
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when an object has not caught up from one sweep to the next: the watch is dead, we have to end."""
-    _expected: set[tuple[ObjectKey, str]] | None = None
     _behind: Mapping[ObjectKey, Version] = field(default_factory=dict)
     """What the last sweep's list showed of the objects that the cache had not, or older."""
 
@@ -43,42 +42,22 @@ class Feed:
 
     def take(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
         """Take one event of the watch: None (first list), ADDED, MODIFIED or DELETED."""
-        key, metadata = _key_of(obj), obj["metadata"]
+        key = _key_of(obj)
         if event_type == "DELETED":
-            self.engine.remove(key, str(metadata["uid"]))
-        elif self.engine.put(key, _slim(obj)) is Change.STALE:
-            return
-        self._note(key, str(metadata["uid"]))
+            self.engine.remove(key, str(obj["metadata"]["uid"]))
+        else:
+            self.engine.put(key, _slim(obj))
 
-    def _note(self, key: ObjectKey, uid: str) -> None:
-        if self._expected is not None:
-            self._expected.discard((key, uid))
-            self._check()
+    async def fill(self) -> None:
+        """Take all objects as they are now: nothing has to wait until Kopf has come through them one by one.
 
-    def _check(self) -> None:
-        if self._expected is not None and not self._expected:
-            self._expected = None
-            self.synced.set()
-
-    async def expect(self) -> None:
-        """Ask what exists now, so that it is known when all of it has come in. Raises KubeError."""
-        listed = await self._list()
-        cached = self._cached()
-        self._expected = {
-            (key, uid) for key, (uid, _) in listed.items() if cached.get(key, ("", 0))[0] != uid
-        }
-        self._check()
-
-    async def wait_synced(self, seconds: float) -> None:
-        """Wait until all has come in; after `seconds` go on without what was deleted meanwhile."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.synced.wait()
-        except TimeoutError:
-            missing = len(self._expected or ())
-            logger.warning("%d objects of the first list have not come in; starting without them", missing)
-            self._expected = None
-            self.synced.set()
+        What is deleted between this list and Kopf's own is found by the sweep. Raises KubeError.
+        """
+        for kind, resource, namespace in self._places():
+            async for answer in fetch_pages(self.client.list, resource, namespace, page=PAGE):
+                for item in answer.get("items") or ():
+                    self.take(None, {**item, "kind": kind})
+        self.synced.set()
 
     async def sweep(self) -> SweepResult:
         """Hold a metadata list against the cache once. Raises KubeError."""
@@ -103,16 +82,18 @@ class Feed:
     async def _list(self) -> dict[ObjectKey, Version]:
         """All objects as they are now: a list from an API server's cache may be older than ours."""
         listed: dict[ObjectKey, Version] = {}
+        for kind, resource, namespace in self._places():
+            found = await fetch_metadata_list(
+                self.client, resource, namespace, page=PAGE, resource_version=None
+            )
+            listed |= {_key_of({**item, "kind": kind}): _version(item["metadata"]) for item in found.items}
+        return listed
+
+    def _places(self) -> Iterator[tuple[str, Resource, str]]:
+        """Kind, resource and namespace of each list that shows all objects; an empty one means all."""
         for kind, resource in FED.items():
             for namespace in self.namespaces if resource.namespaced and self.namespaces else ("",):
-                found = await fetch_metadata_list(
-                    self.client, resource, namespace, page=PAGE, resource_version=None
-                )
-                for item in found.items:
-                    metadata = item["metadata"]
-                    key = ObjectKey(kind, str(metadata.get("namespace", "")), str(metadata["name"]))
-                    listed[key] = _version(metadata)
-        return listed
+                yield kind, resource, namespace
 
 
 def _key_of(obj: Mapping[str, Any]) -> ObjectKey:

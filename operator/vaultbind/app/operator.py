@@ -58,8 +58,8 @@ from vaultbind.vaults.room import VaultRoom
 
 logger = logging.getLogger(__name__)
 
-SYNC_SECONDS = 30.0
-"""How long the first list may take to come in through the feed."""
+FIRST_SWEEP = 60.0
+"""Seconds until the first sweep: it finds what was deleted before the watches began."""
 
 
 class Operator:
@@ -279,9 +279,8 @@ class Operator:
         self.warm.set()
 
     async def work(self) -> None:
-        """Wait for the feed's first list, then run the engine and the sweep."""
-        await self._expect()
-        await self.feed.wait_synced(SYNC_SECONDS)
+        """Take the first list, then run the engine and the sweep."""
+        await self._fill()
         for key, obj in self.engine.cache.items(KIND_BINDING):
             self.intake.prepare(key, obj)
         logger.info("in sync with the cluster: %d objects", len(self.engine.cache))
@@ -298,10 +297,10 @@ class Operator:
         kept = replace(settings, namespace=namespace)
         await TrustKeeper(client=self.client, settings=kept, clock=self._clock).run()
 
-    async def _expect(self) -> None:
+    async def _fill(self) -> None:
         while True:
             try:
-                await self.feed.expect()
+                await self.feed.fill()
             except KubeError as error:
                 logger.warning("our kinds cannot be listed: %s; will retry", error.message)
                 await asyncio.sleep(1.0)
@@ -309,8 +308,10 @@ class Operator:
                 return
 
     async def _sweep(self) -> None:
+        wait = FIRST_SWEEP
         while True:
-            await asyncio.sleep(self.settings.sweep_interval.total_seconds())
+            await asyncio.sleep(wait)
+            wait = self.settings.sweep_interval.total_seconds()
             try:
                 result = await self.feed.sweep()
                 if result.behind:

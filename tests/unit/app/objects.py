@@ -52,7 +52,7 @@ def keyvault(name: str = "main", *, uid: str = "v1", **spec: Any) -> dict[str, A
 
 @dataclass
 class FakeKube:
-    """Answers lists of metadata, patches and creations; notes what it was asked."""
+    """Answers lists, patches and creations; notes what it was asked."""
 
     items: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """By plural."""
@@ -63,7 +63,11 @@ class FakeKube:
     versions: list[str | None] = field(default_factory=list)
     before_answer: Any = None
 
-    async def list_metadata(
+    async def list_metadata(self, resource: Resource, namespace: str = "", **query: Any) -> dict[str, Any]:
+        answer = await self.list(resource, namespace, **query)
+        return {**answer, "items": [{"metadata": item["metadata"]} for item in answer["items"]]}
+
+    async def list(
         self,
         resource: Resource,
         namespace: str = "",
@@ -77,7 +81,7 @@ class FakeKube:
         if self.error is not None:
             raise self.error
         found = self.items.get(resource.plural, [])
-        answer = {"items": [{"metadata": item["metadata"]} for item in found], "metadata": {}}
+        answer = {"items": list(found), "metadata": {}}
         if self.before_answer is not None:
             self.before_answer()
         return answer

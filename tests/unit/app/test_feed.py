@@ -1,6 +1,7 @@
-"""The feed: what comes in, when all has come in, and the sweep that finds what has not."""
+"""The feed: what comes in, what is there at the start, and the sweep that finds what has not."""
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
@@ -8,10 +9,12 @@ import pytest
 from tests.unit.app.objects import FakeKube, binding, engine_at_rest, keyvault
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.feed import Feed
+from vaultbind.app.kinds import FED
 from vaultbind.engine.queue import Priority
 from vaultbind.engine.sweep import SweepResult
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
+from vaultbind.kube.resources import Resource
 
 DB = ObjectKey("VaultBinding", "shop", "db")
 MAIN = ObjectKey("ClusterKeyVault", "", "main")
@@ -84,55 +87,65 @@ def test_only_news_is_worth_a_handler(
 # -- the first list ---------------------------------------------------------------------------------
 
 
-async def test_synced_once_all_that_existed_has_come_in() -> None:
-    feed = feed_on(listing(binding("a"), binding("b"), binding("c")))
-    feed.take(None, binding("a"))
-    await feed.expect()
-    assert not feed.synced.is_set()
-    feed.take(None, binding("b"))
-    feed.take("ADDED", binding("new", uid="u9"))
-    assert not feed.synced.is_set()
-    feed.take("DELETED", binding("c"))
-    assert feed.synced.is_set()
-    await feed.wait_synced(0.0)
-
-
-async def test_synced_at_once_where_there_is_nothing() -> None:
-    feed = feed_on(FakeKube())
-    await feed.expect()
-    assert feed.synced.is_set()
-
-
-async def test_what_comes_in_while_the_list_is_asked_for_is_not_waited_for() -> None:
-    kube = listing(binding())
+async def test_all_that_exists_is_known_from_one_list() -> None:
+    kube = FakeKube(items={"vaultbindings": [binding("a"), binding("b")], "clusterkeyvaults": [keyvault()]})
     feed = feed_on(kube)
-    kube.before_answer = lambda: feed.take(None, binding())
-    await feed.expect()
+    assert not feed.synced.is_set()
+    await feed.fill()
     assert feed.synced.is_set()
+    assert len(feed.engine.cache) == 3
+    assert feed.engine.cache.get(MAIN) == keyvault()
+    assert kube.versions == [None] * len(FED), (
+        "no server's cache is asked: it may be older than a write of ours"
+    )
+    assert not any(feed.is_news(None, item) for item in (binding("a"), binding("b"), keyvault()))
 
 
-async def test_a_former_namesake_is_not_the_object() -> None:
+async def test_a_list_comes_in_pages() -> None:
+    kube = FakePages(items={"vaultbindings": [binding(name) for name in "abcde"]}, page=2)
+    feed = feed_on(cast("FakeKube", kube))
+    await feed.fill()
+    assert len(feed.engine.cache) == 5
+    assert kube.tokens["vaultbindings"] == ["", "2", "4"]
+
+
+@dataclass
+class FakePages:
+    """Answers a list in pages; a token is the number of the next item."""
+
+    items: dict[str, list[dict[str, Any]]]
+    page: int
+    tokens: dict[str, list[str]] = field(default_factory=dict)
+
+    async def list(self, resource: Resource, *_: Any, continue_: str, **__: Any) -> dict[str, Any]:
+        self.tokens.setdefault(resource.plural, []).append(continue_)
+        found, start = self.items.get(resource.plural, []), int(continue_ or 0)
+        end = start + self.page
+        token = {"continue": str(end)} if end < len(found) else {}
+        bare = [{key: value for key, value in item.items() if key != "kind"} for item in found[start:end]]
+        return {"items": bare, "metadata": token}
+
+
+async def test_what_the_watch_has_told_meanwhile_is_newer() -> None:
+    kube = listing(binding(version=3))
+    feed = feed_on(kube)
+    kube.before_answer = lambda: feed.take("MODIFIED", binding(version=4))
+    await feed.fill()
+    assert feed.engine.cache.get(DB) == binding(version=4)
+
+
+async def test_a_former_namesake_is_replaced() -> None:
     feed = feed_on(listing(binding(uid="u2")))
     feed.take(None, binding(uid="u1"))
-    await feed.expect()
-    assert not feed.synced.is_set()
-    feed.take("ADDED", binding(uid="u2"))
-    assert feed.synced.is_set()
-
-
-async def test_what_never_comes_in_is_waited_for_only_so_long(caplog: pytest.LogCaptureFixture) -> None:
-    feed = feed_on(listing(binding("a"), binding("b")))
-    await feed.expect()
-    await feed.wait_synced(0.001)
-    assert feed.synced.is_set()
-    assert "2 objects of the first list have not come in" in caplog.text
+    await feed.fill()
+    assert feed.engine.cache.get(DB) == binding(uid="u2")
 
 
 async def test_a_list_that_fails_is_the_caller_s_to_repeat() -> None:
     kube = FakeKube(error=KubeError(KubeErrorKind.UNREACHABLE, "list: no connection"))
     feed = feed_on(kube)
     with pytest.raises(KubeError):
-        await feed.expect()
+        await feed.fill()
     assert not feed.synced.is_set()
 
 
@@ -158,7 +171,7 @@ async def test_lists_are_asked_of_each_namespace_and_of_the_server_itself(
     namespaces: tuple[str, ...], asked: set[tuple[str, str]]
 ) -> None:
     kube = FakeKube()
-    await feed_on(kube, *namespaces).expect()
+    await feed_on(kube, *namespaces).fill()
     assert {(plural, place) for _, plural, place in kube.asked} == asked
     assert len(kube.asked) == len(asked)
     assert set(kube.versions) == {None}, "an API server's cache may be older than ours"
