@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from vaultbind.api.binding import BindingSpec
@@ -11,35 +11,21 @@ from vaultbind.api.conditions import Reason
 from vaultbind.api.names import ANNOTATION_REQUESTED_AT
 from vaultbind.api.refs import ObjectKey, VaultObjectRef
 from vaultbind.bindings.apply import SecretIndex
-from vaultbind.bindings.drift import decide_drift
-from vaultbind.bindings.facts import Content, Existing, Facts
+from vaultbind.bindings.compare import compare, is_synced, is_written, shown, source_of, stamp, with_trouble
+from vaultbind.bindings.content import trouble_of, with_content
+from vaultbind.bindings.facts import Existing, Facts
 from vaultbind.bindings.intake import Prepared
-from vaultbind.bindings.manifest import (
-    decode_data,
-    is_merge,
-    is_unwritten,
-    manager_of,
-    mark_annotation,
-    render_metadata,
-)
-from vaultbind.bindings.mark import Mark, parse_mark
+from vaultbind.bindings.manifest import decode_data, is_merge, is_unwritten
 from vaultbind.bindings.ownership import Owner, decide_ownership
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import GoneError
 from vaultbind.engine.queue import Priority
-from vaultbind.keyvault import KeyVaultError
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
-from vaultbind.rendering.digest import digest_input, matches, parse_digest, source_digest
-from vaultbind.rendering.problems import RenderProblem
-from vaultbind.rendering.render import Rendered, render
-from vaultbind.rendering.values import VaultValue
-from vaultbind.vaults.causes import Trouble, decide_trouble, trouble_for_readers
-from vaultbind.vaults.look import Sighting, sighting_of
 from vaultbind.vaults.reads import Reading
-from vaultbind.vaults.session import VaultPausedError, VaultSession
+from vaultbind.vaults.session import VaultSession
 
 LONGEST_REQUEST = 1024
 """Characters of status.lastHandledRequest in the CRD."""
@@ -80,14 +66,14 @@ class BindingObserver:
             return await self._observe_unwritten(facts, obj, prepared, session, priority)
         if session is None or (facts.existing and facts.existing.ownership.owner is Owner.FOREIGN):
             return facts
-        if facts.existing is None and _is_written(facts):
+        if facts.existing is None and is_written(facts):
             await self.check_alive(key, facts.uid)
         forced = key in self.owed or facts.request != str(facts.status.get("lastHandledRequest") or "")
         if not forced and facts.existing is not None:  # a fresh one has nothing to compare: it need not wait
             await session.looked.wait()
-            facts = self._compare(facts, prepared, session)
+            facts = compare(facts, prepared, session, self.verified.get(key))
             if facts.in_sync:
-                return _with_trouble(facts, session, obj)
+                return with_trouble(facts, session, obj)
         not_before = self.clock.monotonic() if forced else 0.0
         facts = await self._read(facts, prepared, session, priority, not_before)
         if forced:
@@ -101,10 +87,10 @@ class BindingObserver:
         facts = self.known(key, obj, prepared, found)
         if is_unwritten(facts.spec):
             return facts
-        if self.asks and found is None and (facts.existing is not None or _is_written(facts)):
+        if self.asks and found is None and (facts.existing is not None or is_written(facts)):
             found = await self.ask(key.namespace, facts.spec.target.name)
             facts = self.known(key, obj, prepared, found)
-        if facts.existing is None and (is_merge(facts.spec) or _is_synced(obj, Reason.SECRET_NOT_OWNED)):
+        if facts.existing is None and (is_merge(facts.spec) or is_synced(obj, Reason.SECRET_NOT_OWNED)):
             found = await self._find(key.namespace, facts.spec.target.name)
             return self.known(key, obj, prepared, found)
         return facts
@@ -164,29 +150,6 @@ class BindingObserver:
         if found["metadata"].get("uid") != uid:
             raise GoneError
 
-    # -- does the Secret still fit what the last look shows? ---------------------------------------
-
-    def _compare(self, facts: Facts, prepared: Prepared, session: VaultSession) -> Facts:
-        existing = facts.existing
-        mark = mark_of(facts) if existing is not None else None
-        if existing is None or mark is None or existing.ownership.owner is Owner.ADOPTABLE:
-            return facts
-        wanted = render_metadata(facts.key, facts.uid, facts.spec, mark.render())
-        drift = decide_drift(
-            existing.metadata,
-            wanted,
-            mark,
-            manager_of(facts.spec, facts.uid),
-            exclusive=not is_merge(facts.spec),
-        )
-        if drift.data and self.verified.get(facts.key) == _stamp(existing.metadata):
-            drift = replace(drift, data=False)
-        source = _source(facts.spec, session)
-        same = _is_same_source(source, mark, session.known.sightings, prepared.parsed.refs)
-        same = same or _is_held(facts, prepared, session)
-        told = facts.status.get("revision") == mark.revision and _is_secret_named(facts)
-        return replace(facts, drift=drift, in_sync=same and told and not drift.data)
-
     async def _observe_unwritten(
         self, facts: Facts, obj: RawObject, prepared: Prepared, session: VaultSession, priority: Priority
     ) -> Facts:
@@ -195,15 +158,15 @@ class BindingObserver:
         forced = key in self.owed or facts.request != str(facts.status.get("lastHandledRequest") or "")
         if facts.status.get("revision"):  # a fresh one need not wait for a look
             await session.looked.wait()
-        if not forced and self.shown.get(key) == _shown(prepared, session):
-            return _with_trouble(replace(facts, in_sync=True), session, obj)
+        if not forced and self.shown.get(key) == shown(prepared, session):
+            return with_trouble(replace(facts, in_sync=True), session, obj)
         not_before = self.clock.monotonic() if forced else 0.0
         facts = await self._read(facts, prepared, session, priority, not_before)
         if forced:
             (self.owed.add if facts.trouble else self.owed.discard)(key)
         self.shown.pop(key, None)
         if facts.content is not None:
-            self.shown[key] = _shown(prepared, session)
+            self.shown[key] = shown(prepared, session)
         return facts
 
     # -- values -------------------------------------------------------------------------------------
@@ -219,16 +182,11 @@ class BindingObserver:
         readings: dict[VaultObjectRef, Reading] = {}
         for ref, result in zip(refs, results, strict=True):
             if isinstance(result, BaseException):
-                return replace(facts, trouble=_trouble_of(result, ref))
+                return replace(facts, trouble=trouble_of(result, ref))
             readings[ref] = result
-        values = {ref: reading.value for ref, reading in readings.items()}
-        rendered = render(facts.spec, values, now=facts.now)
-        if not isinstance(rendered, Rendered):
-            return replace(facts, trouble=_trouble_in(rendered, facts.now))
         age = self.clock.monotonic() - min((item.started for item in readings.values()), default=0.0)
         looked_at = self.clock.now() - timedelta(seconds=age if readings else 0.0)
-        content = _content(_source(facts.spec, session), rendered, values, looked_at, mark_of(facts))
-        return replace(facts, content=content, stale=False)
+        return with_content(facts, source_of(facts.spec, session), readings, looked_at)
 
     async def _read_existing(self, facts: Facts) -> Facts:
         """Read the Secret itself, once, because its content has to be compared."""
@@ -262,7 +220,7 @@ class BindingObserver:
     def note_verified(self, facts: Facts) -> None:
         """Remember that this state of the Secret holds the right content, whoever owns its keys."""
         if facts.existing is not None and facts.content is not None and facts.drift.data:
-            self.verified[facts.key] = _stamp(facts.existing.metadata)
+            self.verified[facts.key] = stamp(facts.existing.metadata)
 
 
 def request_of(obj: RawObject) -> str:
@@ -271,128 +229,8 @@ def request_of(obj: RawObject) -> str:
     return str(annotations.get(ANNOTATION_REQUESTED_AT, ""))[:LONGEST_REQUEST]
 
 
-def _shown(prepared: Prepared, session: VaultSession) -> object:
-    """All that tells whether a read would give the same again; never equal where something is not known."""
-    sightings = [session.known.sightings.get(ref) for ref in prepared.parsed.refs]
-    unsettled = any(ref in session.known.unsettled for ref in prepared.parsed.refs)
-    if unsettled or any(ref not in session.known.sightings for ref in prepared.parsed.refs):
-        return object()
-    prints = tuple(seen.fingerprint if seen is not None else None for seen in sightings)
-    return prepared.parsed.uid, prepared.parsed.generation, session.name, prints
-
-
-def mark_of(facts: Facts) -> Mark | None:
-    """The mark on the Secret as observed."""
-    if facts.existing is None:
-        return None
-    annotations = facts.existing.metadata.get("annotations") or {}
-    return parse_mark(annotations.get(mark_annotation(facts.spec, facts.uid)))
-
-
-def _is_synced(obj: RawObject, reason: Reason) -> bool:
-    """Whether the status gives that reason for Synced."""
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    return any(item.get("type") == "Synced" and item.get("reason") == reason.word for item in conditions)
-
-
-def _is_held(facts: Facts, prepared: Prepared, session: VaultSession) -> bool:
-    """Whether what the status tells stands: the vault fails and has shown nothing since we started."""
-    return (
-        session.trouble is not None
-        and any(ref not in session.known.sightings for ref in prepared.parsed.refs)
-        and facts.status.get("observedGeneration") == prepared.parsed.generation
-        and _is_synced({"status": facts.status}, Reason.SYNCED)
-    )
-
-
-def _with_trouble(facts: Facts, session: VaultSession, obj: RawObject) -> Facts:
-    """While the vault fails, what was in sync stays told until it is too old, and nothing else becomes so."""
-    if session.trouble is None or (_is_synced(obj, Reason.SYNCED) and not facts.stale):
-        return facts
-    return replace(facts, trouble=trouble_for_readers(session.trouble))
-
-
-def _stamp(metadata: Mapping[str, Any]) -> tuple[str, str]:
-    return str(metadata.get("uid")), str(metadata.get("resourceVersion"))
-
-
 def _existing(metadata: Mapping[str, Any], spec: BindingSpec, key: ObjectKey, uid: str) -> Existing:
     ownership = decide_ownership(metadata, binding=key.name, uid=uid)
     if is_merge(spec):
         ownership = replace(ownership, owner=Owner.OURS)
     return Existing(metadata=metadata, ownership=ownership)
-
-
-def _is_written(facts: Facts) -> bool:
-    """Whether the status tells of a Secret of ours under this name."""
-    return bool(facts.status.get("revision")) and _is_secret_named(facts) and not is_merge(facts.spec)
-
-
-def _is_secret_named(facts: Facts) -> bool:
-    return facts.status.get("secretName") == facts.spec.target.name
-
-
-def _source(spec: BindingSpec, session: VaultSession) -> Mapping[str, Any]:
-    """The spec's part of the digest; the vault stands in it by URL, too."""
-    return {**digest_input(spec), "url": session.spec.url}
-
-
-def _is_same_source(
-    source: Mapping[str, Any],
-    mark: Mark,
-    sightings: Mapping[VaultObjectRef, Sighting | None],
-    refs: tuple[VaultObjectRef, ...],
-) -> bool:
-    """Whether the Secret was made from what is known of the objects now, beyond doubt."""
-    if any(ref not in sightings for ref in refs):
-        return False
-    prints = {ref: seen.fingerprint if (seen := sightings[ref]) is not None else None for ref in refs}
-    return matches(parse_digest(mark.digest), source, prints)
-
-
-def _trouble_in(problems: tuple[RenderProblem, ...], now: datetime) -> Trouble:
-    """The first problem, and how many more there are; time alone may end it."""
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    wait = (first.retry_at - now).total_seconds() if first.retry_at is not None else None
-    return Trouble(reason=first.reason, message=f"{first}{more}", retry_after=wait)
-
-
-def _content(
-    source: Mapping[str, Any],
-    rendered: Rendered,
-    values: Mapping[VaultObjectRef, VaultValue | None],
-    looked_at: datetime,
-    mark: Mark | None,
-) -> Content:
-    """Content with its digest: the one that the Secret has, where that still fits beyond doubt."""
-    prints = {
-        ref: sighting_of(value.properties).fingerprint if value is not None else None
-        for ref, value in values.items()
-    }
-    objects = [_object(ref, value) for ref, value in values.items() if value is not None]
-    digest = source_digest(source, prints, looked_at)
-    if mark is not None and matches(parse_digest(mark.digest), source, prints):
-        digest = mark.digest
-    return Content(data=rendered.data, objects=tuple(objects), digest=digest)
-
-
-def _object(ref: VaultObjectRef, value: VaultValue) -> dict[str, Any]:
-    properties = value.properties
-    entry: dict[str, Any] = {
-        "kind": ref.kind.value,
-        "name": ref.name,
-        "version": properties.version,
-        "enabled": properties.enabled,
-    }
-    if properties.expires_on is not None:
-        entry["expires"] = properties.expires_on.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return entry
-
-
-def _trouble_of(error: BaseException, ref: VaultObjectRef) -> Trouble:
-    if isinstance(error, VaultPausedError):
-        return error.trouble
-    if isinstance(error, KeyVaultError):
-        return decide_trouble(error, ref)
-    raise error

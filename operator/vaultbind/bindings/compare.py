@@ -1,0 +1,121 @@
+"""Pure: whether the Secret still fits what the vault showed last, and what the status tells of it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from vaultbind.api.binding import BindingSpec
+from vaultbind.api.conditions import Reason
+from vaultbind.api.refs import VaultObjectRef
+from vaultbind.bindings.drift import decide_drift
+from vaultbind.bindings.facts import Facts
+from vaultbind.bindings.intake import Prepared
+from vaultbind.bindings.manifest import is_merge, manager_of, mark_annotation, render_metadata
+from vaultbind.bindings.mark import Mark, parse_mark
+from vaultbind.bindings.ownership import Owner
+from vaultbind.engine.cache import RawObject
+from vaultbind.rendering.digest import digest_input, matches, parse_digest
+from vaultbind.vaults.causes import trouble_for_readers
+from vaultbind.vaults.look import Sighting
+from vaultbind.vaults.session import VaultSession
+
+
+def compare(
+    facts: Facts, prepared: Prepared, session: VaultSession, verified: tuple[str, str] | None
+) -> Facts:
+    """Find out whether the Secret still fits what the last look shows.
+
+    `verified` is the stamp of a Secret whose content was compared although its owners look wrong.
+    """
+    existing = facts.existing
+    mark = mark_of(facts) if existing is not None else None
+    if existing is None or mark is None or existing.ownership.owner is Owner.ADOPTABLE:
+        return facts
+    wanted = render_metadata(facts.key, facts.uid, facts.spec, mark.render())
+    drift = decide_drift(
+        existing.metadata,
+        wanted,
+        mark,
+        manager_of(facts.spec, facts.uid),
+        exclusive=not is_merge(facts.spec),
+    )
+    if drift.data and verified == stamp(existing.metadata):
+        drift = replace(drift, data=False)
+    source = source_of(facts.spec, session)
+    same = _is_same_source(source, mark, session.known.sightings, prepared.parsed.refs)
+    same = same or _is_held(facts, prepared, session)
+    told = facts.status.get("revision") == mark.revision and _is_secret_named(facts)
+    return replace(facts, drift=drift, in_sync=same and told and not drift.data)
+
+
+def mark_of(facts: Facts) -> Mark | None:
+    """The mark on the Secret as observed."""
+    if facts.existing is None:
+        return None
+    annotations = facts.existing.metadata.get("annotations") or {}
+    return parse_mark(annotations.get(mark_annotation(facts.spec, facts.uid)))
+
+
+def stamp(metadata: Mapping[str, Any]) -> tuple[str, str]:
+    """One state of one Secret."""
+    return str(metadata.get("uid")), str(metadata.get("resourceVersion"))
+
+
+def shown(prepared: Prepared, session: VaultSession) -> object:
+    """All that tells whether a read would give the same again; never equal where something is not known."""
+    sightings = [session.known.sightings.get(ref) for ref in prepared.parsed.refs]
+    unsettled = any(ref in session.known.unsettled for ref in prepared.parsed.refs)
+    if unsettled or any(ref not in session.known.sightings for ref in prepared.parsed.refs):
+        return object()
+    prints = tuple(seen.fingerprint if seen is not None else None for seen in sightings)
+    return prepared.parsed.uid, prepared.parsed.generation, session.name, prints
+
+
+def source_of(spec: BindingSpec, session: VaultSession) -> Mapping[str, Any]:
+    """The spec's part of the digest; the vault stands in it by URL, too."""
+    return {**digest_input(spec), "url": session.spec.url}
+
+
+def _is_same_source(
+    source: Mapping[str, Any],
+    mark: Mark,
+    sightings: Mapping[VaultObjectRef, Sighting | None],
+    refs: tuple[VaultObjectRef, ...],
+) -> bool:
+    """Whether the Secret was made from what is known of the objects now, beyond doubt."""
+    if any(ref not in sightings for ref in refs):
+        return False
+    prints = {ref: seen.fingerprint if (seen := sightings[ref]) is not None else None for ref in refs}
+    return matches(parse_digest(mark.digest), source, prints)
+
+
+def _is_held(facts: Facts, prepared: Prepared, session: VaultSession) -> bool:
+    """Whether what the status tells stands: the vault fails and has shown nothing since we started."""
+    return (
+        session.trouble is not None
+        and any(ref not in session.known.sightings for ref in prepared.parsed.refs)
+        and facts.status.get("observedGeneration") == prepared.parsed.generation
+        and is_synced({"status": facts.status}, Reason.SYNCED)
+    )
+
+
+def with_trouble(facts: Facts, session: VaultSession, obj: RawObject) -> Facts:
+    """While the vault fails, what was in sync stays told until it is too old, and nothing else becomes so."""
+    if session.trouble is None or (is_synced(obj, Reason.SYNCED) and not facts.stale):
+        return facts
+    return replace(facts, trouble=trouble_for_readers(session.trouble))
+
+
+def is_synced(obj: RawObject, reason: Reason) -> bool:
+    """Whether the status gives that reason for Synced."""
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    return any(item.get("type") == "Synced" and item.get("reason") == reason.word for item in conditions)
+
+
+def is_written(facts: Facts) -> bool:
+    """Whether the status tells of a Secret of ours under this name."""
+    return bool(facts.status.get("revision")) and _is_secret_named(facts) and not is_merge(facts.spec)
+
+
+def _is_secret_named(facts: Facts) -> bool:
+    return facts.status.get("secretName") == facts.spec.target.name
