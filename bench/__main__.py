@@ -1,4 +1,4 @@
-"""`make bench`: run the scenarios, print the table, write the JSON; ARGS=emulator|webhook|broker: theirs."""
+"""`make bench`: run the scenarios, write table and JSON; ARGS=emulator|expiry|webhook|broker: theirs."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import cryptojobs, emulator, library
+from bench import cryptojobs, emulator, expiry, library
 from bench.cluster import render_namespace
 from bench.floor import measure_floor
 from bench.injection import PODS_COUNT, measure_broker, measure_webhook
@@ -52,6 +52,8 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[dict[str, Any]]]] = {
 def main() -> int:
     if sys.argv[1:2] == [emulator.SUBJECT]:
         return emulator.main(sys.argv[2:])
+    if sys.argv[1:2] == [expiry.SUBJECT]:
+        return expiry.main(sys.argv[2:])
     if sys.argv[1:2] == [library.SUBJECT]:
         return library.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
