@@ -9,6 +9,7 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,38 +35,33 @@ async def stage(apiserver: RealCluster, tmp_path: Path) -> AsyncIterator[Stage]:
 
 @pytest.mark.timeout(120 + 60 * ENDS + BINDINGS)
 async def test_nothing_is_lost_while_leaders_come_and_go(stage: Stage) -> None:
-    draw = random.Random(9)
-    wanted = {f"s{number}": "first" for number in range(BINDINGS)}
-    vault = stage.emulator.driver(VAULT)
-    for name, value in wanted.items():
-        vault.set_secret(name, value)
-    team = Team(stage=stage)
-    await stage.bind(*wanted)
-    enough = asyncio.Event()
-    changing = asyncio.create_task(change(stage, wanted, draw, enough))
-    for number in range(ENDS):
+    team = Team(stage=stage, wanted={f"s{number}": "first" for number in range(BINDINGS)})
+    async with team.under_churn() as changing:
+        for number in range(ENDS):
+            leader = await team.leader()
+            leader.send(signal.SIGKILL if number % 5 == 1 else signal.SIGTERM)
+            await leader.wait_ended()
+            team.members.remove(leader)
+            assert not changing.done(), changing.result()
+    await team.settle()
+
+
+@pytest.mark.timeout(180)
+async def test_a_cluster_that_stands_still_costs_a_leader_and_nothing_else(
+    stage: Stage, apiserver: RealCluster
+) -> None:
+    """As a starved machine does it: nobody can renew, the leader gives up by itself and is started anew."""
+    team = Team(stage=stage, wanted={f"s{number}": "first" for number in range(20)})
+    async with team.under_churn():
         leader = await team.leader()
-        leader.send(signal.SIGKILL if number % 5 == 1 else signal.SIGTERM)
-        await leader.wait_ended()
-        team.members.remove(leader)
-        assert not changing.done(), changing.result()
-    enough.set()
-    await changing
-    await team.leader()
-    wrong: dict[str, tuple[str | None, str | None]] = {}
-
-    async def is_right() -> bool:
-        found = await stage.cluster.objects(SECRETS, stage.namespace)
-        values = {item["metadata"]["name"]: decode(item).get("value", b"").decode() for item in found}
-        names = values.keys() | wanted.keys()
-        wrong.clear()
-        wrong.update({n: (values.get(n), wanted.get(n)) for n in names if values.get(n) != wanted.get(n)})
-        return not wrong
-
-    try:
-        await stage.until(is_right, SETTLE_SECONDS)
-    except TimeoutError:
-        pytest.fail(f"Secret and vault differ: {wrong}\n{await team.status_of(wrong)}")
+        pid = apiserver.pids["kube-apiserver"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            assert await leader.wait_ended(30.0) == 1
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    await team.settle()
+    assert "not renewed for 10 s" in leader.log
 
 
 async def change(stage: Stage, wanted: dict[str, str], draw: random.Random, enough: asyncio.Event) -> None:
@@ -98,8 +94,44 @@ class Team:
     """Two processes of which one leads; who ended is replaced, as a kubelet would."""
 
     stage: Stage
+    wanted: dict[str, str]
+    """What each Secret is to hold in the end."""
     members: list[OperatorProcess] = field(default_factory=list)
     started: int = 0
+
+    @asynccontextmanager
+    async def under_churn(self) -> AsyncIterator["asyncio.Task[None]"]:
+        """Bind all, and change things until the block ends."""
+        vault = self.stage.emulator.driver(VAULT)
+        for name, value in self.wanted.items():
+            vault.set_secret(name, value)
+        await self.stage.bind(*self.wanted)
+        enough = asyncio.Event()
+        changing = asyncio.create_task(change(self.stage, self.wanted, random.Random(9), enough))
+        try:
+            yield changing
+        finally:
+            enough.set()
+            await changing
+
+    async def settle(self) -> None:
+        """Wait until each Secret holds what the vault holds; fail with what differs."""
+        await self.leader()
+        wrong: dict[str, tuple[str | None, str | None]] = {}
+
+        async def is_right() -> bool:
+            found = await self.stage.cluster.objects(SECRETS, self.stage.namespace)
+            values = {item["metadata"]["name"]: decode(item).get("value", b"").decode() for item in found}
+            wrong.clear()
+            for name in values.keys() | self.wanted.keys():
+                if values.get(name) != self.wanted.get(name):
+                    wrong[name] = (values.get(name), self.wanted.get(name))
+            return not wrong
+
+        try:
+            await self.stage.until(is_right, SETTLE_SECONDS)
+        except TimeoutError:
+            pytest.fail(f"Secret and vault differ: {wrong}\n{await self.status_of(wrong)}")
 
     async def leader(self) -> OperatorProcess:
         """The one that leads and works, once the other waits, warm."""
