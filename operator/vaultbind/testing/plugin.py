@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def keyvault() -> "LocalVault":
+def keyvault() -> Iterator["LocalVault"]:
     """An empty simulated vault in this process.
 
     Change it by its methods (`set_secret`, `advance`, `fail`, `deny`); async clients of the Azure SDK reach
@@ -20,7 +20,9 @@ def keyvault() -> "LocalVault":
     """
     from vaultbind.testing.vaults import LocalVault
 
-    return LocalVault.new()
+    vault = LocalVault.new()
+    yield vault
+    vault.close()
 
 
 @pytest.fixture

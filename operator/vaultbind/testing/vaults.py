@@ -97,6 +97,10 @@ class LocalVault(VaultControls):
         self.transport = SimulatedTransport(estate)
         self.credential = SimulatedCredential(estate)
 
+    def close(self) -> None:
+        """End the threads that make RSA keys, if there are any; the vault can be used on."""
+        self.estate.rsa_pool.close()
+
     @classmethod
     def new(cls) -> "LocalVault":
         """Make an estate with one empty vault."""

@@ -45,6 +45,26 @@ def test_a_test_with_vaultbinds_client(pytester: pytest.Pytester) -> None:
     assert outcomes(pytester, program) == {"passed": 2}
 
 
+def test_threads_that_make_rsa_keys_end_with_their_test(pytester: pytest.Pytester) -> None:
+    program = """
+    import threading
+
+    THREADS = []
+
+    def test_local(keyvault):
+        keyvault.create_key("k", key_type="RSA")
+        THREADS.extend(thread for thread in threading.enumerate() if thread.name.startswith("rsa-keys"))
+        assert THREADS
+
+    def test_ended():
+        assert not any(thread.is_alive() for thread in THREADS)
+
+    def test_served(keyvault_server):
+        keyvault_server.create_key("k", key_type="RSA")
+    """
+    assert outcomes(pytester, program) == {"passed": 3}
+
+
 def test_a_test_with_azures_async_client_faults_denials_and_time(pytester: pytest.Pytester) -> None:
     program = """
     from datetime import timedelta
