@@ -52,9 +52,10 @@ def test_threads_that_make_rsa_keys_end_with_their_test(pytester: pytest.Pyteste
     THREADS = []
 
     def test_local(keyvault):
+        before = threading.enumerate()
         keyvault.create_key("k", key_type="RSA")
-        THREADS.extend(thread for thread in threading.enumerate() if thread.name.startswith("rsa-keys"))
-        assert THREADS
+        THREADS.extend(thread for thread in threading.enumerate() if thread not in before)
+        assert [thread.name for thread in THREADS] == ["rsa-keys_0"]
 
     def test_ended():
         assert not any(thread.is_alive() for thread in THREADS)
