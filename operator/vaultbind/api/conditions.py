@@ -19,6 +19,7 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"  # present and True: nothing moves until a person acts
     EXPIRING = "Expiring"  # True: act
     RENEWAL_FAILED = "RenewalFailed"  # present and True: act
+    ROTATION_UNMET = "RotationUnmet"  # present and True: act
     COMPLETE = "Complete"  # True: a CryptoJob has done its work
     FAILED = "Failed"  # True: a CryptoJob has given up
     SUSPENDED = "Suspended"  # True: a CryptoJob is held back
@@ -141,6 +142,16 @@ class Reason(Enum):
         "The vault could not renew a certificate that ends soon; its pending operation says why.",
         False,
     )
+    ROTATION_POLICY_DIFFERS = (
+        "RotationPolicyDiffers",
+        "A key's rotation policy is not as spec.rotation of the KeyVault wants it.",
+        False,
+    )
+    ROTATION_FAILED = (
+        "RotationFailed",
+        "A key's rotation policy could not be set, or the key not be rotated.",
+        False,
+    )
     # -- CryptoJob
     COMPLETED = ("Completed", "The operation is done, and its result is where the job says.", False)
     RUNNING = (
@@ -198,6 +209,8 @@ class Reason(Enum):
     DEADLINE_EXCEEDED = ("DeadlineExceeded", "The job was not done within activeDeadlineSeconds.", True)
     # -- events only
     ROTATED = ("Rotated", "A watched object of the vault has a new version (event).", False)
+    ROTATION_POLICY_SET = ("RotationPolicySet", "A key's rotation policy was set (event).", False)
+    KEY_ROTATED = ("KeyRotated", "An overdue key was rotated (event).", False)
     UPDATED = ("Updated", "New content was written to the Secret (event).", False)
     REPAIRED = ("Repaired", "A change made to the Secret by somebody else was undone (event).", False)
     RESTARTED = ("Restarted", "A workload was restarted because the content has changed (event).", False)

@@ -65,7 +65,6 @@ KEYVAULT_REFUSALS: Final = (
         "another ServiceAccount than the operator's own is not implemented yet",
     ),
     _field("spec.caBundleRef", "a reference is not implemented yet, use caBundle"),
-    _field("spec.rotation", "rotation of keys is not implemented yet"),
 )
 
 CRYPTOJOB_REFUSALS: Final[Sequence[Refusal]] = ()
@@ -99,6 +98,8 @@ KEYVAULT_FIELDS: Final[Mapping[str, str]] = {
     "spec.rateLimit": "requestsPerSecond burst",
     "spec.expiry": "warnBefore scope",
     "spec.crypto": "allowedKeys allowedOperations",
+    "spec.rotation": "keys",
+    "spec.rotation.keys[]": "name policy rotateAfterCreation rotateBeforeExpiry expiresAfter",
 }
 CLUSTER_KEYVAULT_FIELDS: Final[Mapping[str, str]] = {
     **KEYVAULT_FIELDS,

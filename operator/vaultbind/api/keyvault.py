@@ -97,6 +97,26 @@ class CryptoPolicy:
     allowed_operations: frozenset[CryptoOperation] | None = None
 
 
+class RotationMode(StrEnum):
+    """What is done with a key's rotation policy."""
+
+    CHECK = "Check"
+    SET = "Set"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationRule:
+    """One entry of `spec.rotation.keys`; what is None is not asked for."""
+
+    name: str
+    """Glob pattern (`*` only)."""
+    sets: bool = False
+    """Policies are set and overdue keys rotated; else only compared."""
+    after_creation: timedelta | None = None
+    before_expiry: timedelta | None = None
+    expires_after: timedelta | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyVaultSpec:
     """What a KeyVault or ClusterKeyVault asks for, defaults filled in."""
@@ -114,3 +134,4 @@ class KeyVaultSpec:
     access: tuple[AccessRule, ...] | None = None
     """None on a namespaced KeyVault."""
     crypto: CryptoPolicy = CryptoPolicy()
+    rotation: tuple[RotationRule, ...] = ()

@@ -18,6 +18,8 @@ from vaultbind.api.keyvault import (
     ExpiryScope,
     KeyVaultSpec,
     ManagedIdentityAuth,
+    RotationMode,
+    RotationRule,
     SecretKeyRef,
     ServicePrincipalAuth,
     WorkloadIdentityAuth,
@@ -64,7 +66,38 @@ def parse_keyvault(obj: Mapping[str, Any]) -> KeyVaultSpec:
         expiry_scope=_parse_expiry_scope(spec.object("expiry")),
         access=parse_access(spec) if is_cluster else None,
         crypto=_parse_crypto(spec.object("crypto"), is_cluster=is_cluster),
+        rotation=_parse_rotation(spec.object("rotation")),
     )
+
+
+def _parse_rotation(rotation: Fields | None) -> tuple[RotationRule, ...]:
+    if rotation is None:
+        return ()
+    rules = rotation.objects("keys", most=_MOST_PATTERNS)
+    if not rules:
+        raise rotation.fail("keys", "must not be empty")
+    return tuple(map(_parse_rule, rules))
+
+
+def _parse_rule(rule: Fields) -> RotationRule:
+    rule.at_most_one_of("rotateAfterCreation", "rotateBeforeExpiry")
+    return RotationRule(
+        name=rule.required_text("name", grammar.KEY_PATTERN),
+        sets=rule.choice("policy", RotationMode.CHECK) is RotationMode.SET,
+        after_creation=_parse_days(rule, "rotateAfterCreation"),
+        before_expiry=_parse_days(rule, "rotateBeforeExpiry"),
+        expires_after=_parse_days(rule, "expiresAfter"),
+    )
+
+
+def _parse_days(rule: Fields, field: str) -> timedelta | None:
+    """Whole days, as a rotation policy has them."""
+    if not rule.has(field):
+        return None
+    found = rule.duration(field, timedelta(0))
+    if found % timedelta(days=1) or not found:
+        raise rule.fail(field, "must be whole days, and at least one")
+    return found
 
 
 def _parse_crypto(crypto: Fields | None, *, is_cluster: bool) -> CryptoPolicy:

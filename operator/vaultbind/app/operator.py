@@ -40,6 +40,7 @@ from vaultbind.engine.queue import Priority
 from vaultbind.expiry.absence import Absences
 from vaultbind.expiry.reconcile import ExpiryRoom
 from vaultbind.expiry.renewals import Renewals
+from vaultbind.expiry.rotation import KeyRotations
 from vaultbind.injection.trust import TrustKeeper, TrustSettings
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError
@@ -108,15 +109,7 @@ class Operator:
             draw=random.random,
             wakes_readers=self._asks_for_secrets,
         )
-        expiry = ExpiryRoom(
-            hub=self.hub,
-            observer=self.metrics.expiry,
-            now=self._clock.now,
-            outbox=self.outlets.outbox,
-            on_told=self.outlets.handlers.tell if self.outlets.handlers is not None else None,
-            on_outbox=self.outlets.wake,
-        )
-        keyvaults = VaultAndExpiry(vaults=vaults, expiry=expiry, renewals=Renewals(reads=self.outlets.reads))
+        keyvaults = self._build_keyvaults(vaults)
         bindings = WholeBinding(
             bindings=self._build_bindings(),
             rollouts=self._build_rollouts(),
@@ -139,6 +132,22 @@ class Operator:
             },
             observer=self.metrics.engine,
             lane_of=self._lane_of,
+        )
+
+    def _build_keyvaults(self, vaults: VaultRoom) -> VaultAndExpiry:
+        expiry = ExpiryRoom(
+            hub=self.hub,
+            observer=self.metrics.expiry,
+            now=self._clock.now,
+            outbox=self.outlets.outbox,
+            on_told=self.outlets.handlers.tell if self.outlets.handlers is not None else None,
+            on_outbox=self.outlets.wake,
+        )
+        return VaultAndExpiry(
+            vaults=vaults,
+            expiry=expiry,
+            renewals=Renewals(reads=self.outlets.reads),
+            rotations=KeyRotations(reads=self.outlets.reads),
         )
 
     def _build_outlets(self) -> Outlets:

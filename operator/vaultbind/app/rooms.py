@@ -16,6 +16,7 @@ from vaultbind.expiry.absence import Absences, Deleted
 from vaultbind.expiry.judge import judge_expiry
 from vaultbind.expiry.reconcile import ExpiryRoom
 from vaultbind.expiry.renewals import Renewals
+from vaultbind.expiry.rotation import KeyRotations
 from vaultbind.expiry.times import parse_time
 from vaultbind.rollouts.reconcile import RolloutRoom
 from vaultbind.telemetry.recorders import VaultMetrics
@@ -104,6 +105,7 @@ class VaultAndExpiry:
     vaults: VaultRoom
     expiry: ExpiryRoom
     renewals: Renewals
+    rotations: KeyRotations
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
         """Report of the vaults' room with what the room of expiry has to tell."""
@@ -111,15 +113,29 @@ class VaultAndExpiry:
         if obj is None:
             self.expiry.forget(key)
             self.renewals.forget(key)
+            self.rotations.forget(key)
         if report is None or obj is None or not report.conditions:
             return report
-        return merge_reports(report, self.expiry.judge(key, obj), await self._renewals(key, obj))
-
-    async def _renewals(self, key: ObjectKey, obj: RawObject) -> Report:
+        judged = self.expiry.judge(key, obj)
         await self.renewals.observe(key, self.expiry.urgent(key))
-        conditions = (obj.get("status") or {}).get("conditions") or ()
-        told = (item["message"] for item in conditions if item["type"] == ConditionType.RENEWAL_FAILED.value)
-        return self.renewals.report(key, next(told, ""))
+        renewals = self.renewals.report(key, _told(obj, ConditionType.RENEWAL_FAILED))
+        return merge_reports(report, judged, renewals, await self._rotate(key, obj))
+
+    async def _rotate(self, key: ObjectKey, obj: RawObject) -> Report:
+        """Follow `spec.rotation`; without rules nothing is asked."""
+        resolution = self.expiry.hub.resolve(key)
+        rules = resolution.spec.rotation if resolution is not None and resolution.spec is not None else ()
+        if not rules:
+            self.rotations.forget(key)
+            return Report()
+        await self.rotations.observe(key, self.expiry.objects(key), rules, self.expiry.now())
+        return self.rotations.report(key, _told(obj, ConditionType.ROTATION_UNMET))
+
+
+def _told(obj: RawObject, kind: ConditionType) -> str:
+    """Message that a condition has in the status; empty without one."""
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    return next((str(item["message"]) for item in conditions if item["type"] == kind.value), "")
 
 
 class LookMetrics:

@@ -23,7 +23,7 @@ from vaultbind.keyvault import (
 from vaultbind.keyvault.rotation.judgement import mark_of
 from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
 from vaultbind.vaults.hub import VaultHub
-from vaultbind.vaults.session import VaultPausedError
+from vaultbind.vaults.session import VaultPausedError, VaultSession
 
 T = TypeVar("T")
 
@@ -73,6 +73,11 @@ class OwnReads:
             return None
         self.observer.own_read(vault, purpose, "ok")
         return found
+
+    def session_of(self, keyvault: ObjectKey) -> VaultSession | None:
+        """Where a KeyVault leads, or None."""
+        resolution = self.hub.resolve(keyvault)
+        return resolution.session if resolution is not None else None
 
     def may(self, keyvault: ObjectKey, key: VaultKey) -> bool:
         """Whether a day has passed since the last read of an object."""

@@ -54,6 +54,7 @@ class ExpiryRoom:
     """Told that something may be in it."""
     _states: dict[ObjectKey, tuple[str, MonitorState]] = field(default_factory=dict)
     """By KeyVault: its uid, and what was told."""
+    _objects: dict[ObjectKey, tuple[ObjectProperties, ...]] = field(default_factory=dict)
     _urgent: dict[ObjectKey, tuple[ObjectProperties, ...]] = field(default_factory=dict)
 
     def judge(self, key: ObjectKey, obj: RawObject) -> Report:
@@ -63,7 +64,7 @@ class ExpiryRoom:
             return Report()
         judgement = decide(facts, self._state(key, obj))
         self._states[key] = (str(obj["metadata"]["uid"]), judgement.state)
-        self._urgent[key] = judgement.urgent
+        self._urgent[key], self._objects[key] = judgement.urgent, facts.objects
         self._tell(key, facts, judgement)
         return report(facts, judgement, sent_until=self._send(key, obj, facts))
 
@@ -71,10 +72,15 @@ class ExpiryRoom:
         """Objects of a KeyVault that had expired at its last judgement, or soon will."""
         return self._urgent.get(key, ())
 
+    def objects(self, key: ObjectKey) -> tuple[ObjectProperties, ...]:
+        """Objects of a KeyVault at its last judgement."""
+        return self._objects.get(key, ())
+
     def forget(self, key: ObjectKey) -> None:
         """A KeyVault is gone."""
         self._states.pop(key, None)
         self._urgent.pop(key, None)
+        self._objects.pop(key, None)
         self.observer.forgotten(key)
         if self.outbox is not None:
             self.outbox.forget(key)

@@ -65,6 +65,11 @@ def describe_crypto_refusal(key: str, operation: CryptoOperation) -> str:
     )
 
 
+def is_match(glob: str, name: str) -> bool:
+    """Whether a pattern fits a name; names ignore case, as in Azure."""
+    return _is_match(glob, "", name)
+
+
 def _is_match(glob: str, namespace: str, name: str) -> bool:
     return _pattern(glob.replace("{namespace}", namespace)).fullmatch(name) is not None
 

@@ -83,7 +83,12 @@ class VaultHub:
 
     def _join(self, vault: ObjectKey, spec: KeyVaultSpec) -> VaultSession:
         shared = replace(
-            spec, access=None, warn_before=(), expiry_scope=ExpiryScope.BOUND, crypto=CryptoPolicy()
+            spec,
+            access=None,
+            warn_before=(),
+            expiry_scope=ExpiryScope.BOUND,
+            crypto=CryptoPolicy(),
+            rotation=(),
         )
         if shared not in self._sessions:
             self._count += 1

@@ -828,7 +828,6 @@ LATER_KEYVAULTS = (
         "spec.caBundleRef",
         "use caBundle",
     ),
-    row("rotation", vault(rotation={"keys": [{"name": "*"}]}), "spec.rotation", "not implemented yet"),
 )
 
 LATER_KEYVAULT_RULES = (

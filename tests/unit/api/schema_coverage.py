@@ -92,6 +92,7 @@ KEYVAULT = {
     "spec.expiry.warnBefore.*": f"{EXPIRY}::test_expiry_is_told_by_condition_and_event",
     "spec.expiry.scope": f"{EXPIRY}::test_all_objects_of_a_vault_are_watched",
     "spec.crypto.*": "tests/flow/test_cryptojob_permission.py::test_what_a_keyvault_allows",
+    "spec.rotation.*": "tests/flow/test_key_rotation.py::test_a_policy_that_differs_is_told",
     "status": f"{CRDS}::test_status_is_not_ready_before_the_first_look_and_has_its_own_door",
     "status.observedGeneration": f"{KEYVAULTS}::test_status_of_a_vault",
     "status.conditions.*": f"{KEYVAULTS}::test_status_of_a_vault",

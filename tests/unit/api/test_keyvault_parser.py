@@ -1,6 +1,7 @@
 """KeyVault and ClusterKeyVault specs: what is accepted comes out whole, the CRD's rules are kept again."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from vaultbind.api.keyvault import (
     KeyVaultSpec,
     ManagedIdentityAuth,
     NamespaceRule,
+    RotationRule,
     SecretKeyRef,
     ServicePrincipalAuth,
     WorkloadIdentityAuth,
@@ -226,3 +228,36 @@ def test_cryptojobs_may_do_all_on_a_keyvault_and_what_is_named_on_a_clusterkeyva
     spec = cases.vault(**({"crypto": crypto} if crypto is not None else {}))
     assert parse(spec).crypto == kind
     assert parse_cluster({**spec, "access": cases.EVERYWHERE}).crypto == cluster
+
+
+def test_rules_for_keys() -> None:
+    rules = [
+        {"name": "sign-*", "policy": "Set", "rotateAfterCreation": "90d", "expiresAfter": "120d"},
+        {"name": "*", "rotateBeforeExpiry": "48h"},
+    ]
+    assert parse(cases.vault(rotation={"keys": rules})).rotation == (
+        RotationRule(
+            name="sign-*", sets=True, after_creation=timedelta(days=90), expires_after=timedelta(days=120)
+        ),
+        RotationRule(name="*", before_expiry=timedelta(days=2)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ([], "spec.rotation.keys: must not be empty"),
+        ([{}], "spec.rotation.keys[0].name: is required"),
+        ([{"name": "*", "policy": "Maybe"}], "spec.rotation.keys[0].policy: must be one of Check, Set"),
+        ([{"name": "*", "expiresAfter": "36h"}], "spec.rotation.keys[0].expiresAfter: must be whole days"),
+        ([{"name": "*", "expiresAfter": "0d"}], "spec.rotation.keys[0].expiresAfter: must be whole days"),
+        (
+            [{"name": "*", "rotateAfterCreation": "9d", "rotateBeforeExpiry": "9d"}],
+            "at most one of rotateAfterCreation and rotateBeforeExpiry may be set",
+        ),
+    ],
+)
+def test_rules_for_keys_that_make_no_sense(keys: list[Any], problem: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        parse(cases.vault(rotation={"keys": keys}))
+    assert problem in str(raised.value)

@@ -110,6 +110,7 @@ ENUMS: Mapping[str, type[StrEnum] | frozenset[str]] = {
     "spec.data[].publicKey.format": binding.PublicKeyFormat,
     "spec.rollout.restart[].kind": binding.WorkloadKind,
     "spec.detection": keyvault.Detection,
+    "spec.rotation.keys[].policy": keyvault.RotationMode,
     "spec.expiry.scope": keyvault.ExpiryScope,
     "spec.crypto.allowedOperations[]": cryptojob.CryptoOperation,
     "spec.access[].kinds[]": VaultObjectKind,

@@ -183,7 +183,7 @@ def troubleshooting() -> str:
 
 GOOD = {
     *("Completed", "Connected", "Recreated", "Repaired", "Restarted", "Resumed", "Rotated"),
-    *("RotationNotDue", "Running", "Synced", "Updated", "Valid"),
+    *("KeyRotated", "RotationPolicySet", "RotationNotDue", "Running", "Synced", "Updated", "Valid"),
 }
 """Reasons that nobody has to do anything about."""
 

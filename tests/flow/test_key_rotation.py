@@ -1,0 +1,82 @@
+"""`spec.rotation`: policies of keys are compared or set, and what is overdue is rotated."""
+
+from typing import Any
+
+from tests.flow.test_expiry import DAY
+from tests.flow.test_expiry_reads import counted
+from tests.flow.test_keyvaults import vault_events
+from tests.flow.world import World
+from vaultbind.keyvault.simulation.faults import Fault
+from vaultbind.keyvault.simulation.records import Kind
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS
+
+ALL = {"scope": "All"}
+
+
+async def unmet(world: World) -> str:
+    """Condition RotationUnmet, empty where there is none."""
+    status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    found = [item for item in status["conditions"] if item["type"] == "RotationUnmet"]
+    return f"{found[0]['reason']}: {found[0]['message']}" if found else ""
+
+
+def versions(world: World, name: str) -> int:
+    return len(world.vault.vault.versions(Kind.KEYS, name))
+
+
+def rules(**rule: Any) -> dict[str, Any]:
+    return {"keys": [{"name": "sign-*", **rule}, {"name": "*", "policy": "Check"}]}
+
+
+async def test_a_policy_that_differs_is_told(world: World) -> None:
+    """And nothing is changed; a day later it is looked at again."""
+    world.seed.create_key("sign-a")
+    world.seed.create_key("other")
+    rotation = rules(policy="Check", rotateAfterCreation="90d", expiresAfter="120d")
+    await world.connect(expiry=ALL, rotation=rotation)
+    assert await unmet(world) == (
+        "RotationPolicyDiffers: rotation policies differ from spec.rotation: sign-a "
+        "(rotation after creation never instead of 90d, expiry never instead of 120d)"
+    )
+    assert await vault_events(world) == ["RotationPolicyDiffers"]
+    for _ in range(3):
+        await world.next_look()
+    assert await counted(world, "policy") == {"ok": 2.0}, "each key once a day"
+    assert await vault_events(world) == ["RotationPolicyDiffers"]
+    await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"rotation": rules()}})
+    await world.advance(86_400)
+    assert await unmet(world) == ""
+    assert (versions(world, "sign-a"), versions(world, "other")) == (1, 1)
+
+
+async def test_a_policy_is_set_and_an_overdue_key_rotated(world: World) -> None:
+    world.seed.create_key("sign-a", expires=world.clock.now() + 200 * DAY)
+    world.seed.create_key("other")
+    world.clock.offset += 95 * 86_400
+    rotation = rules(policy="Set", rotateAfterCreation="90d", expiresAfter="120d")
+    await world.connect(expiry=ALL, rotation=rotation)
+    await world.next_look()
+    assert await unmet(world) == ""
+    assert versions(world, "sign-a") >= 2, "rotated, by the vault's new policy or by us"
+    assert versions(world, "other") == 1
+    assert "RotationPolicySet" in await vault_events(world)
+    before = versions(world, "sign-a")
+    for _ in range(3):
+        await world.next_look()
+    await world.advance(86_400)
+    assert versions(world, "sign-a") == before
+    assert (await vault_events(world)).count("RotationPolicySet") == 1
+
+
+async def test_a_right_that_lacks_is_told(world: World) -> None:
+    world.seed.create_key("sign-a")
+    world.emulator.faults.add(Fault(status=403, code="Forbidden", method="PUT", path="/keys/*"))
+    await world.connect(
+        expiry=ALL, rotation=rules(policy="Set", rotateAfterCreation="90d", expiresAfter="120d")
+    )
+    assert (await unmet(world)).startswith("RotationFailed: keys could not be brought in line: sign-a (")
+    assert await vault_events(world) == ["RotationFailed"]
+    assert (await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS))["Ready"] == "True Connected"
+    world.emulator.faults.clear()
+    await world.advance(86_400)
+    assert await unmet(world) == ""
