@@ -110,9 +110,10 @@ async def test_what_moved_time_makes_due_is_done_before_the_answer(method: str) 
 
 
 async def test_no_thread_stays_when_it_has_ended() -> None:
-    before = {thread.ident for thread in threading.enumerate()}
+    before = set(threading.enumerate())
     async with running(seed=SEED) as (emulator, session):
         headers = await log_in(emulator, session)
         assert await ask(session, "POST", "/keys/k/create", {"kty": "RSA"}, headers) == 200
-    stayed = [thread for thread in threading.enumerate() if thread.ident not in before]
+        assert any(thread.name.startswith(THREAD_NAME) for thread in set(threading.enumerate()) - before)
+    stayed = set(threading.enumerate()) - before
     assert not [thread.name for thread in stayed if thread.name.startswith(THREAD_NAME)]
