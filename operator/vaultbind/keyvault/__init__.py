@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
     from vaultbind.keyvault.health import HealthStatus
     from vaultbind.keyvault.observer import NullObserver, Observer
-    from vaultbind.keyvault.resilience.breaker import BreakerConfig, BreakerState
+    from vaultbind.keyvault.resilience.breaker import Breaker, BreakerConfig, BreakerState
     from vaultbind.keyvault.resilience.ratelimit import Priority, TokenBucket
-    from vaultbind.keyvault.resilience.retry import RetryConfig
+    from vaultbind.keyvault.resilience.retry import RetryBudget, RetryConfig
     from vaultbind.keyvault.rotation.config import MonitorConfig
     from vaultbind.keyvault.rotation.handler import RotationHandler
     from vaultbind.keyvault.rotation.judgement import Telling
@@ -88,7 +88,9 @@ if TYPE_CHECKING:
         DeletedKey,
         ImportKeyOptions,
         Key,
+        KeyAttestation,
         KeyCurve,
+        KeyExportEncryptionAlgorithm,
         KeyOperation,
         KeyProperties,
         KeyReleasePolicy,
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
         KeyRotationLifetimeAction,
         KeyRotationPolicy,
         KeyType,
+        ReleaseResult,
     )
     from vaultbind.keyvault.types.secret import DeletedSecret, Secret, SecretProperties, SetSecretOptions
     from vaultbind.keyvault.validation import VaultUrl, has_allowed_suffix, parse_vault_url
@@ -105,6 +108,7 @@ _HOMES = {
     "AzureCliIdentity": "transport.identities",
     "AzureCloud": "transport.clouds",
     "BackupBlob": "types.common",
+    "Breaker": "resilience.breaker",
     "BreakerConfig": "resilience.breaker",
     "BreakerState": "resilience.breaker",
     "CacheConfig": "cache.policy",
@@ -142,7 +146,9 @@ _HOMES = {
     "ImportKeyOptions": "types.key",
     "JsonWebKey": "types.jwk",
     "Key": "types.key",
+    "KeyAttestation": "types.key",
     "KeyCurve": "types.key",
+    "KeyExportEncryptionAlgorithm": "types.key",
     "KeyOperation": "types.key",
     "KeyProperties": "types.key",
     "KeyReleasePolicy": "types.key",
@@ -171,7 +177,9 @@ _HOMES = {
     "Observer": "observer",
     "Priority": "resilience.ratelimit",
     "RecoveryLevel": "types.common",
+    "ReleaseResult": "types.key",
     "ReplayResult": "simulation.replay",
+    "RetryBudget": "resilience.retry",
     "RetryConfig": "resilience.retry",
     "RotationHandler": "rotation.handler",
     "Secret": "types.secret",
@@ -204,6 +212,7 @@ __all__ = [
     "AzureCliIdentity",
     "AzureCloud",
     "BackupBlob",
+    "Breaker",
     "BreakerConfig",
     "BreakerState",
     "CacheConfig",
@@ -241,7 +250,9 @@ __all__ = [
     "ImportKeyOptions",
     "JsonWebKey",
     "Key",
+    "KeyAttestation",
     "KeyCurve",
+    "KeyExportEncryptionAlgorithm",
     "KeyOperation",
     "KeyProperties",
     "KeyReleasePolicy",
@@ -270,7 +281,9 @@ __all__ = [
     "Observer",
     "Priority",
     "RecoveryLevel",
+    "ReleaseResult",
     "ReplayResult",
+    "RetryBudget",
     "RetryConfig",
     "RotationHandler",
     "Secret",

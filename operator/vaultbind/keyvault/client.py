@@ -14,9 +14,10 @@ from vaultbind.keyvault.envelope.envelopes import Envelopes
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.health import HealthStatus, check_health
 from vaultbind.keyvault.observer import NullObserver, Observer
-from vaultbind.keyvault.resilience.breaker import BreakerState
+from vaultbind.keyvault.resilience.breaker import Breaker, BreakerState
 from vaultbind.keyvault.resilience.clock import Clock, SystemClock
 from vaultbind.keyvault.resilience.ratelimit import TokenBucket
+from vaultbind.keyvault.resilience.retry import RetryBudget
 from vaultbind.keyvault.rotation.monitor import ExpiryMonitor
 from vaultbind.keyvault.rotation.reader import VaultReader
 from vaultbind.keyvault.services.certificates import CertificatesService
@@ -55,13 +56,16 @@ class KeyVaultClient:
         *,
         transport: Transport | None = None,
         limiter: TokenBucket | None = None,
+        breaker: Breaker | None = None,
+        retry_budget: RetryBudget | None = None,
         observer: Observer | None = None,
         clock: Clock | None = None,
         monitor_clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`limiter` is for this vault alone; `jitter` gives numbers from 0 to 1.
+        """Clients of the same vault may share `limiter`, `breaker` and `retry_budget`; others may not.
 
+        `jitter` gives numbers from 0 to 1.
         `monitor_clock` is what `expiry_monitor` waits by, where that is not `clock`.
         """
         _check_config(config)
@@ -83,6 +87,8 @@ class KeyVaultClient:
             clock=clock,
             jitter=jitter,
             cache=self._open_cache(config, clock, observer),
+            breaker=breaker,
+            retry_budget=retry_budget,
         )
         self._secrets = SecretsService(self._pipeline)
         self._certificates = CertificatesService(self._pipeline, self._secrets.get_secret)

@@ -16,6 +16,7 @@ from vaultbind.keyvault.resilience.breaker import BreakerConfig
 from vaultbind.keyvault.resilience.retry import RetryConfig
 from vaultbind.keyvault.rotation.config import MonitorConfig, find_monitor_problems
 from vaultbind.keyvault.transport.identities import CredentialConfig, DefaultIdentity
+from vaultbind.keyvault.types.common import ObjectKind
 from vaultbind.keyvault.validation import has_allowed_suffix, parse_vault_url
 
 API_VERSION = "2025-07-01"
@@ -30,9 +31,11 @@ _POSITIVE = (
 )
 _POSITIVE_IN_BREAKER = ("failures", "open_seconds", "max_open_seconds")
 _HUGE = 1e9
+_VERSION = re.compile(r"[0-9A-Za-z.-]{1,32}")
+VERSIONS = ("api_version", "secrets_api_version", "keys_api_version", "certificates_api_version")
 _FORMS = {
     "user_agent": (re.compile(r"[\x20-\x7e]{1,255}"), "must be 1 to 255 printable ASCII characters"),
-    "api_version": (re.compile(r"[0-9A-Za-z.-]{1,32}"), "must be a version such as 7.6 or 2025-07-01"),
+    **dict.fromkeys(VERSIONS, (_VERSION, "must be a version such as 7.6 or 2025-07-01")),
     "proxy": (re.compile(r"https?://[\x21-\x7e]+"), "must be an http or https URL"),
     "ca_pem": (re.compile(r".*-----BEGIN [A-Z0-9 ]*CERTIFICATE-----.*", re.DOTALL), "must hold PEM"),
 }
@@ -69,6 +72,10 @@ class KeyVaultConfig:
     """An URL, not in the repr: it may hold a password."""
     user_agent: str = USER_AGENT
     api_version: str = API_VERSION
+    """Of the service's interface, for all kinds of objects that have none of their own here:"""
+    secrets_api_version: str | None = None
+    keys_api_version: str | None = None
+    certificates_api_version: str | None = None
     verify_challenge_resource: bool = True
 
     allowed_suffixes: tuple[str, ...] = ()
@@ -78,6 +85,10 @@ class KeyVaultConfig:
         problems = find_problems(self)
         if problems:
             raise _mistakes(problems)
+
+    def api_version_of(self, kind: ObjectKind) -> str:
+        """Version of the interface for this kind of objects."""
+        return getattr(self, f"{kind.collection}_api_version") or self.api_version
 
     @staticmethod
     def from_env(environ: Mapping[str, str] | None = None) -> "KeyVaultConfig":
@@ -140,9 +151,17 @@ class KeyVaultSettings:
         """Set what requests call themselves."""
         return self.set(user_agent=text)
 
-    def api_version(self, version: str) -> Self:
-        """Set the version of the service's interface."""
-        return self.set(api_version=version)
+    def api_version(
+        self,
+        version: str | None = None,
+        *,
+        secrets: str | None = None,
+        keys: str | None = None,
+        certificates: str | None = None,
+    ) -> Self:
+        """Set the version of the service's interface, for all kinds of objects or for some."""
+        given = dict(zip(VERSIONS, (version, secrets, keys, certificates), strict=True))
+        return self.set(**{name: value for name, value in given.items() if value is not None})
 
     def allowed_suffixes(self, *suffixes: str) -> Self:
         """Set the endings that the vault's host may have."""

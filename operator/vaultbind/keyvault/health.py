@@ -69,7 +69,7 @@ async def check_health(pipeline: VaultPipeline) -> HealthStatus:
 async def _probe(pipeline: VaultPipeline, kind: ObjectKind) -> Probe:
     route = f"/{kind.collection}/{{name}}"
     call = Call(kind=kind.value, method="GET", route=route, name=PROBE_NAME)
-    url = f"{pipeline.url}/{kind.collection}/{PROBE_NAME}/?api-version={pipeline.api_version}"
+    url = f"{pipeline.url}/{kind.collection}/{PROBE_NAME}/{pipeline.query_of(kind)}"
     return await pipeline.probe(call, url)
 
 

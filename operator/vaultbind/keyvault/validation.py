@@ -151,6 +151,14 @@ def check_operations(operations: Iterable[str] | None) -> None:
     _check_members(KeyOperation, operations or (), "a key's operations")
 
 
+def check_release(token: str, nonce: str | None) -> None:
+    """Raise KeyVaultError (VALIDATION) for what cannot be asked when a key is to be released."""
+    if not _is_text(token) or token.count(".") != 2:
+        raise _invalid("an attestation token is a JWT: three parts with dots between them")
+    if nonce is not None and not _is_text(nonce):
+        raise _invalid("a nonce is text")
+
+
 def check_rotation_policy(policy: KeyRotationPolicy) -> None:
     """Raise KeyVaultError (VALIDATION) when the service would refuse such a policy."""
     durations = [policy.expires_in] if policy.expires_in else []
@@ -174,6 +182,12 @@ def check_certificate_policy(policy: CertificatePolicy) -> None:
         _check_shape(policy.key_type, policy.key_size, policy.curve)
     for action in policy.lifetime_actions:
         _check_lifetime_action(action)
+
+
+def parse_content_type(content_type: str) -> str:
+    """Return the form of a certificate's secret, else raise KeyVaultError (VALIDATION)."""
+    _check_members(CertificateContentType, [content_type], "a certificate's content type")
+    return str(content_type)
 
 
 def check_issuer(issuer: CertificateIssuer) -> None:

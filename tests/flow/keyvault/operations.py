@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -12,8 +13,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.unit.keyvault.certs.authority import leaf, root
+from tests.unit.keyvault.services.test_release import EXPORTABLE, payload
+from tests.unit.keyvault.simulation.test_release import attestation
 from vaultbind.keyvault import (
     CertificateContact,
+    CertificateContentType,
     CertificateIssuer,
     CertificatePolicy,
     CreateKeyOptions,
@@ -27,6 +31,7 @@ from vaultbind.keyvault import (
     KeyRotationPolicy,
     KeyType,
     KeyVaultClient,
+    KeyVaultError,
     KeyWrapAlgorithm,
     SecretString,
     SetSecretOptions,
@@ -88,6 +93,9 @@ async def get_secret(client: KeyVaultClient) -> None:
     await client.secrets.set_secret("db", "two")
     assert (await client.secrets.get_secret("db")).value.expose_secret() == "two"
     assert (await client.secrets.get_secret("db", old.version)).value.expose_secret() == "one"
+    made = await certificate(client)
+    asked = await client.secrets.get_secret("tls", out_content_type=CertificateContentType.PEM)
+    assert made.leaf.public_bytes(serialization.Encoding.PEM).decode() in asked.value.expose_secret()
 
 
 @story("secrets.get_secret_version")
@@ -383,6 +391,24 @@ async def wrap_and_unwrap(client: KeyVaultClient) -> None:
         made = await client.keys.wrap_key(key, algorithm, b"k" * 32)
         back = await client.keys.unwrap_key(key, algorithm, made.encrypted_key)
         assert (made.key_id, back.key_id, back.key) == (key.key.kid, key.key.kid, b"k" * 32)
+
+
+@story("keys.release_key")
+async def release_key(client: KeyVaultClient) -> None:
+    made = await client.keys.create_key("k", EXPORTABLE)
+    released = await client.keys.release_key("k", attestation(exp=int(SOON.timestamp())))
+    with pytest.raises(KeyVaultError) as caught:
+        await client.keys.release_key("k", attestation(exp=int(SOON.timestamp()), tee={"kind": "none"}))
+    assert payload(released)["response"]["key"]["key"]["kid"] == made.key.kid
+    assert caught.value.http_status == 403
+
+
+@story("keys.get_key_attestation")
+async def get_key_attestation(client: KeyVaultClient) -> None:
+    made = await client.keys.create_key("k", CreateKeyOptions(key_type=KeyType.EC_HSM))
+    found = await client.keys.get_key_attestation("k")
+    assert found == await client.keys.get_key_attestation("k", made.version)
+    assert found.private_key_attestation
 
 
 @story("keys.get_random_bytes")

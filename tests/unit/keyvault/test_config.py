@@ -1,6 +1,8 @@
 """A configuration that exists is valid, and one that cannot exist tells everything that is wrong."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,36 @@ def test_a_value_of_the_environment_is_not_repeated() -> None:
         KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": VAULT, ENV + "BURST": "hunter2"})
 
     assert "hunter2" not in str(caught.value)
+
+
+KINDS: list[tuple[KeyVaultConfig, list[str]]] = [
+    (KeyVaultConfig(vault_url=VAULT), ["2025-07-01"] * 3),
+    (KeyVaultConfig(vault_url=VAULT, api_version="7.6", keys_api_version="7.4"), ["7.6", "7.6", "7.4"]),
+    (
+        KeyVaultConfigBuilder(VAULT).api_version("7.6", secrets="7.1", certificates="7.2").build(),
+        ["7.1", "7.2", "7.6"],
+    ),
+    (
+        KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": VAULT, ENV + "KEYS_API_VERSION": "7.3"}),
+        ["2025-07-01", "2025-07-01", "7.3"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "versions"), KINDS)
+async def test_each_kind_may_have_a_version_of_its_own(config: KeyVaultConfig, versions: list[str]) -> None:
+    transport = canned(answer({"value": []}))
+    client = KeyVaultClient(replace(config, credential=FakeCredential()), transport=transport)
+    for listing in (
+        client.secrets.list_secrets(),
+        client.certificates.list_issuers(),
+        client.keys.list_deleted_keys(),
+    ):
+        await listing
+    await client.send_request("GET", "/keys/k")
+
+    asked = [re.findall(r"api-version=([^&]*)", request.url) for request in transport.requests[1:]]
+    assert asked == [[version] for version in (*versions, versions[2])]
 
 
 def test_from_env() -> None:

@@ -66,7 +66,7 @@ class ObjectService(Generic[Full, Item]):
         self._parse_item = parse_item
         self._collection = f"/{self.kind.collection}"
         self._base = pipeline.url + self._collection
-        self._query = f"?api-version={pipeline.api_version}"
+        self._query = pipeline.query_of(self.kind)
 
     async def list_all(self, *, priority: Priority = Priority.FRESH) -> list[Item]:
         """All items of the list of this kind at once; needs `list` of the kind on the whole vault.
@@ -86,10 +86,10 @@ class ObjectService(Generic[Full, Item]):
         key = CacheKey(self.kind, name.lower(), version)
         return await cache.read(key, partial(self._fetch, name, version), priority)
 
-    async def _fetch(self, name: str, version: str, priority: Priority) -> Full:
+    async def _fetch(self, name: str, version: str, priority: Priority, more: str = "") -> Full:
         route = f"{self._collection}/{{name}}/{{version}}" if version else f"{self._collection}/{{name}}"
         call = self._call("GET", route, name, priority)
-        body = await self._pipeline.request(call, f"{self._base}/{name}/{version}{self._query}")
+        body = await self._pipeline.request(call, f"{self._base}/{name}/{version}{self._query}{more}")
         return self._parse(body, name)
 
     async def _send(self, operation: Operation) -> bytes:

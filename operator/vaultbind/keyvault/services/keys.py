@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from vaultbind.keyvault.resilience.ratelimit import Priority
 from vaultbind.keyvault.services.base import Operation
-from vaultbind.keyvault.services.crypto import KeyCrypto
 from vaultbind.keyvault.services.lifecycle import WAIT
 from vaultbind.keyvault.services.listing import Listing
 from vaultbind.keyvault.services.local import FRESH_SECONDS, LocalPublicKey
+from vaultbind.keyvault.services.release import KeyRelease
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
 from vaultbind.keyvault.types.common import BackupBlob, ObjectKind
 from vaultbind.keyvault.types.jwk import JsonWebKey
@@ -45,8 +45,8 @@ from vaultbind.keyvault.wire.keys import (
 )
 
 
-class KeysService(KeyCrypto):
-    """Keys of one vault: their management here, what they are used for in KeyCrypto.
+class KeysService(KeyRelease):
+    """Keys of one vault: their management here, what they are used for in KeyCrypto and KeyRelease.
 
     Private parts never leave the vault. Every method raises KeyVaultError.
     """

@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
+from urllib.parse import quote
 
 from vaultbind.keyvault.resilience.ratelimit import Priority
 from vaultbind.keyvault.services.base import Operation
 from vaultbind.keyvault.services.lifecycle import WAIT, ObjectLifecycle
 from vaultbind.keyvault.services.listing import Listing
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
+from vaultbind.keyvault.types.certificate import CertificateContentType
 from vaultbind.keyvault.types.common import BackupBlob, ObjectKind, SecretString
 from vaultbind.keyvault.types.secret import DeletedSecret, Secret, SecretProperties, SetSecretOptions
 from vaultbind.keyvault.validation import (
     check_secret_properties,
     check_secret_value,
+    parse_content_type,
     parse_exact_version,
     parse_name,
     parse_version,
@@ -37,15 +40,29 @@ class SecretsService(ObjectLifecycle[Secret, SecretProperties]):
         super().__init__(pipeline, parse_secret, parse_secret_properties)
 
     async def get_secret(
-        self, name: str, version: str = "", *, priority: Priority = Priority.FRESH
+        self,
+        name: str,
+        version: str = "",
+        *,
+        out_content_type: CertificateContentType | None = None,
+        priority: Priority = Priority.FRESH,
     ) -> Secret:
         """Read a secret, the latest version when none is named; needs `secrets/get`.
 
             password = (await client.secrets.get_secret("db-password")).value.expose_secret()
 
-        Raises KeyVaultError: SECRET_NOT_FOUND, DISABLED, FORBIDDEN and those of any call.
+        `out_content_type` asks for a certificate's secret in the other form, which the service can do from
+        PFX to PEM, since version 2025-07-01 of its interface; such a read does not use the cache.
+
+        Raises KeyVaultError: SECRET_NOT_FOUND, DISABLED, FORBIDDEN, BAD_PARAMETER (another form) and those of
+        any call.
         """
-        return await self._get(name, version, priority)
+        if out_content_type is None:
+            return await self._get(name, version, priority)
+        parse_name(name)
+        parse_version(version)
+        wanted = quote(parse_content_type(out_content_type), safe="")
+        return await self._fetch(name, version, priority, f"&outContentType={wanted}")
 
     async def get_secret_version(self, name: str, version: str) -> Secret:
         """Read exactly this version of a secret; needs `secrets/get`.

@@ -26,6 +26,7 @@ from vaultbind.keyvault.observer import Observer
 from vaultbind.keyvault.resilience.breaker import Breaker, BreakerState
 from vaultbind.keyvault.resilience.clock import Clock
 from vaultbind.keyvault.resilience.ratelimit import TokenBucket
+from vaultbind.keyvault.resilience.retry import RetryBudget
 from vaultbind.keyvault.transport.challenge import ChallengePolicy
 from vaultbind.keyvault.transport.failures import map_exception, map_response, parse_date
 from vaultbind.keyvault.transport.policies import (
@@ -36,6 +37,7 @@ from vaultbind.keyvault.transport.policies import (
     RetryPolicy,
     SpanPolicy,
 )
+from vaultbind.keyvault.types.common import ObjectKind
 from vaultbind.keyvault.validation import HTTPS_PORT, parse_vault_url
 
 _OK = range(200, 300)
@@ -73,24 +75,29 @@ class VaultPipeline:
         clock: Clock,
         jitter: Callable[[], float] = random.random,
         cache: ReadCache | None = None,
+        breaker: Breaker | None = None,
+        retry_budget: RetryBudget | None = None,
     ) -> None:
-        """`limiter` is this vault's own; `jitter` gives numbers from 0 to 1; `cache` is told of changes."""
+        """`limiter` and `breaker` are this vault's own; `cache` is told of changes.
+
+        `jitter` gives numbers from 0 to 1.
+        """
         self.cache = cache
         self.url = str(parse_vault_url(config.vault_url))
         self._origin = _origin(urlsplit(self.url))
-        self.api_version = config.api_version
+        self._config = config
         self._limiter = limiter
         self.clock = clock
         self._observer = observer
         self._timeout = config.total_timeout
-        self._breaker = Breaker(config.breaker)
+        self._breaker = breaker or Breaker(config.breaker)
         self._told = self._breaker.state
         self._dated = ""
         self.clock_offset: float | None = None
         """Seconds by which the vault's clock is ahead of ours, by its last answer; None before one."""
         self._headers = {"Accept": "application/json", "User-Agent": config.user_agent}
         self._transport = transport
-        self._first = RetryPolicy(config.retry, clock, jitter, observer)
+        self._first = RetryPolicy(config.retry, clock, jitter, observer, retry_budget)
         policies: list[Any] = [
             self._first,
             FirstCallPolicy(transport),
@@ -99,6 +106,10 @@ class VaultPipeline:
             AttemptPolicy(limiter, clock, observer),
         ]
         AsyncPipeline(transport, policies)  # links each policy to the next, and the last one to the transport
+
+    def query_of(self, kind: ObjectKind) -> str:
+        """Begin a query with the version of the interface that is used for this kind of objects."""
+        return f"?api-version={self._config.api_version_of(kind)}"
 
     @property
     def breaker_state(self) -> BreakerState:
@@ -143,8 +154,9 @@ class VaultPipeline:
         if match is None:
             detail = "a path has the form /secrets/..., /keys/... or /certificates/..., without a query"
             raise KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=detail)
-        call = Call(kind=match[1], method=method, route="(other)", name=name)
-        return await self.request(call, f"{self.url}{path}?api-version={self.api_version}", content)
+        kind = ObjectKind(match[1])
+        call = Call(kind=kind.value, method=method, route="(other)", name=name)
+        return await self.request(call, f"{self.url}{path}{self.query_of(kind)}", content)
 
     def resolve(self, link: str) -> str:
         """Return a `nextLink` that stays within this vault.

@@ -69,12 +69,17 @@ class RetryPolicy(Policy):
     """The only layer that repeats a request."""
 
     def __init__(
-        self, config: RetryConfig, clock: Clock, random: Callable[[], float], observer: Observer
+        self,
+        config: RetryConfig,
+        clock: Clock,
+        random: Callable[[], float],
+        observer: Observer,
+        budget: RetryBudget | None = None,
     ) -> None:
-        """`random` gives numbers from 0 to 1."""
+        """`random` gives numbers from 0 to 1; without a `budget` there is one of its own."""
         super().__init__()
         self._config = config
-        self._budget = RetryBudget(config)
+        self._budget = budget or RetryBudget(config)
         self._clock = clock
         self._random = random
         self._observer = observer

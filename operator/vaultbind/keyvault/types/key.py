@@ -1,7 +1,7 @@
 """Keys: properties, and how they are made, imported and rotated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -50,6 +50,31 @@ class KeyReleasePolicy:
     data: bytes
     content_type: str = "application/json; charset=utf-8"
     immutable: bool = False
+
+
+class KeyExportEncryptionAlgorithm(StrEnum):
+    """How a released key is sealed for the environment that asked for it."""
+
+    CKM_RSA_AES_KEY_WRAP = "CKM_RSA_AES_KEY_WRAP"
+    RSA_AES_KEY_WRAP_256 = "RSA_AES_KEY_WRAP_256"
+    RSA_AES_KEY_WRAP_384 = "RSA_AES_KEY_WRAP_384"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseResult:
+    """A released key: a JWS that the vault signed, with the key sealed in it; its repr does not show it."""
+
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyAttestation:
+    """What hardware says about a key, in its maker's own forms; a member that it does not have is None."""
+
+    certificate_pem_file: bytes | None = None
+    private_key_attestation: bytes | None = None
+    public_key_attestation: bytes | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,13 @@ from vaultbind.keyvault.types.key import (
     DeletedKey,
     ImportKeyOptions,
     Key,
+    KeyAttestation,
     KeyOperation,
     KeyProperties,
     KeyReleasePolicy,
     KeyRotationLifetimeAction,
     KeyRotationPolicy,
+    ReleaseResult,
 )
 from vaultbind.keyvault.wire.documents import (
     Json,
@@ -23,6 +25,7 @@ from vaultbind.keyvault.wire.documents import (
     parse_bytes,
     parse_deletion,
     parse_moment,
+    parse_text,
     render_attributes,
     render_bytes,
     render_document,
@@ -31,6 +34,11 @@ from vaultbind.keyvault.wire.documents import (
 from vaultbind.keyvault.wire.drafts import freeze, make_draft_class
 
 _Draft = make_draft_class(KeyProperties)
+_ATTESTATION = {
+    "certificate_pem_file": "certificatePemFile",
+    "private_key_attestation": "privateKeyAttestation",
+    "public_key_attestation": "publicKeyAttestation",
+}
 _PUBLIC = ("n", "e", "x", "y")
 _ALL = (*_PUBLIC, "d", "p", "q", "dp", "dq", "qi", "k")
 
@@ -67,6 +75,23 @@ def parse_rotation_policy(data: Json) -> KeyRotationPolicy:
         created_on=parse_moment(attributes.get("created")),
         updated_on=parse_moment(attributes.get("updated")),
     )
+
+
+def parse_release(data: Json) -> ReleaseResult:
+    """Parse a released key."""
+    return ReleaseResult(value=parse_text(data["value"]))
+
+
+def parse_attestation(data: Json) -> KeyAttestation:
+    """Parse the attestation in a key bundle; a bundle without one has none."""
+    found = data["attributes"].get("attestation") or {}
+    members = {name: parse_bytes(found[word]) for name, word in _ATTESTATION.items() if found.get(word)}
+    return KeyAttestation(version=found.get("version"), **members)
+
+
+def render_release(target: str, algorithm: str | None, nonce: str | None) -> bytes:
+    """Render the body that has a key released."""
+    return render_document({"target": target, "enc": algorithm, "nonce": nonce})
 
 
 def render_new_key(options: CreateKeyOptions) -> bytes:

@@ -29,6 +29,7 @@ CONTENT_KEY = b"canary/content+key-of-32-bytes!!"
 MESSAGE = b"canary/message+to sign=&?-7783"
 FILE = b"canary/file+content =&?-7784" * 3000
 AAD = b"canary/additional+data =&?-7785"
+RELEASE = "canary-release-token-7786"
 PRIVATE = b"canary-private-key-of-32-bytes!!"
 SELF_SIGNED = CertificatePolicy(issuer=WellKnownIssuer.SELF, subject="CN=shop", key_type="EC", curve="P-256")
 VALUES = {
@@ -37,6 +38,7 @@ VALUES = {
     "plaintext": PLAINTEXT,
     "content key": CONTENT_KEY,
     "message": MESSAGE,
+    "token of a release": RELEASE.encode(),
     "file": FILE[:28],
 }
 
@@ -83,6 +85,11 @@ async def _fails(call: Awaitable[object]) -> object:
     except KeyVaultError as error:
         return error
     raise AssertionError
+
+
+async def release(client: KeyVaultClient) -> object:
+    """The token proves who asks: it is nobody else's business."""
+    return await _fails(client.keys.release_key("rsa", f"a.{RELEASE}.c", nonce=RELEASE))
 
 
 async def secrets_life(client: KeyVaultClient) -> object:
@@ -223,6 +230,8 @@ KEYS: dict[str, Run] = {
     "unwrap_key": unwrap,
     "sign": lambda client: client.keys.sign("ec", ES256, message=MESSAGE),
     "verify": verify,
+    "release_key": release,
+    "get_key_attestation": lambda client: _fails(client.keys.get_key_attestation("rsa")),
     "get_random_bytes": lambda client: _length(client.keys.get_random_bytes(32)),
     **dict.fromkeys(("backup_key", "delete_key", "get_deleted_key", "list_deleted_keys"), keys_life),
     **dict.fromkeys(("purge_deleted_key", "recover_deleted_key", "restore_key"), keys_life),

@@ -47,6 +47,7 @@ GOOD: dict[str, Any] = {
     "digest": b"d" * 32,
     "data": b"x",
     "chain": [b"x"],
+    "target_attestation_token": "a.b.c",
     "policy": CertificatePolicy(issuer="Self", subject="CN=a"),
     "issuer": CertificateIssuer(name="ca", provider="p"),
     "contacts": [CertificateContact(email="a@b.example")],

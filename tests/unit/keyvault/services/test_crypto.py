@@ -21,10 +21,11 @@ from tests.unit.keyvault.fakes import (
 )
 from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.simulation.client import MockKeyVaultClient
 from vaultbind.keyvault.types.common import ObjectKind
 from vaultbind.keyvault.types.crypto import EncryptionAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm
 from vaultbind.keyvault.types.jwk import JsonWebKey
-from vaultbind.keyvault.types.key import Key, KeyProperties
+from vaultbind.keyvault.types.key import CreateKeyOptions, Key, KeyProperties, KeyType
 
 KID = f"{VAULT}/keys/k/{VERSION}"
 PLAIN = b"the plaintext"
@@ -233,6 +234,31 @@ async def test_a_failed_operation_is_an_error_and_nothing_else(
 
     assert (caught.value.kind, caught.value.object_name) == (KeyVaultErrorKind.OPERATION_FORBIDDEN, "k")
     assert len(transport.requests) == 2, "the challenge and one attempt"
+
+
+async def test_what_a_symmetric_key_encrypts_and_wraps_comes_back_in_another_process() -> None:
+    """The data loss itself, on a vault with an oct-HSM key whose material no answer holds.
+
+    A key made up here would encrypt without a request, and what it encrypted would be gone with the client.
+    """
+    first = MockKeyVaultClient()
+    made = await first.keys.create_key("k", CreateKeyOptions(key_type=KeyType.OCT_HSM, size=256))
+    before = len(first.access_log)
+    sealed = await first.keys.encrypt(made, EncryptionAlgorithm.A256CBCPAD, PLAIN, iv=b"i" * 16)
+    wrapped = await first.keys.wrap_key(made, KeyWrapAlgorithm.A256KW, b"k" * 32)
+    asked = [entry.route for entry in first.access_log[before:]]
+
+    async with KeyVaultClient(first.config, transport=first._pipeline._transport) as second:
+        key = await second.keys.get_key("k")
+        opened = await second.keys.decrypt(key, sealed.algorithm, sealed.ciphertext, iv=sealed.iv)
+        unwrapped = await second.keys.unwrap_key(key, wrapped.algorithm, wrapped.encrypted_key)
+
+    assert (opened.plaintext, unwrapped.key) == (PLAIN, b"k" * 32)
+    assert [route.rpartition("/")[2] for route in asked] == ["encrypt", "wrapkey"]
+    assert (key.key.kty, key.key.k, made.key.k) == ("oct-HSM", b"", b"")
+    with pytest.raises(KeyVaultError, match="have a public part"):
+        await first.keys.open_public_key("k")
+    await first.aclose()
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 import vaultbind.keyvault as library
 from tests.unit.keyvault.certs.authority import leaf, root
+from tests.unit.keyvault.services.test_release import EXPORTABLE
+from tests.unit.keyvault.simulation.test_release import attestation
 from vaultbind.keyvault import (
     CertificateContact,
     CertificateIssuer,
@@ -77,6 +79,7 @@ async def _furnish_secrets(client: MockKeyVaultClient) -> dict[str, Any]:
 async def _furnish_keys(client: MockKeyVaultClient) -> dict[str, Any]:
     client.seed(keys={"signing": "EC", "old-signing": "EC", "orders": "RSA"})
     await client.keys.delete_key("old-signing")
+    await client.keys.create_key("exported", EXPORTABLE)
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -87,6 +90,7 @@ async def _furnish_keys(client: MockKeyVaultClient) -> dict[str, Any]:
         "wrapped": await client.keys.wrap_key("orders", wrap, b"k" * 32),
         "signed": await client.keys.sign("signing", SignatureAlgorithm.ES256, message=b"paid"),
         "pairs": [],
+        "token": attestation(exp=int(client.time.time()) + 60),
         "pem": pem,
     }
 

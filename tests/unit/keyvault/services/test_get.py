@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from tests.unit.keyvault.fakes import VAULT, VERSION, Answer, answer, canned, make_client, secret
+from vaultbind.keyvault.cache.policy import CacheConfig
 from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
-from vaultbind.keyvault.types.certificate import CertificatePolicy
+from vaultbind.keyvault.simulation.client import MockKeyVaultClient
+from vaultbind.keyvault.types.certificate import CertificateContentType, CertificatePolicy
 from vaultbind.keyvault.types.common import SecretString
 from vaultbind.keyvault.types.secret import SetSecretOptions
 
@@ -274,3 +276,27 @@ async def test_the_largest_secret_passes() -> None:
     options = SetSecretOptions(content_type="a" * 255, tags={str(i): "b" * 512 for i in range(15)})
 
     await client.secrets.set_secret("db", "ä" * 12_800, options)
+
+
+async def test_a_certificates_secret_in_the_other_form() -> None:
+    async with MockKeyVaultClient(cache=CacheConfig(ttl=60)) as client:
+        client.seed(certificates={"web": ["web.example"]}, secrets={"db": "x"})
+        kept = await client.secrets.get_secret("web")
+        asked = await client.secrets.get_secret("web", out_content_type=CertificateContentType.PEM)
+        again = await client.secrets.get_secret("web")
+        with pytest.raises(KeyVaultError) as caught:
+            await client.secrets.get_secret("db", out_content_type=CertificateContentType.PEM)
+
+    assert "-----BEGIN" in asked.value.expose_secret()
+    assert again.value == kept.value != asked.value, "the cache has the form that was asked for usually"
+    assert caught.value.kind is KeyVaultErrorKind.BAD_PARAMETER
+
+
+@pytest.mark.parametrize("wrong", ["text/plain", "application/x-pem-file&x=1", 7])
+async def test_a_form_that_is_none_is_refused_before_the_wire(wrong: Any) -> None:
+    transport = canned(answer(secret()))
+
+    with pytest.raises(KeyVaultError, match="application/x-pkcs12, application/x-pem-file") as caught:
+        await make_client(transport).secrets.get_secret("db", out_content_type=wrong)
+
+    assert (caught.value.kind, transport.requests) == (KeyVaultErrorKind.VALIDATION, [])
