@@ -96,17 +96,32 @@ class KeyVaultClient:
 
     @classmethod
     def new(cls, config: KeyVaultConfig) -> Self:
-        """Make a client of its own connections."""
+        """Make a client of its own connections.
+
+            client = KeyVaultClient.new(KeyVaultConfig(vault_url="https://shop.vault.azure.net"))
+
+        Raises KeyVaultError (CONFIGURATION) for anything but a KeyVaultConfig.
+        """
         return cls(config)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Make a client for `AZURE_KEYVAULT_URL`; raises KeyVaultError (CONFIGURATION)."""
+        """Make a client for `AZURE_KEYVAULT_URL`.
+
+            other = KeyVaultClient.from_env({"AZURE_KEYVAULT_URL": "https://shop.vault.azure.net"})
+
+        Raises KeyVaultError (CONFIGURATION), which tells all mistakes at once.
+        """
         return cls(KeyVaultConfig.from_env(environ))
 
     @staticmethod
     def builder() -> "KeyVaultClientBuilder":
-        """Start a client setting by setting."""
+        """Start a client setting by setting.
+
+            other = KeyVaultClient.builder().vault_url("https://shop.vault.azure.net").build()
+
+        Its `build()` raises KeyVaultError (CONFIGURATION), which tells all mistakes at once.
+        """
         from vaultbind.keyvault.builder import KeyVaultClientBuilder
 
         return KeyVaultClientBuilder()
@@ -155,11 +170,21 @@ class KeyVaultClient:
         return Envelopes(self._keys, self._pipeline.url)
 
     async def envelope_encrypt(self, key: str | Key, plaintext: bytes, *, aad: bytes = b"") -> bytes:
-        """Encrypt bytes of any number for an RSA key; `envelopes.encrypt` has more options. Raises as it."""
+        """Encrypt bytes of any number for an RSA key; needs `keys/get` and `keys/wrapKey`.
+
+            sealed = await client.envelope_encrypt("orders", b"a long report", aad=b"report 7")
+
+        `envelopes.encrypt` has more options. Raises as it.
+        """
         return await self.envelopes.encrypt(key, plaintext, aad=aad)
 
     async def envelope_decrypt(self, envelope: bytes, *, aad: bytes = b"") -> bytes:
-        """Decrypt what `envelope_encrypt` made with a key of this vault; raises as `envelopes.decrypt`."""
+        """Decrypt what `envelope_encrypt` made with a key of this vault; needs `keys/unwrapKey`.
+
+            report = await client.envelope_decrypt(envelope, aad=b"report 7")
+
+        Raises as `envelopes.decrypt`.
+        """
         return await self.envelopes.decrypt(envelope, aad=aad)
 
     @property
@@ -172,45 +197,82 @@ class KeyVaultClient:
         return self._monitor
 
     def register_rotation_handler(self, handler: object) -> None:
-        """Let `expiry_monitor` tell this handler; raises KeyVaultError (CONFIGURATION) if it handles nothing.
+        """Let `expiry_monitor` tell this handler.
 
-        A handler is a RotationHandler, or any object with some of its methods.
+            client.register_rotation_handler(handler)
+            await client.expiry_monitor.start(timedelta(hours=6))
+
+        A handler is a RotationHandler, or any object with some of its methods. Raises KeyVaultError
+        (CONFIGURATION) if it handles nothing.
         """
         self.expiry_monitor.register(handler)
 
     async def get_secret(self, name: str) -> Secret:
-        """Read a secret's latest version; `secrets.get_secret`."""
+        """Read a secret's latest version; needs `secrets/get`.
+
+            password = (await client.get_secret("db-password")).value.expose_secret()
+
+        Raises as `secrets.get_secret`.
+        """
         return await self._secrets.get_secret(name)
 
     async def get_secret_version(self, name: str, version: str) -> Secret:
-        """Read one version of a secret; `secrets.get_secret_version`."""
+        """Read one version of a secret; needs `secrets/get`.
+
+            old = await client.get_secret_version("db-password", version)
+
+        Raises as `secrets.get_secret_version`.
+        """
         return await self._secrets.get_secret_version(name, version)
 
     async def set_secret(self, name: str, value: str | SecretString) -> Secret:
-        """Make a new version of a secret; `secrets.set_secret`."""
+        """Make a new version of a secret; needs `secrets/set`.
+
+            await client.set_secret("db-password", "s3cr3t")
+
+        Raises as `secrets.set_secret`.
+        """
         return await self._secrets.set_secret(name, value)
 
     async def get_key(self, name: str) -> Key:
-        """Read a key's latest version; `keys.get_key`."""
+        """Read a key's latest version; needs `keys/get`.
+
+            key = await client.get_key("orders")
+
+        Raises as `keys.get_key`.
+        """
         return await self._keys.get_key(name)
 
     async def get_certificate(self, name: str) -> Certificate:
-        """Read a certificate's latest version; `certificates.get_certificate`."""
+        """Read a certificate's latest version; needs `certificates/get`.
+
+            leaf = (await client.get_certificate("shop")).leaf
+
+        Raises as `certificates.get_certificate`.
+        """
         return await self._certificates.get_certificate(name)
 
     async def encrypt(self, key_name: str, algorithm: EncryptionAlgorithm, plaintext: bytes) -> bytes:
-        """Encrypt one block with the latest version of an RSA key; `keys.encrypt` without its result's rest.
+        """Encrypt one block with the latest version of an RSA key; needs `keys/encrypt`.
 
-        Raises KeyVaultError: VALIDATION for AES, whose iv and tag would be lost, and as `keys.encrypt`.
+            rsa = EncryptionAlgorithm.RSA_OAEP_256
+            ciphertext = await client.encrypt("orders", rsa, b"card 4711")
+
+        `keys.encrypt` without the rest of its result. Raises KeyVaultError: VALIDATION for AES, whose iv and
+        tag would be lost, and as `keys.encrypt`.
         """
         algorithm = parse_algorithm(EncryptionAlgorithm, algorithm)
         _refuse_aes(algorithm, "keys.encrypt, which returns iv and tag")
         return (await self._keys.encrypt(key_name, algorithm, plaintext)).ciphertext
 
     async def decrypt(self, key_name: str, algorithm: EncryptionAlgorithm, ciphertext: bytes) -> bytes:
-        """Decrypt one block with the latest version of an RSA key; `keys.decrypt` takes another version.
+        """Decrypt one block with the latest version of an RSA key; needs `keys/decrypt`.
 
-        Raises KeyVaultError: VALIDATION for AES, which needs iv and tag, and as `keys.decrypt`.
+            rsa = EncryptionAlgorithm.RSA_OAEP_256
+            plaintext = await client.decrypt("orders", rsa, sealed.ciphertext)
+
+        `keys.decrypt` takes another version. Raises KeyVaultError: VALIDATION for AES, which needs iv and
+        tag, and as `keys.decrypt`.
         """
         algorithm = parse_algorithm(EncryptionAlgorithm, algorithm)
         _refuse_aes(algorithm, "keys.decrypt, which takes iv and tag")
@@ -219,6 +281,9 @@ class KeyVaultClient:
     async def health_check(self) -> HealthStatus:
         """Find out whether the vault can be used, by up to three small reads; raises nothing.
 
+            health = await client.health_check()
+            print(health.reachable, health.authorized, health.clock_skew)
+
         No permission is needed; which ones the identity has is part of the answer.
         """
         return await check_health(self._pipeline)
@@ -226,15 +291,23 @@ class KeyVaultClient:
     async def send_request(
         self, method: str, path: str, content: bytes | None = None, *, name: str | None = None
     ) -> bytes:
-        """Send what the services have no method for, and return the answer's body; raises KeyVaultError.
+        """Send what the services have no method for, and return the answer's body.
+
+            body = await client.send_request("GET", "/secrets/db-password/", name="db-password")
 
         `path` begins with `/secrets`, `/keys`, `/certificates` or their `/deleted...` and has no query;
         `content` is JSON; `name` is the object's, for errors and the cache. Observers see only its kind.
+        Raises KeyVaultError: VALIDATION (another path) and those of any call.
         """
         return await self._pipeline.send_raw(method, path, content, name=name)
 
     async def aclose(self) -> None:
-        """End what the client made itself."""
+        """End what the client made itself.
+
+            await client.aclose()
+
+        `async with` does it. Raises nothing.
+        """
         while self._owned:
             await self._owned.pop()()
 

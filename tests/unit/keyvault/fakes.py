@@ -218,8 +218,8 @@ class Recorder(NullObserver):
 
 def make_client(transport: CannedTransport, **settings: Any) -> KeyVaultClient:
     """Client on a canned transport with a virtual clock and half of all jitter."""
-    shared = ("limiter", "breaker", "retry_budget", "observer", "clock")
-    parts = {name: settings.pop(name) for name in shared if name in settings}
+    parts = {name: settings.pop(name) for name in ("limiter", "observer", "clock") if name in settings}
+    parts |= settings.pop("shared", {})
     settings.setdefault("credential", FakeCredential())
     settings.setdefault("vault_url", VAULT)
     parts.setdefault("clock", FakeClock())

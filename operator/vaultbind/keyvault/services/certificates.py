@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from vaultbind.keyvault.resilience.ratelimit import Priority
-from vaultbind.keyvault.services.base import Operation
 from vaultbind.keyvault.services.issuers import CertificateAuthorities
 from vaultbind.keyvault.services.lifecycle import WAIT
 from vaultbind.keyvault.services.listing import Listing
@@ -141,13 +140,8 @@ class CertificatesService(CertificateAuthorities):
         parse_name(name)
         parse_version(version)
         check_tags(tags or {}, MAX_TAG)
-        operation = Operation(
-            method="PATCH",
-            path=f"{self._collection}/{name}/{version}",
-            route=f"{self._collection}/{{name}}/{{version}}",
-            name=name,
-            content=render_certificate_request(None, enabled=enabled, tags=tags),
-        )
+        content = render_certificate_request(None, enabled=enabled, tags=tags)
+        operation = self._of_version("PATCH", name, version, content=content)
         return self._parse(await self._send(operation), name)
 
     async def delete_certificate(self, name: str, *, wait: float = WAIT) -> DeletedCertificate:

@@ -243,14 +243,7 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
             version = version or named
         parse_name(name)
         parse_version(version)
-        # Without a version the segment stays, empty: the service then takes the latest.
-        return Operation(
-            method="POST",
-            path=f"{self._collection}/{name}/{version}/{verb}",
-            route=f"{self._collection}/{{name}}/{{version}}/{verb}",
-            name=name,
-            content=content,
-        )
+        return self._of_version("POST", name, version, f"/{verb}", content=content)
 
 
 def _public(key: str | Key) -> JsonWebKey | None:

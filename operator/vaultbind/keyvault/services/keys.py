@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import ClassVar
 
 from vaultbind.keyvault.resilience.ratelimit import Priority
-from vaultbind.keyvault.services.base import Operation
 from vaultbind.keyvault.services.lifecycle import WAIT
 from vaultbind.keyvault.services.listing import Listing
 from vaultbind.keyvault.services.local import FRESH_SECONDS, LocalPublicKey
@@ -166,13 +165,7 @@ class KeysService(KeyRelease):
             tags=tags,
             release_policy=release_policy,
         )
-        operation = Operation(
-            method="PATCH",
-            path=f"{self._collection}/{name}/{version}",
-            route=f"{self._collection}/{{name}}/{{version}}",
-            name=name,
-            content=content,
-        )
+        operation = self._of_version("PATCH", name, version, content=content)
         return self._parse(await self._send(operation), name)
 
     async def rotate_key(self, name: str) -> Key:

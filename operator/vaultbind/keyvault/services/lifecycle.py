@@ -144,6 +144,18 @@ class ObjectLifecycle(ObjectService[Full, Item]):
             content=content,
         )
 
+    def _of_version(
+        self, method: str, name: str, version: str, verb: str = "", *, content: bytes | None = None
+    ) -> Operation:
+        """On a version. Without one its segment stays, empty: the service then takes the latest."""
+        return Operation(
+            method=method,
+            path=f"{self._collection}/{name}/{version}{verb}",
+            route=f"{self._collection}/{{name}}/{{version}}{verb}",
+            name=name,
+            content=content,
+        )
+
     def _of_deleted(self, method: str, name: str, verb: str = "") -> Operation:
         collection = f"/deleted{self.kind.collection}"
         return Operation(

@@ -1,8 +1,6 @@
 """How keys leave a vault, sealed for an attested environment, and what their hardware says about them."""
 
 from vaultbind.keyvault.crypto_rules import parse_algorithm
-from vaultbind.keyvault.resilience.ratelimit import Priority
-from vaultbind.keyvault.services.base import Operation
 from vaultbind.keyvault.services.crypto import KeyCrypto
 from vaultbind.keyvault.types.key import KeyAttestation, KeyExportEncryptionAlgorithm, ReleaseResult
 from vaultbind.keyvault.validation import check_release, parse_name, parse_version
@@ -35,13 +33,8 @@ class KeyRelease(KeyCrypto):
         check_release(target_attestation_token, nonce)
         if algorithm is not None:
             algorithm = parse_algorithm(KeyExportEncryptionAlgorithm, algorithm)
-        operation = Operation(
-            method="POST",
-            path=f"{self._collection}/{name}/{version}/release",
-            route=f"{self._collection}/{{name}}/{{version}}/release",
-            name=name,
-            content=render_release(target_attestation_token, algorithm, nonce),
-        )
+        content = render_release(target_attestation_token, algorithm, nonce)
+        operation = self._of_version("POST", name, version, "/release", content=content)
         return self._parse_as(await self._send(operation), name, parse_release)
 
     async def get_key_attestation(self, name: str, version: str = "") -> KeyAttestation:
@@ -55,7 +48,5 @@ class KeyRelease(KeyCrypto):
         """
         parse_name(name)
         parse_version(version)
-        route = f"{self._collection}/{{name}}/{{version}}/attestation"
-        call = self._call("GET", route, name, Priority.FRESH)
-        url = f"{self._base}/{name}/{version}/attestation{self._query}"
-        return self._parse_as(await self._pipeline.request(call, url), name, parse_attestation)
+        operation = self._of_version("GET", name, version, "/attestation")
+        return self._parse_as(await self._send(operation), name, parse_attestation)

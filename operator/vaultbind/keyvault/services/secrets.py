@@ -6,7 +6,6 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from vaultbind.keyvault.resilience.ratelimit import Priority
-from vaultbind.keyvault.services.base import Operation
 from vaultbind.keyvault.services.lifecycle import WAIT, ObjectLifecycle
 from vaultbind.keyvault.services.listing import Listing
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
@@ -145,13 +144,7 @@ class SecretsService(ObjectLifecycle[Secret, SecretProperties]):
         parse_name(name)
         parse_version(version)
         check_secret_properties(content_type, tags)
-        operation = Operation(
-            method="PATCH",
-            path=f"{self._collection}/{name}/{version}",
-            route=f"{self._collection}/{{name}}/{{version}}",
-            name=name,
-            content=render_secret_update(options),
-        )
+        operation = self._of_version("PATCH", name, version, content=render_secret_update(options))
         return self._parse_as(await self._send(operation), name, parse_secret_properties)
 
     async def delete_secret(self, name: str, *, wait: float = WAIT) -> DeletedSecret:

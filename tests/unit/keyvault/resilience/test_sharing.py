@@ -16,9 +16,9 @@ from vaultbind.keyvault import (
 FAILING = problem(500, "InternalError")
 
 
-async def ask(transport: CannedTransport, **shared: object) -> KeyVaultErrorKind | None:
+async def ask(transport: CannedTransport, **settings: object) -> KeyVaultErrorKind | None:
     try:
-        await make_client(transport, **shared).secrets.get_secret("db")
+        await make_client(transport, **settings).secrets.get_secret("db")
     except KeyVaultError as error:
         return error.kind
     return None
@@ -27,11 +27,11 @@ async def ask(transport: CannedTransport, **shared: object) -> KeyVaultErrorKind
 async def test_what_one_client_finds_out_spares_the_other() -> None:
     breaker, once = Breaker(BreakerConfig(failures=2)), RetryConfig(attempts=1)
     bad, good = canned(FAILING), canned(answer(secret()))
-    kinds = [await ask(bad, breaker=breaker, retry=once) for _ in range(2)]
+    kinds = [await ask(bad, shared={"breaker": breaker}, retry=once) for _ in range(2)]
 
     assert kinds == [KeyVaultErrorKind.SERVER_ERROR] * 2
     assert breaker.state is BreakerState.OPEN
-    assert await ask(good, breaker=breaker) is KeyVaultErrorKind.BREAKER_OPEN
+    assert await ask(good, shared={"breaker": breaker}) is KeyVaultErrorKind.BREAKER_OPEN
     assert good.requests == []
     assert await ask(good) is None, "another vault's client has a breaker of its own"
 
@@ -44,7 +44,7 @@ async def test_repetitions_come_out_of_one_purse(shared: bool, attempts: list[in
     purse = RetryBudget(config)
     transports = [canned(FAILING), canned(FAILING)]
     for transport in transports:
-        await ask(transport, retry=config, **({"retry_budget": purse} if shared else {}))
+        await ask(transport, retry=config, shared={"retry_budget": purse} if shared else {})
 
     sent = [
         [request for request in transport.requests if "Authorization" in request.headers]

@@ -1,4 +1,4 @@
-"""What help() shows of the services: permission, errors and an example that runs on a simulated vault."""
+"""What help() shows of client and services: permission, errors and an example that runs."""
 
 import ast
 import asyncio
@@ -28,8 +28,10 @@ from vaultbind.keyvault import (
     CertificatesService,
     EncryptionAlgorithm,
     KeysService,
+    KeyVaultClient,
     KeyWrapAlgorithm,
     MockKeyVaultClient,
+    RotationHandler,
     SecretsService,
     SecretString,
     SignatureAlgorithm,
@@ -44,6 +46,11 @@ METHODS = {
     )
     for method, function in inspect.getmembers(service, inspect.isfunction)
     if not method.startswith("_")
+}
+CLIENT = {
+    f"client.{name}": function
+    for name, function in inspect.getmembers(KeyVaultClient, callable)
+    if not name.startswith("_") and name != "mro"
 }
 EXAMPLE = re.compile(r"\n\n((?:    .*\n)+)", re.MULTILINE)
 
@@ -60,6 +67,12 @@ def test_a_method_tells_its_permission_its_errors_and_an_example(method: Any) ->
 
     assert re.search(r"[Nn]eeds `[a-zA-Z/]+`", text), "a permission"
     assert re.search(r"[Rr]aises (KeyVaultError|as)\b", text), "errors"
+    assert example_of(method), "an example"
+
+
+@pytest.mark.parametrize("method", CLIENT.values(), ids=CLIENT)
+def test_a_method_of_the_client_tells_its_errors_and_an_example(method: Any) -> None:
+    assert re.search(r"[Rr]aises", inspect.getdoc(method) or ""), "errors"
     assert example_of(method), "an example"
 
 
@@ -109,7 +122,20 @@ async def _furnish_certificates(client: MockKeyVaultClient) -> dict[str, Any]:
     return {"leaf": _sign(pending.csr), "intermediate": root().der, "pfx": pfx, "password": password}
 
 
-FURNITURE = {"secrets": _furnish_secrets, "keys": _furnish_keys, "certificates": _furnish_certificates}
+async def _furnish_client(client: MockKeyVaultClient) -> dict[str, Any]:
+    names = {name: value for kind in SERVICES for name, value in (await FURNITURE[kind](client)).items()}
+    envelope = await client.envelope_encrypt("orders", b"a long report", aad=b"report 7")
+    version = (await client.secrets.get_secret("db-password")).version
+    return names | {"envelope": envelope, "handler": RotationHandler(), "version": version}
+
+
+SERVICES = ("secrets", "keys", "certificates")
+FURNITURE = {
+    "secrets": _furnish_secrets,
+    "keys": _furnish_keys,
+    "certificates": _furnish_certificates,
+    "client": _furnish_client,
+}
 
 
 async def _keep(client: MockKeyVaultClient, service: str) -> dict[str, Any]:
@@ -152,15 +178,17 @@ async def _make_room(client: MockKeyVaultClient, service: str) -> None:
         await client.certificates.purge_deleted_certificate("shop")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, *CLIENT])
 def test_the_example_runs(method: str) -> None:
-    code = compile(example_of(METHODS[method]), method, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    code = compile(
+        example_of((METHODS | CLIENT)[method]), method, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    )
     service = method.partition(".")[0]
 
     async def run() -> None:
         async with MockKeyVaultClient() as client:
             names = await furnish(client, service)
-            if "restore" in method or "_version" in method:
+            if service in SERVICES and ("restore" in method or "_version" in method):
                 names |= await _keep(client, service)
             if "restore" in method:
                 await _make_room(client, service)
