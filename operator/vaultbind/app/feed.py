@@ -24,20 +24,31 @@ PAGE = 500
 
 @dataclass(slots=True, kw_only=True)
 class Feed:
-    """Puts objects into the engine; `synced` once all that existed at start is known."""
+    """Puts objects into the engine; `synced` is set once all that existed at start is known."""
 
     engine: Engine
     client: KubeClient
     namespaces: Sequence[str]
     synced: asyncio.Event = field(default_factory=asyncio.Event)
+    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once Kopf has told of all objects of the first list."""
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when an object has not caught up from one sweep to the next: the watch is dead, we have to end."""
+    _unconfirmed: set[tuple[ObjectKey, str]] = field(default_factory=set)
+    """Objects of the first list, with their uid, that Kopf has not told of."""
     _behind: Mapping[ObjectKey, Version] = field(default_factory=dict)
     """What the last sweep's list showed of the objects that the cache had not, or older."""
 
-    def is_news(self, event_type: str | None, obj: Mapping[str, Any]) -> bool:
-        """Whether an event is worth the way through a handler: the echo of our own write is not."""
-        known = self.engine.cache.get(_key_of(obj))
+    def hear(self, event_type: str | None, obj: Mapping[str, Any]) -> bool:
+        """Note that Kopf knows of an object; whether its event is worth the way through a handler.
+
+        The echo of our own write is not, nor is what the first list had.
+        """
+        key = _key_of(obj)
+        self._unconfirmed.discard((key, str(obj["metadata"]["uid"])))
+        if self.synced.is_set() and not self._unconfirmed:
+            self.confirmed.set()
+        known = self.engine.cache.get(key)
         return event_type == "DELETED" or known is None or _is_other(known, obj)
 
     def take(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
@@ -51,13 +62,22 @@ class Feed:
     async def fill(self) -> None:
         """Take all objects as they are now: nothing has to wait until Kopf has come through them one by one.
 
-        What is deleted between this list and Kopf's own is found by the sweep. Raises KubeError.
+        `confirmed` is set once Kopf has: what it never tells of went before its own list. Raises KubeError.
         """
         for kind, resource, namespace in self._places():
             async for answer in fetch_pages(self.client.list, resource, namespace, page=PAGE):
                 for item in answer.get("items") or ():
-                    self.take(None, {**item, "kind": kind})
+                    self._take_listed({**item, "kind": kind})
         self.synced.set()
+        if not self._unconfirmed:
+            self.confirmed.set()
+
+    def _take_listed(self, obj: Mapping[str, Any]) -> None:
+        key, uid = _key_of(obj), obj["metadata"]["uid"]
+        known = self.engine.cache.get(key)
+        if known is None or known["metadata"]["uid"] != uid:  # else Kopf was earlier
+            self._unconfirmed.add((key, str(uid)))
+        self.take(None, obj)
 
     async def sweep(self) -> SweepResult:
         """Hold a metadata list against the cache once. Raises KubeError."""

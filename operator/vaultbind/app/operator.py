@@ -59,8 +59,8 @@ from vaultbind.vaults.room import VaultRoom
 
 logger = logging.getLogger(__name__)
 
-FIRST_SWEEP = 60.0
-"""Seconds until the first sweep: it finds what was deleted before the watches began."""
+CONFIRM_SECONDS = 3.0
+"""After which a sweep finds what was deleted between our first list and Kopf's."""
 
 
 class Operator:
@@ -317,19 +317,25 @@ class Operator:
                 return
 
     async def _sweep(self) -> None:
-        wait = FIRST_SWEEP
+        try:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                await self.feed.confirmed.wait()
+        except TimeoutError:
+            await self._sweep_once()
         while True:
-            await asyncio.sleep(wait)
-            wait = self.settings.sweep_interval.total_seconds()
-            try:
-                result = await self.feed.sweep()
-                if result.behind:
-                    await asyncio.sleep(30.0)
-                    await self.feed.sweep()
-            except KubeError as error:
-                logger.warning("the sweep failed and comes again: %s", error.message)
-            except Exception as error:  # noqa: BLE001 - a sweep that ended would end in silence
-                logger.error("the sweep failed and comes again: unexpected %s", type(error).__name__)
+            await asyncio.sleep(self.settings.sweep_interval.total_seconds())
+            await self._sweep_once()
+
+    async def _sweep_once(self) -> None:
+        try:
+            result = await self.feed.sweep()
+            if result.behind:
+                await asyncio.sleep(30.0)
+                await self.feed.sweep()
+        except KubeError as error:
+            logger.warning("the sweep failed and comes again: %s", error.message)
+        except Exception as error:  # noqa: BLE001 - a sweep that ended would end in silence
+            logger.error("the sweep failed and comes again: unexpected %s", type(error).__name__)
 
     def _start(self, coroutine: Any, name: str) -> None:
         task = asyncio.create_task(coroutine, name=name)

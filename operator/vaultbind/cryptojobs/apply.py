@@ -18,7 +18,7 @@ from vaultbind.cryptojobs.outputs import (
     render_replacement,
 )
 from vaultbind.cryptojobs.setbacks import final, setback_of_cluster, setback_of_pause, setback_of_vault
-from vaultbind.engine.engine import StaleStateError
+from vaultbind.engine.engine import GoneError, StaleStateError
 from vaultbind.keyvault import KeyVaultClient, KeyVaultError
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
@@ -41,13 +41,17 @@ class JobWorker:
     draw: Draw
 
     async def apply(self, facts: Facts, decision: Decision, session: VaultSession | None) -> Applied:
-        """Do what was decided. Raises StaleStateError where the cluster or the vault has moved on."""
+        """Do what was decided.
+
+        Raises StaleStateError where the cluster or the vault has moved on, GoneError where the job is gone.
+        """
         try:
             if isinstance(decision, Expire):
                 await self._expire(facts)
-            elif isinstance(decision, Rotate) and session is not None:
+                raise GoneError
+            if isinstance(decision, Rotate) and session is not None:
                 return await self._rotate(facts, session)
-            elif isinstance(decision, Run) and session is not None:
+            if isinstance(decision, Run) and session is not None:
                 return await self._run(facts, decision, session)
         except VaultPausedError as error:
             return Applied(setback=setback_of_pause(error.trouble))

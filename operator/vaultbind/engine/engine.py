@@ -32,7 +32,7 @@ class StaleStateError(Exception):
 
 
 class GoneError(Exception):
-    """The object does not exist any more, although nobody has told."""
+    """The object does not exist any more, although no watch has told: a write found out, or deleted it."""
 
 
 class SinkError(Exception):
@@ -209,7 +209,7 @@ class Engine:
         """Take it as deleted: its room hears of it; a namesake will come by the feed."""
         obj = self.cache.get(key)
         if obj is not None:
-            logger.warning("%s: it is gone, its deletion was missed by the watch", key)
+            logger.info("%s: it is gone", key)
             self.remove(key, str(obj["metadata"]["uid"]))
 
     async def _write(self, key: ObjectKey, obj: RawObject, report: Report) -> None:

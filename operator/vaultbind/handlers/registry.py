@@ -36,7 +36,7 @@ def _add_login(registry: kopf.OperatorRegistry, operator: Operator) -> None:
 
 def _add_feed(registry: kopf.OperatorRegistry, operator: Operator, plural: str) -> None:
     def is_news(event: kopf.RawEvent, **_: Any) -> bool:
-        return operator.feed.is_news(event["type"], event["object"])
+        return operator.feed.hear(event["type"], event["object"])
 
     @kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"feed-{plural}", when=is_news)
     async def feed(event: kopf.RawEvent, **_: Any) -> None:

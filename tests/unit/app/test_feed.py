@@ -81,7 +81,7 @@ def test_only_news_is_worth_a_handler(
     feed = feed_on(FakeKube())
     if known is not None:
         feed.take(None, known)
-    assert feed.is_news(event, seen) is is_news
+    assert feed.hear(event, seen) is is_news
 
 
 # -- the first list ---------------------------------------------------------------------------------
@@ -98,7 +98,25 @@ async def test_all_that_exists_is_known_from_one_list() -> None:
     assert kube.versions == [None] * len(FED), (
         "no server's cache is asked: it may be older than a write of ours"
     )
-    assert not any(feed.is_news(None, item) for item in (binding("a"), binding("b"), keyvault()))
+    assert not any(feed.hear(None, item) for item in (binding("a"), binding("b"), keyvault()))
+
+
+async def test_the_list_is_confirmed_once_kopf_has_told_of_all_of_it() -> None:
+    feed = feed_on(listing(binding("a"), binding("b"), binding("early")))
+    feed.hear(None, binding("early"))
+    feed.take(None, binding("early"))
+    await feed.fill()
+    feed.hear(None, binding("a"))
+    feed.hear(None, binding("b", uid="namesake"))
+    assert not feed.confirmed.is_set()
+    feed.hear("DELETED", binding("b"))
+    assert feed.confirmed.is_set()
+
+
+async def test_an_empty_list_needs_no_confirmation() -> None:
+    feed = feed_on(FakeKube())
+    await feed.fill()
+    assert feed.confirmed.is_set()
 
 
 async def test_a_list_comes_in_pages() -> None:

@@ -1,7 +1,7 @@
 """The composition root: lanes, what the watches tell, expiry rounds, metrics, life."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import pytest
@@ -227,26 +227,45 @@ def test_the_first_list_is_asked_for_until_it_comes(caplog: pytest.LogCaptureFix
     assert caplog.text.count("our kinds cannot be listed: list: no connection; will retry") == 3
 
 
-def test_the_sweep_runs_soon_then_at_its_interval_and_looks_again_soon_where_something_is_behind() -> None:
+def test_the_sweep_runs_at_its_interval_and_looks_again_soon_where_something_is_behind() -> None:
     kube = FakeKube()
+    changes = {700.0: {"vaultbindings": [binding()]}}
+    assert times_of_lists(kube, changes, until=1300.0) == [0, 600, 1200, 1230]
+
+
+def test_what_kopf_never_tells_of_is_looked_for_soon() -> None:
+    """It was deleted between our first list and Kopf's."""
+    kube = FakeKube(items={"vaultbindings": [binding()]})
+    assert times_of_lists(kube, {1.0: {"vaultbindings": []}}, until=650.0) == [0, 3, 603]
+
+
+def times_of_lists(kube: FakeKube, changes: Mapping[float, Mapping[str, Any]], until: float) -> list[int]:
+    """Seconds at which all kinds were listed, while an operator ran to whom no watch tells anything."""
     operator = operator_on(kube)
-    times: list[float] = []
+    operator.engine.rooms = dict.fromkeys(FED, done)
+    times: list[int] = []
 
     async def story() -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         kube.before_answer = lambda: times.append(round(loop.time() - started))
         work = asyncio.create_task(operator.work())
-        await operator.feed.synced.wait()
-        loop.call_later(700.0, kube.items.update, {"vaultbindings": [binding()]})
-        loop.call_later(1300.0, operator.feed.dead.set)
+        for when, change in changes.items():
+            loop.call_later(when, kube.items.update, change)
+        loop.call_later(until, operator.feed.dead.set)
         await operator.feed.dead.wait()
         await operator.stop(1.0)
         await work
 
     run_virtually(story())
     kinds = len(FED)
-    assert times == [when for when in (0, 60, 660, 1260, 1290) for _ in range(kinds)]
+    assert times == [when for when in times[::kinds] for _ in range(kinds)]
+    assert kube.items.get("vaultbindings") or len(operator.engine.cache) == 0
+    return times[::kinds]
+
+
+async def done(*_: Any) -> None:
+    """A room where there is never anything to do."""
 
 
 def test_bindings_that_exist_are_known_before_any_is_looked_at() -> None:
