@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench import emulator, library
+from bench import emulator, expiry, library
 from bench.library_table import render_library_table
 from bench.table import render_table
 
@@ -43,6 +43,8 @@ def _section(name: str, result: dict[str, Any]) -> str:
         return _emulator_section(name, result)
     if result.get("subject") == library.SUBJECT:
         return _library_section(name, result)
+    if result.get("subject") == expiry.SUBJECT:
+        return _expiry_section(name, result)
     machine = result["machine"]
     head = (
         f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
@@ -67,6 +69,16 @@ def _emulator_section(name: str, result: dict[str, Any]) -> str:
         f"{result['connections']} connections that are kept."
     )
     return f"\n## {name}\n\n{where}\n\n{emulator.render_table(result)}\n"
+
+
+def _expiry_section(name: str, result: dict[str, Any]) -> str:
+    machine, figures = result["machine"], result["figures"]
+    where = (
+        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
+        f"Python {machine['python']}. `make bench ARGS=expiry`: {figures['objects']} objects over "
+        f"{figures['vaults']} vaults, judged, counted and told to a sink in one process; looks are not in it."
+    )
+    return f"\n## {name}\n\n{where}\n\n{expiry.render_table(result)}\n"
 
 
 def _library_section(name: str, result: dict[str, Any]) -> str:
