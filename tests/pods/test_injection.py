@@ -93,6 +93,36 @@ def test_a_job_completes(stage: PodStage) -> None:
     assert 'env PASSWORD="s3cr3t-value" true' in kubectl("-n", SHOP, "logs", "job/once", "-c", "web").stdout
 
 
+CARRIED = {
+    "SPACES": " two  words ",
+    "DOLLAR": "$HOME $(PASSWORD) ${X}",
+    "DOUBLE": 'say "hi"',
+    "COMMENT": "a # b",
+    "EQUALS": "a=b==",
+    "BACKSLASH": "a\\nb\\",
+    "LINES": "first\nsecond\n\nlast",
+    "NEWLINE": "ends with one\n",
+    "LETTERS": "Grüße 🔑",
+    "LONG": "x" * 20_000,
+}
+"""Values that the writer of env files lets pass; the kubelet's reader must agree to each letter."""
+
+
+def test_the_kubelet_reads_what_the_agent_wrote(stage: PodStage) -> None:
+    names = {key: f"carried-{key.lower()}" for key in CARRIED}
+    for key, name in names.items():
+        stage.set_secret(name, CARRIED[key])
+    data = [{"key": key, "secret": {"name": name}} for key, name in names.items()]
+    stage.bind("carried", data=data, target=NONE)
+    stage.wait_ready("carried")
+    wanted = ",".join(CARRIED)
+    stage.run_probe("carried", "-env", wanted, annotations={"bindings": "carried", "mode": "env"})
+    stage.wait_says("carried", "env LONG=")
+    told = stage.cluster.kubectl("-n", SHOP, "logs", "carried", "-c", "web").stdout.splitlines()
+    expected = [f"env {key}={json.dumps(text, ensure_ascii=False)} true" for key, text in CARRIED.items()]
+    assert told == expected
+
+
 def test_a_rollout_restarts_pods_that_no_secret_serves(stage: PodStage) -> None:
     stage.set_secret("rolled-in", "old")
     rollout = {"restart": [{"kind": "Deployment", "name": "served"}]}

@@ -1,7 +1,7 @@
 """The chart on a real node: from `helm install` to `helm uninstall`, with pods that use what it brings."""
 
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -98,28 +98,18 @@ def test_an_upgrade_under_load_loses_nothing(stage: PodStage) -> None:
     stage.bind("busy", "busy")
     stage.until(lambda: stage.secret("busy") == "0", "no Secret")
     first = stage.leader()
-    done = threading.Event()
     seen: list[str] = []
-
-    def change() -> None:
-        count = 0
-        while not done.is_set():
-            count += 1
-            stage.set_secret("busy", str(count))
+    values: dict[str, Any] = {**stage.values(), "log": {"format": "json", "level": "debug"}}
+    with ThreadPoolExecutor() as pool:
+        changing = pool.submit(stage.set_secret, "busy", *map(str, range(1, 101)))
+        upgrading = pool.submit(stage.installation.upgrade, *WAIT, **values)
+        while not (changing.done() and upgrading.done()):
             seen.append(stage.secret("busy"))
-
-    changing = threading.Thread(target=change)
-    changing.start()
-    try:
-        values: dict[str, Any] = {**stage.values(), "log": {"format": "json", "level": "debug"}}
-        stage.installation.upgrade(*WAIT, **values)
-    finally:
-        done.set()
-        changing.join()
-    assert len(seen) > 3
-    assert "" not in seen
+        changing.result()
+        upgrading.result()
+    assert "" not in seen, "the Secret was away"
     assert [int(value) for value in seen] == sorted(map(int, seen))
-    stage.until(lambda: stage.secret("busy") == str(len(seen)), "the last change was lost")
+    stage.until(lambda: stage.secret("busy") == "100", "the last change was lost")
     assert stage.leader() not in ("", first)
 
 

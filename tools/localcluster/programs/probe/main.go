@@ -1,7 +1,7 @@
-// Command probe is an application without a shell. It prints a variable and a file, then waits: a file that changes
+// Command probe is an application without a shell. It prints variables and a file, then waits: a file that changes
 // is printed again, SIGHUP is told, SIGTERM ends it.
 //
-//	probe [-once] [-env NAME] [-file PATH]
+//	probe [-once] [-env NAME,NAME] [-file PATH]
 package main
 
 import (
@@ -9,20 +9,21 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
 
 func main() {
 	once := flag.Bool("once", false, "end after printing")
-	name := flag.String("env", "", "print a variable")
+	names := flag.String("env", "", "print variables")
 	path := flag.String("file", "", "print a file")
 	flag.Parse()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	if *name != "" {
-		value, found := os.LookupEnv(*name)
-		fmt.Printf("env %s=%q %t\n", *name, value, found)
+	for _, name := range strings.FieldsFunc(*names, func(letter rune) bool { return letter == ',' }) {
+		value, found := os.LookupEnv(name)
+		fmt.Printf("env %s=%q %t\n", name, value, found)
 	}
 	for last := ""; ; {
 		if now := read(*path); now != last {
