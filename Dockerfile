@@ -20,7 +20,7 @@ RUN /tools/bin/python -m pip wheel --quiet --no-index --no-deps --no-build-isola
 # 3. an environment of these wheels only, without pip: what the build alone needs stays behind
 RUN python3 -m venv --without-pip /opt/vaultbind \
     && /tools/bin/python -m pip --python /opt/vaultbind/bin/python install --quiet --no-index --find-links /wheels \
-        "vaultbind[operator]"
+        "vaultbind[operator,eventgrid]"
 
 FROM ${BASE}
 ARG VERSION=dev

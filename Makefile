@@ -19,7 +19,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(IS_SUITABLE)' >/dev/null 
 INSTALL := $(BIN)/python -m pip install --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-strip-extras --custom-compile-command "make lock"
-LOCKING := $(COMPILE) --extra operator pyproject.toml
+LOCKING := $(COMPILE) --extra operator --extra eventgrid pyproject.toml
 LOCKING_SDK := $(COMPILE) tools/sdkconformance/requirements.in
 
 .PHONY: help

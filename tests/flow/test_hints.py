@@ -16,7 +16,7 @@ import pytest
 from tests.flow.test_keyvaults import DATA
 from tests.flow.world import World
 from vaultbind.expiry.outlets import OutletSettings
-from vaultbind.vaults.events import WebhookSettings
+from vaultbind.vaults.events import PullSettings, WebhookSettings
 
 SECRET = "a-secret-of-the-senders"
 LONG = {"refreshInterval": "365d"}
@@ -200,3 +200,38 @@ async def test_without_a_usable_secret_nobody_may_send(hinted: World) -> None:
     assert (await post(hinted, [], code="short"))[0] == 401
     await asyncio.to_thread(file.unlink)
     assert (await post(hinted, [], code=""))[0] == 401
+
+
+async def test_events_are_pulled_from_a_namespace_topic(
+    quiet_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the SDK; a topic that fails for a while is asked again."""
+    world = quiet_world
+    ca, key = tmp_path / "ca.pem", tmp_path / "key"
+    ca.write_text(world.emulator.ca_pem)
+    key.write_text("any")
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca))
+    context = ssl.create_default_context(cadata=world.emulator.ca_pem)
+    async with (
+        aiohttp.ClientSession(
+            world.emulator.url,
+            connector=aiohttp.TCPConnector(ssl=context),
+            headers={"Authorization": "SharedAccessKey any"},
+        ) as session,
+        session.post("/_vaultbind/subscriptions", json={"name": "ours"}) as response,
+    ):
+        assert response.status < 300
+    pull = PullSettings(endpoint=world.emulator.url, topic="keyvault", subscription="ours", key_file=key)
+    world.settings = replace(world.settings, outlets=OutletSettings(pull=pull))
+    await world.start_operator()
+    world.seed.set_secret("a", "1")
+    await world.connect(**LONG)
+    await world.bind("app", data=DATA)
+    await world.ready("app")
+    await world.calm()
+    world.vault.set_secret("a", "2")
+
+    async def has_come() -> bool:
+        return await world.secret("app") == {"a": b"2"}
+
+    await world.until(has_come)

@@ -122,6 +122,20 @@ def test_all_mistakes_are_told_at_once() -> None:
     ("flags", "problem"),
     [
         ({"cloudevents_sink": "ftp://a"}, "--cloudevents-sink: is not http://... or https://..."),
+        ({"events_secret_file": "t"}, "--events-secret-file: needs --events webhook or pull"),
+        ({"events": "webhook"}, "--events webhook: needs --events-secret-file, or anybody could send"),
+        (
+            {"events": "webhook", "events_secret_file": "t", "events_address": "x"},
+            "--events-address: 'x' is not HOST:PORT with a port of 0 to 65535",
+        ),
+        (
+            {"events": "pull", "events_topic": "t", "events_subscription": "s"},
+            "--events-endpoint: must be the https:// address of the namespace",
+        ),
+        (
+            {"events": "pull", "events_endpoint": "https://a"},
+            "--events pull: needs --events-topic and --events-subscription",
+        ),
         ({"cloudevents_token_file": "t"}, "--cloudevents-token-file: needs --cloudevents-sink"),
     ],
 )

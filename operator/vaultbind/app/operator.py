@@ -52,7 +52,7 @@ from vaultbind.rollouts.reconcile import RolloutRoom
 from vaultbind.settings import DriftDetection, RunSettings
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.vaults.clients import VaultClients
-from vaultbind.vaults.events import EventWebhook
+from vaultbind.vaults.events import EventPuller, EventWebhook
 from vaultbind.vaults.hints import KIND_HINT, HintRoom
 from vaultbind.vaults.hub import VaultHub
 from vaultbind.vaults.room import VaultRoom
@@ -299,6 +299,8 @@ class Operator:
         self._start(self.outlets.run(), "outlets")
         if self.webhook is not None:
             self._start(self.webhook.run(), "events")
+        if self.settings.outlets.pull is not None:
+            self._start(EventPuller(self.settings.outlets.pull, self.hints.take).run(), "events")
         await self.engine.run()
 
     async def _keep_trust(self, settings: TrustSettings) -> None:

@@ -124,11 +124,12 @@ LAG_LIMIT = 10.0
 )
 @click.option(
     "--events",
-    type=click.Choice(["none", "webhook"]),
+    type=click.Choice(["none", "webhook", "pull"]),
     default="none",
     show_default=True,
     envvar="VAULTBIND_EVENTS",
-    help="Whether Event Grid may tell of changes (webhook), so that they arrive before the next look.",
+    help="Whether Event Grid tells of changes (webhook), or is asked for them (pull, takes the extra "
+    "vaultbind[eventgrid]), so that they arrive before the next look.",
 )
 @click.option(
     "--events-address",
@@ -141,7 +142,21 @@ LAG_LIMIT = 10.0
     "--events-secret-file",
     default="",
     envvar="VAULTBIND_EVENTS_SECRET_FILE",
-    help="File with the secret that senders show, as ?code= or in header X-Vaultbind-Key.",
+    help="File with the secret that senders show, as ?code= or in header X-Vaultbind-Key; with pull the "
+    "namespace's access key, without which the operator's own identity asks.",
+)
+@click.option(
+    "--events-endpoint",
+    default="",
+    envvar="VAULTBIND_EVENTS_ENDPOINT",
+    help="https:// address of the Event Grid namespace, for pull.",
+)
+@click.option("--events-topic", default="", envvar="VAULTBIND_EVENTS_TOPIC", help="Its topic, for pull.")
+@click.option(
+    "--events-subscription",
+    default="",
+    envvar="VAULTBIND_EVENTS_SUBSCRIPTION",
+    help="The topic's queue subscription, for pull.",
 )
 @with_options(log_options())
 def run(*, log_format: str, log_level: str, **flags: Any) -> None:

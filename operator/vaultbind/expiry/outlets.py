@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from vaultbind.api.address import parse_address
 from vaultbind.expiry.sink import SinkSettings, parse_sink
-from vaultbind.vaults.events import WebhookSettings
+from vaultbind.vaults.events import PullSettings, WebhookSettings, is_pull_possible
 
 NO_EVENTS = "none"
 """Nobody tells of changes: looks find them."""
@@ -22,6 +22,9 @@ class OutletFlags(TypedDict, total=False):
     events: str
     events_address: str
     events_secret_file: str
+    events_endpoint: str
+    events_topic: str
+    events_subscription: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,8 @@ class OutletSettings:
     """`package.module:attribute` of each rotation handler."""
     webhook: WebhookSettings | None = None
     """Where Event Grid may tell of changes."""
+    pull: PullSettings | None = None
+    """Where it is asked for them."""
 
 
 def parse_outlets(flags: OutletFlags, problems: list[str]) -> OutletSettings:
@@ -44,7 +49,12 @@ def parse_outlets(flags: OutletFlags, problems: list[str]) -> OutletSettings:
         raise TypeError(f"no such flags: {', '.join(sorted(unknown))}")
     handlers = tuple(flags.get("rotation_handlers", ()))
     webhook = _parse_webhook(flags, problems)
-    return OutletSettings(sink=_parse_sink(flags, problems), handlers=handlers, webhook=webhook)
+    return OutletSettings(
+        sink=_parse_sink(flags, problems),
+        handlers=handlers,
+        webhook=webhook,
+        pull=_parse_pull(flags, problems),
+    )
 
 
 def _parse_sink(flags: OutletFlags, problems: list[str]) -> SinkSettings | None:
@@ -62,9 +72,9 @@ def _parse_sink(flags: OutletFlags, problems: list[str]) -> SinkSettings | None:
 
 def _parse_webhook(flags: OutletFlags, problems: list[str]) -> WebhookSettings | None:
     secret_file = flags.get("events_secret_file", "")
-    if flags.get("events", NO_EVENTS) == NO_EVENTS:
-        if secret_file:
-            problems.append("--events-secret-file: needs --events webhook")
+    if flags.get("events", NO_EVENTS) != "webhook":
+        if secret_file and flags.get("events", NO_EVENTS) == NO_EVENTS:
+            problems.append("--events-secret-file: needs --events webhook or pull")
         return None
     if not secret_file:
         problems.append("--events webhook: needs --events-secret-file, or anybody could send")
@@ -75,3 +85,22 @@ def _parse_webhook(flags: OutletFlags, problems: list[str]) -> WebhookSettings |
         problems.append(f"--events-address: {error}")
         return None
     return WebhookSettings(host=address.host, port=address.port, secret_file=Path(secret_file))
+
+
+def _parse_pull(flags: OutletFlags, problems: list[str]) -> PullSettings | None:
+    if flags.get("events", NO_EVENTS) != "pull":
+        return None
+    endpoint, topic = flags.get("events_endpoint", ""), flags.get("events_topic", "")
+    subscription, key_file = flags.get("events_subscription", ""), flags.get("events_secret_file", "")
+    if not is_pull_possible():
+        problems.append("--events pull: needs pip install vaultbind[eventgrid]")
+    if not endpoint.startswith("https://"):
+        problems.append("--events-endpoint: must be the https:// address of the namespace")
+    if not (topic and subscription):
+        problems.append("--events pull: needs --events-topic and --events-subscription")
+    return PullSettings(
+        endpoint=endpoint,
+        topic=topic,
+        subscription=subscription,
+        key_file=Path(key_file) if key_file else None,
+    )

@@ -1,16 +1,24 @@
-"""The webhook of Event Grid: both handshakes, a shared secret, a bounded body; what comes in are hints."""
+"""How Event Grid's events come in: pushed to a webhook or pulled from a namespace topic, as hints."""
 
 import asyncio
+import contextlib
 import hmac
+import importlib.util
 import logging
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import aiohttp
 import orjson
 from aiohttp import web
+from azure.core.credentials import AzureKeyCredential
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.identity.aio import DefaultAzureCredential
 
+from vaultbind.engine.backoff import Backoff, BackoffPolicy
 from vaultbind.vaults.hints import Hint, parse_hints
 
 logger = logging.getLogger(__name__)
@@ -22,6 +30,10 @@ HEADER: Final = "X-Vaultbind-Key"
 """Where the secret may be, as a delivery property of the subscription; else in the query, as `code`."""
 SHORTEST_SECRET: Final = 16
 PATH: Final = "/events"
+MOST_PULLED: Final = 100
+"""Events of one request; the service's most."""
+WAIT_SECONDS: Final = 60
+"""For which one request waits for events; 10 to 120."""
 IDLE_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 5.0
 """Until another try where the address is taken."""
@@ -114,3 +126,86 @@ def _validate(content: Any) -> web.Response:
     if not isinstance(code, str):
         return web.Response(status=400)
     return web.Response(body=orjson.dumps({"validationResponse": code}), content_type="application/json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullSettings:
+    """Subscription of a namespace topic; without `key_file` the operator's own identity asks."""
+
+    endpoint: str
+    topic: str
+    subscription: str
+    key_file: Path | None = None
+
+
+class EventPuller:
+    """Asks a namespace topic for events, again and again, and acknowledges them once they are hints."""
+
+    def __init__(self, settings: PullSettings, take: Callable[[Hint], None]) -> None:
+        """`take` is called for each hint, in this loop."""
+        self._settings = settings
+        self._take = take
+        self._backoff: Backoff[str] = Backoff(policy=BackoffPolicy(first=1.0, limit=60.0))
+        self._fails = False
+
+    async def run(self) -> None:
+        """Pull until cancelled; a topic that fails is left alone for longer and longer, up to a minute."""
+        while True:
+            pause = 0.0
+            try:
+                await self._pull()
+            except Exception as error:  # noqa: BLE001 - whatever the SDK raises; looks go on without hints
+                pause = self._backoff.fail("")
+                self._tell_failure(error)
+            await asyncio.sleep(pause)
+
+    async def _pull(self) -> None:
+        """One connection, until something fails."""
+        async with contextlib.AsyncExitStack() as stack:
+            client = await self._connect(stack)
+            while True:
+                details = await client.receive(max_events=MOST_PULLED, max_wait_time=WAIT_SECONDS)
+                if self._fails:
+                    logger.warning("events come again from %s", self._settings.endpoint)
+                self._fails = False
+                self._backoff.succeed("")
+                for hint in parse_hints([_plain(item.event) for item in details]):
+                    self._take(hint)
+                if details:
+                    tokens = [item.broker_properties.lock_token for item in details]
+                    await client.acknowledge(lock_tokens=tokens)
+
+    async def _connect(self, stack: contextlib.AsyncExitStack) -> Any:
+        from azure.eventgrid.aio import EventGridConsumerClient
+
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())  # with what SSL_CERT_FILE names
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector, trust_env=True))
+        settings = self._settings
+        client = EventGridConsumerClient(
+            settings.endpoint,
+            await self._credential(stack),
+            namespace_topic=settings.topic,
+            subscription=settings.subscription,
+            transport=AioHttpTransport(session=session, session_owner=False),
+        )
+        return await stack.enter_async_context(client)
+
+    async def _credential(self, stack: contextlib.AsyncExitStack) -> Any:
+        if self._settings.key_file is not None:
+            key = await asyncio.to_thread(self._settings.key_file.read_text, encoding="ascii")
+            return AzureKeyCredential(key.strip())
+        return await stack.enter_async_context(DefaultAzureCredential())
+
+    def _tell_failure(self, error: Exception) -> None:
+        if not self._fails:
+            logger.warning("events cannot be pulled (%s), and are tried again", type(error).__name__)
+        self._fails = True
+
+
+def is_pull_possible() -> bool:
+    """Whether the extra `vaultbind[eventgrid]` is installed."""
+    return importlib.util.find_spec("azure.eventgrid") is not None
+
+
+def _plain(event: Any) -> dict[str, Any]:
+    return {"id": event.id, "type": event.type, "data": event.data}
