@@ -62,7 +62,11 @@ class Delivery:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            pause = await self.send_some()
+            try:
+                pause = await self.send_some()
+            except Exception as error:  # noqa: BLE001 - a task that ended would end in silence
+                logger.error("the CloudEvents sink cannot be told: unexpected %s", type(error).__name__)
+                pause = self.backoff.fail("")
             if pause:
                 await self.sleep(pause)
 

@@ -84,7 +84,11 @@ class Handlers:
     async def run(self) -> None:
         """Handle until cancelled."""
         while True:
-            await self.handle(await self._queue.get())
+            entry = await self._queue.get()
+            try:
+                await self.handle(entry)
+            except Exception as error:  # noqa: BLE001 - a task that ended would end in silence
+                logger.error("a rotation was not handled: unexpected %s", type(error).__name__)
 
     async def handle(self, entry: Entry) -> None:
         """Call every handler that has a method for it; nothing is read where none has."""

@@ -174,6 +174,29 @@ async def test_it_runs_until_it_is_cancelled() -> None:
     assert script.events == ["secrets/a"]
 
 
+async def test_an_error_of_our_own_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    box, script = Outbox(), Script([])
+    delivery, pauses = delivery_of(box, script), list[float]()
+
+    async def broken(_: Mapping[str, Any]) -> Answer:
+        delivery.send = script.send
+        raise ZeroDivisionError("hunter2")
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    delivery.send, delivery.sleep = broken, pause
+    box.take(KEY, "u", facts_of(secret(left=1)))
+    task = asyncio.create_task(delivery.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (script.events, pauses, len(box)) == (["secrets/a"], [1.0], 0)
+    assert "unexpected ZeroDivisionError" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
 async def test_a_process_that_does_not_lead_sends_nothing() -> None:
     box, script = Outbox(), Script([])
     delivery = delivery_of(box, script)

@@ -8,6 +8,7 @@ import pytest
 
 from tools.gobuild import BuildError, GoModule
 from tools.helm import build as helm
+from tools.promrules import build as promrules
 from tools.testbin import build as testbin
 from tools.testbin.build import ensure, find
 
@@ -44,7 +45,9 @@ def test_without_go_the_reason_is_told(tmp_path: Path) -> None:
         ensure({"PATH": str(fill(tmp_path / "path", "kubectl"))})
 
 
-@pytest.mark.parametrize("module", [testbin.MODULE, helm.MODULE], ids=["testbin", "helm"])
+@pytest.mark.parametrize(
+    "module", [testbin.MODULE, helm.MODULE, promrules.MODULE], ids=["testbin", "helm", "promrules"]
+)
 def test_the_cache_depends_on_the_module_files(
     module: GoModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +66,15 @@ def test_each_program_has_its_tool_line(module: GoModule) -> None:
     assert module.version().startswith("v")
     tools = set(re.findall(r"^(?:tool |\t)(\S+)$", text, re.MULTILINE))
     assert set(module.packages.values()) <= tools
+
+
+def test_the_cache_depends_on_a_program_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fill(tmp_path / "promrules", "go.mod", "go.sum", "main.go")
+    monkeypatch.setattr(GoModule, "go", lambda *arguments: "go1.26.0")
+    moved, environ = replace(promrules.MODULE, folder=folder), {"XDG_CACHE_HOME": str(tmp_path)}
+    before = moved.cache_folder(environ)
+    (folder / "main.go").write_text("package main")
+    assert moved.cache_folder(environ) != before
 
 
 def test_helm_of_the_cache_wins_over_that_on_the_path(
