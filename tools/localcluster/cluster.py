@@ -83,5 +83,9 @@ def _alone() -> Iterator[None]:
     path = cache("localcluster.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another local cluster runs on this machine: waiting for its end", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -111,8 +111,8 @@ class Node:
 @contextlib.contextmanager
 def node(parts: Parts, folder: Path) -> Iterator[Node]:
     """Make the namespaces and the wire; at the end one kill ends everything in them."""
-    made = [place for name in PLACES if _make(place := Path("/var/lib") / name)]
     for name in PLACES:
+        (Path("/var/lib") / name).mkdir(exist_ok=True)  # to mount over; stays empty
         (folder / name).mkdir(parents=True)
     reaper = Reaper()
     servers: dict[str, Server] = {}
@@ -129,16 +129,9 @@ def node(parts: Parts, folder: Path) -> Iterator[Node]:
         for server in servers.values():
             server.stop()
         reaper.close()
-        for place in made:
-            with contextlib.suppress(OSError):
-                place.rmdir()
-
-
-def _make(place: Path) -> bool:
-    """Make a mount point; tells whether it was not there."""
-    is_new = not place.exists()
-    place.mkdir(exist_ok=True)
-    return is_new
+        for name in PLACES:
+            with contextlib.suppress(OSError):  # not empty: somebody else's
+                (Path("/var/lib") / name).rmdir()
 
 
 def _unshare(parts: Parts, folder: Path) -> Server:
