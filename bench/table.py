@@ -19,13 +19,14 @@ Row = tuple[str, str, str]
 
 
 def _fresh(result: dict[str, Any], count: int) -> list[Row]:
-    fresh, floor = result["fresh"], result["floor"]
-    vault = fresh["vault"]
+    fresh, vault = result["fresh"], result["fresh"]["vault"]
+    floors = [result[name] for name in ("floor", "floor_after") if name in result]
+    floor = round(sum(item["seconds"] for item in floors) / len(floors), 2)
     total = sum(vault.values()) - vault["token"]
     return [
         (
-            f"{count} fresh bindings, operator start to all Ready, over the floor",
-            f"{fresh['seconds'] / floor['seconds']:.2f}x ({fresh['seconds']} s, floor {floor['seconds']} s)",
+            f"{count} fresh bindings, operator start to all Ready, over the mean of both floors",
+            f"{fresh['seconds'] / floor:.2f}x ({fresh['seconds']} s, floors {floor} s)",
             "1.5x and 7 s",
         ),
         ("cluster writes per fresh binding", f"{fresh['cluster']['writes'] / count:.3f}", "2"),
@@ -37,7 +38,7 @@ def _fresh(result: dict[str, Any], count: int) -> list[Row]:
             "2 ms",
         ),
         ("operator peak RSS", f"{fresh['peak_rss_mb']} MB", "120 MB"),
-        ("floor: bare loop", f"{floor['writes_per_second']} writes/s", "-"),
+        ("floor: bare loop", " and ".join(f"{item['writes_per_second']} writes/s" for item in floors), "-"),
     ]
 
 
