@@ -80,7 +80,7 @@ def measure(value: Any) -> int:
     """Size of an object in bytes, roughly."""
     match value:
         case Secret():
-            content = len(value.value.expose_secret())
+            content = len(value.value.expose_secret().encode(errors="replace"))
         case Certificate():
             content = len(value.cer)
         case Key():

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from vaultbind.keyvault.rotation.config import MonitorConfig
 from vaultbind.keyvault.rotation.handler import check_handler, find_method
 from vaultbind.keyvault.rotation.judgement import Event, Telling, judge
 from vaultbind.keyvault.rotation.reader import VaultReader
-from vaultbind.keyvault.rotation.state import MonitorState, Seen
+from vaultbind.keyvault.rotation.state import MonitorState, ObjectKey, Seen
 from vaultbind.keyvault.types.common import ObjectKind, ObjectProperties
 
 LOG: Final = logging.getLogger("vaultbind.keyvault.rotation")
@@ -97,20 +98,29 @@ class ExpiryMonitor:
             judgement = judge(objects, before, now, thresholds=self.config.thresholds, kinds=kinds)
             seen = dict(judgement.state.objects)
             errors = self.handler_errors
-            postponed = set()
-            for telling in judgement.tellings:
-                if telling.key in postponed:
-                    continue
-                known = await self._tell(telling, seen[telling.key])
-                if known is None:
-                    postponed.add(telling.key)
-                seen[telling.key] = known or before.objects[telling.key]
-            self.state = replace(judgement.state, objects=seen)
+            postponed: set[ObjectKey] = set()
+            left = deque(judgement.tellings)
+            try:
+                while left:
+                    await self._tell_one(left[0], seen, before, postponed)
+                    left.popleft()
+            finally:  # also where it is broken off: what was told is not told again
+                self.state = _state_after(judgement.state, seen, before, {item.key for item in left})
             return CheckResult(
                 tellings=tuple(item for item in judgement.tellings if item.key not in postponed),
                 failures=failures,
                 handler_errors=self.handler_errors - errors,
             )
+
+    async def _tell_one(
+        self, telling: Telling, seen: dict[ObjectKey, Seen], before: MonitorState, postponed: set[ObjectKey]
+    ) -> None:
+        if telling.key in postponed:
+            return
+        known = await self._tell(telling, seen[telling.key])
+        if known is None:
+            postponed.add(telling.key)
+        seen[telling.key] = known or before.objects[telling.key]
 
     async def _run(self, seconds: float, save: SaveState | None) -> None:
         while self._task is asyncio.current_task():  # a handler may have called `stop`
@@ -119,8 +129,9 @@ class ExpiryMonitor:
                 await self.check_once()
             except Exception as error:  # noqa: BLE001 - an error of our own must not end the watch silently
                 LOG.error("a check failed: %s", type(error).__name__)
-            if save is not None and self.state != before:
-                await self._contain(save, "save", self.state)
+            finally:
+                if save is not None and self.state != before:
+                    await self._contain(save, "save", self.state)
             await self._clock.sleep(seconds)
 
     async def _list(self) -> tuple[list[ObjectProperties], dict[ObjectKind, KeyVaultError]]:
@@ -169,9 +180,28 @@ class ExpiryMonitor:
                 answer = method(*arguments)
                 if inspect.isawaitable(answer):
                     await answer
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises; its text may hold a value
+        except (Exception, asyncio.CancelledError) as error:  # its text may hold a value
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled_itself():
+                raise
             self.handler_errors += 1
             LOG.warning("%s failed: %s", title, type(error).__name__)
+
+
+def _state_after(
+    judged: MonitorState, seen: Mapping[ObjectKey, Seen], before: MonitorState, untold: set[ObjectKey]
+) -> MonitorState:
+    """What is remembered of a look; of objects that are still to be told of, what was known before it."""
+    if not untold:
+        return replace(judged, objects=seen)
+    objects = {key: known for key, known in seen.items() if key not in untold}
+    objects |= {key: before.objects[key] for key in untold if key in before.objects}
+    return MonitorState(told_until=before.told_until, objects=objects)
+
+
+def _is_cancelled_itself() -> bool:
+    """Whether somebody wants this task to end; a handler may raise CancelledError of its own accord."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _wrong(detail: str) -> KeyVaultError:

@@ -407,6 +407,56 @@ async def test_a_handler_may_stop_the_monitor(stage: Stage) -> None:
     assert stage.operations()["secrets.list"] == 1
 
 
+async def test_a_handler_that_gives_up_does_not_end_the_watch(stage: Stage) -> None:
+    """As when it awaits a task that somebody else has cancelled."""
+    monitor = stage.client.expiry_monitor
+    told: list[str] = []
+
+    class GivesUp:
+        async def on_expired(self, properties: ObjectProperties) -> None:
+            told.append(properties.name)
+            raise asyncio.CancelledError
+
+    monitor.register(GivesUp())
+    for name in ("a", "b"):
+        stage.vault.set_secret(name, "v1", expires=stage.now)
+    await monitor.start(1)
+    await stage.clock.advance(0.5)
+
+    assert monitor.is_running
+    assert (told, monitor.handler_errors) == (["a", "b"], 2)
+    await monitor.stop()
+
+
+async def test_what_was_told_before_the_monitor_was_stopped_is_not_told_again(stage: Stage) -> None:
+    monitor = stage.client.expiry_monitor
+    told: list[str] = []
+    saved: list[MonitorState] = []
+
+    class Hangs:
+        async def on_expired(self, properties: ObjectProperties) -> None:
+            told.append(properties.name)
+            if told == ["a", "b"]:
+                await asyncio.Event().wait()
+
+    async def save(state: MonitorState) -> None:
+        saved.append(state)
+
+    monitor.register(Hangs())
+    for name in ("a", "b", "c"):
+        stage.vault.set_secret(name, "v1", expires=stage.now)
+    await monitor.start(60, save=save)
+    await stage.clock.advance(0.5)
+    await monitor.stop()
+    again = stage.connect().expiry_monitor
+    again.register(Hangs())
+    again.state = MonitorState.from_json(saved[-1].to_json())
+    await again.check_once(stage.now)
+
+    assert told == ["a", "b", "b", "c"], "b was broken off"
+    assert monitor.handler_errors == 0
+
+
 async def test_an_error_of_our_own_does_not_end_the_watch(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
