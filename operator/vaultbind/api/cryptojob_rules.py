@@ -41,6 +41,7 @@ def check_rules(spec: Fields) -> None:
     _check_algorithm(spec, operation)
     _check_company(spec, operation)
     _check_digest(spec)
+    _check_shown(spec, operation)
 
 
 def _check_input(spec: Fields, operation: CryptoOperation) -> None:
@@ -114,6 +115,20 @@ def _check_digest(spec: Fields) -> None:
     for place in (spec.object("output"), spec.object("signature")):
         if place is not None and place.choice("format", SignatureForm.RAW).is_jws:
             raise spec.fail("messageType", "a JWS signs a message, not a digest")
+
+
+def _check_shown(spec: Fields, operation: CryptoOperation) -> None:
+    """What a Secret holds is shown by nothing else: a JWS carries its payload, an output repeats aad."""
+    given, aad, output = spec.object("input"), spec.object("aad"), spec.object("output")
+    if output is not None and output.has("secret"):
+        return
+    is_jws = output is not None and output.choice("format", SignatureForm.RAW) is SignatureForm.JWS
+    if is_jws and given is not None and given.has("secretKeyRef"):
+        raise spec.fail(
+            "output", "a JWS has its payload in it: of a Secret it goes into output.secret, or is JWSDetached"
+        )
+    if operation is CryptoOperation.ENCRYPT and aad is not None and aad.has("secretKeyRef"):
+        raise spec.fail("output", "an output repeats aad: of a Secret it goes into output.secret only")
 
 
 _ANY: Final = Grammar(pattern=r"^(?s:.)*$", longest=1_048_576, sentence="must be text of at most 1 MiB")

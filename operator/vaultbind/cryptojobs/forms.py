@@ -70,7 +70,7 @@ def parse_jws(text: str, payload: bytes, algorithm: str, *, detached: bool) -> t
     try:
         protected = json.loads(_decode(header))
         found = _decode(signature)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: brackets without end
         raise FormError("it is no JWS in compact form") from None
     if not isinstance(protected, dict) or protected.get("alg") != algorithm:
         raise FormError(f"the JWS was not made by {algorithm}")

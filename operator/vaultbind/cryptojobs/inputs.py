@@ -10,6 +10,8 @@ import orjson
 from vaultbind.api.binding import Decode
 from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import (
+    ALGORITHMS,
+    ENVELOPE_ALGORITHMS,
     RESULT_KEY,
     CryptoJobSpec,
     CryptoOperation,
@@ -93,7 +95,7 @@ def parse_origin(spec: CryptoJobSpec, holders: Holders) -> tuple[str, str] | Set
         if is_envelope_opened(spec):
             return _envelope_origin(_parse(spec, holders).data)
         origin = _origin(spec, holders)
-        return _text(origin, "keyId"), _text(origin, "algorithm")
+        return _text(origin, "keyId"), _algorithm(spec, origin)
     except _UnusableError as problem:
         return problem.setback
 
@@ -126,8 +128,16 @@ def _parse(spec: CryptoJobSpec, holders: Holders) -> Payload:
         tag=_parameter(spec.tag, holders, "tag", origin),
         content=content,
         key_id=_text(origin, "keyId"),
-        algorithm=_text(origin, "algorithm"),
+        algorithm=_algorithm(spec, origin),
     )
+
+
+def _algorithm(spec: CryptoJobSpec, origin: Mapping[str, bytes]) -> str:
+    """The algorithm that an output names, if it does; anybody may have written it."""
+    named = _text(origin, "algorithm")
+    if named and named not in (ENVELOPE_ALGORITHMS if spec.envelope else ALGORITHMS[spec.operation]):
+        raise _unusable(f"the output that is named as input: its algorithm is none of {spec.operation.value}")
+    return named
 
 
 def _origin(spec: CryptoJobSpec, holders: Holders) -> Mapping[str, bytes]:

@@ -44,6 +44,8 @@ NEEDS_INPUT = "every operation but RotateKey needs an input, and RotateKey takes
 NO_DECODE = "decode goes with text, secretKeyRef and configMapKeyRef only"
 NO_DECODE_REF = "decode goes with secretKeyRef and configMapKeyRef only"
 DIGEST_SIZE = "a digest has 32, 48 or 64 bytes"
+JWS_PAYLOAD = "a JWS has its payload in it: of a Secret it goes into output.secret, or is JWSDetached"
+SHOWN_AAD = "an output repeats aad: of a Secret it goes into output.secret only"
 JWS_MESSAGE = "a JWS signs a message, not a digest"
 
 
@@ -101,6 +103,19 @@ INVALID_CRYPTOJOBS = (
     ),
     _same("decrypt into status", job("Decrypt", output=None), "spec.output", SECRET_ONLY),
     _same("unwrap into map", job("UnwrapKey", output={"configMap": {}}), "spec.output", SECRET_ONLY),
+    _same(
+        "payload of a Secret into map",
+        job(input=REF, output={"configMap": {}, "format": "JWS"}),
+        "spec.output",
+        JWS_PAYLOAD,
+    ),
+    _same(
+        "payload of a Secret into status",
+        job(input=REF, output={"status": {}, "format": "JWS"}),
+        "spec.output",
+        JWS_PAYLOAD,
+    ),
+    _same("aad of a Secret into status", job("Encrypt", aad=REF), "spec.output", SHOWN_AAD),
     _same("verify into secret", job("Verify", output=SECRET), "spec.output", STATUS_ONLY),
     _same("rotate into map", job("RotateKey", output={"configMap": {}}), "spec.output", STATUS_ONLY),
     _same("no output", job(output={}), "spec.output", ONE_OUTPUT),

@@ -75,6 +75,7 @@ def coded(text: str) -> str:
         (f"{HEADER}..{SIGNATURE}!", True),
         (f"{coded('[]')}..{SIGNATURE}", True),
         (f"{coded('no json')}..{SIGNATURE}", True),
+        (f"{coded('[' * 100_000)}..{SIGNATURE}", True),
         (f"{coded('{}')}..{SIGNATURE}", True),
         (f"{coded(json.dumps({'alg': 'none'}))}..{SIGNATURE}", True),
         (f"{coded(json.dumps({'alg': 'ES384'}))}..{SIGNATURE}", True),

@@ -94,6 +94,17 @@ def test_an_output_named_whole_gives_all_that_it_knows() -> None:
     assert parse_origin(spec("Decrypt", input=WHOLE), {MAP: OUTPUT}) == (found.key_id, "A256GCM")
 
 
+@pytest.mark.parametrize("named", [b"nonsense", b"RS256", b"A256KW", b"x" * 60, b"hunter2"])
+def test_an_output_names_an_algorithm_of_the_operation_or_is_refused(named: bytes) -> None:
+    """Anybody may have written it, and it may come from a Secret: it is not repeated."""
+    holders = {MAP: {**OUTPUT, "algorithm": named}}
+    job = spec("Decrypt", input=WHOLE)
+    for found in (parse_payload(job, holders), parse_origin(job, holders)):
+        assert isinstance(found, Setback)
+        assert found.reason is Reason.INPUT_INVALID
+        assert named.decode() not in found.message
+
+
 def test_what_the_job_says_goes_before_what_the_output_says() -> None:
     found = payload({MAP: OUTPUT, SECRET: {"k": b"own"}}, "Decrypt", input=WHOLE, aad=REF)
     assert (found.aad, found.iv) == (b"own", b"\0\1\2")
