@@ -238,6 +238,11 @@ class Condition:
     message: str = ""
 
 
+def find_condition(status: Mapping[str, Any], kind: ConditionType) -> Mapping[str, Any] | None:
+    """Condition of a type as a status has it, or None."""
+    return next((item for item in status.get("conditions") or () if item.get("type") == kind.value), None)
+
+
 def merge_conditions(
     old: Sequence[Mapping[str, Any]], wanted: Sequence[Condition], *, generation: int, now: datetime
 ) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from vaultbind.api.conditions import ConditionType, find_condition
 from vaultbind.api.names import (
     KIND_BINDING,
     KIND_CLUSTER_KEYVAULT,
@@ -357,5 +358,5 @@ class Operator:
 
 
 def _ready_of(obj: Mapping[str, Any]) -> str:
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    return next((str(item["status"]) for item in conditions if item["type"] == "Ready"), "Unknown")
+    ready = find_condition(obj.get("status") or {}, ConditionType.READY)
+    return str(ready["status"]) if ready is not None else "Unknown"

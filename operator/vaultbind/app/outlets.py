@@ -1,4 +1,4 @@
-"""Where expiry and rotation are told besides status, Events and metrics: the CloudEvents sink."""
+"""Where expiry and rotation are told besides status, Events and metrics: sink and handlers."""
 
 import asyncio
 from collections.abc import Callable

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from vaultbind.api.conditions import ConditionType, Reason, Status
+from vaultbind.api.conditions import ConditionType, Reason, Status, find_condition
 from vaultbind.api.refs import ObjectKey
 from vaultbind.bindings.intake import Intake
 from vaultbind.bindings.reconcile import BindingRoom
@@ -134,8 +134,8 @@ class VaultAndExpiry:
 
 def _told(obj: RawObject, kind: ConditionType) -> str:
     """Message that a condition has in the status; empty without one."""
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    return next((str(item["message"]) for item in conditions if item["type"] == kind.value), "")
+    told = find_condition(obj.get("status") or {}, kind)
+    return str(told["message"]) if told is not None else ""
 
 
 class LookMetrics:

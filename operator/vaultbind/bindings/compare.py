@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from vaultbind.api.binding import BindingSpec
-from vaultbind.api.conditions import Reason
+from vaultbind.api.conditions import ConditionType, Reason, find_condition
 from vaultbind.api.refs import VaultObjectRef
 from vaultbind.bindings.drift import decide_drift
 from vaultbind.bindings.facts import Facts
@@ -108,8 +108,8 @@ def with_trouble(facts: Facts, session: VaultSession, obj: RawObject) -> Facts:
 
 def is_synced(obj: RawObject, reason: Reason) -> bool:
     """Whether the status gives that reason for Synced."""
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    return any(item.get("type") == "Synced" and item.get("reason") == reason.word for item in conditions)
+    synced = find_condition(obj.get("status") or {}, ConditionType.SYNCED)
+    return synced is not None and synced.get("reason") == reason.word
 
 
 def is_written(facts: Facts) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
+from vaultbind.api.conditions import Condition, ConditionType, Reason, Status, find_condition
 from vaultbind.bindings.apply import Applied
 from vaultbind.bindings.facts import Decision, Facts, Keep, Refuse
 from vaultbind.bindings.manifest import is_unwritten
@@ -41,7 +41,7 @@ def report_suspended(status: Mapping[str, Any]) -> Report:
         reason=Reason.SUSPENDED,
         message="spec.suspend is true",
     )
-    old = _old(status, ConditionType.READY)
+    old = find_condition(status, ConditionType.READY)
     ready = Condition(
         type=ConditionType.READY,
         status=Status(old["status"]) if old else Status.UNKNOWN,
@@ -109,15 +109,11 @@ def _ready_in_trouble(
 
 def _age(status: Mapping[str, Any], now: datetime) -> timedelta:
     """For how long Synced has been False."""
-    old = _old(status, ConditionType.SYNCED)
+    old = find_condition(status, ConditionType.SYNCED)
     if old is None or old.get("status") != Status.FALSE.value:
         return timedelta(0)
     since = datetime.strptime(str(old["lastTransitionTime"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     return now - since
-
-
-def _old(status: Mapping[str, Any], kind: ConditionType) -> Mapping[str, Any] | None:
-    return next((item for item in status.get("conditions") or () if item.get("type") == kind.value), None)
 
 
 def _reason_named(word: str) -> Reason:

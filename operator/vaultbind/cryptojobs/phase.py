@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Final
 
-from vaultbind.api.conditions import ConditionType, Status
+from vaultbind.api.conditions import ConditionType, Status, find_condition
 from vaultbind.api.cryptojob import CryptoJobSpec
 
 _STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -40,10 +40,8 @@ def is_finished(status: Mapping[str, Any]) -> bool:
 
 def has_condition(status: Mapping[str, Any], kind: ConditionType) -> bool:
     """Whether a condition is True."""
-    return any(
-        item.get("type") == kind.value and item.get("status") == Status.TRUE.value
-        for item in status.get("conditions") or ()
-    )
+    found = find_condition(status, kind)
+    return found is not None and found.get("status") == Status.TRUE.value
 
 
 def deadline_left(spec: CryptoJobSpec, status: Mapping[str, Any], now: datetime) -> float | None:

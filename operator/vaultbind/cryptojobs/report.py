@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
+from vaultbind.api.conditions import Condition, ConditionType, Reason, Status, find_condition
 from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.cryptojobs.facts import (
     Applied,
@@ -162,8 +162,7 @@ def _stuck(reason: Reason, message: str) -> tuple[Condition, ...]:
 
 def _resumed(facts: Facts) -> tuple[Condition, ...]:
     """A job that was suspended once keeps telling that it no longer is, as a Job does."""
-    conditions = facts.status.get("conditions") or ()
-    if all(item.get("type") != ConditionType.SUSPENDED.value for item in conditions):
+    if find_condition(facts.status, ConditionType.SUSPENDED) is None:
         return ()
     return (
         _condition(ConditionType.SUSPENDED, Status.FALSE, Reason.RESUMED, "spec.suspend is no longer true"),
