@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -125,6 +126,38 @@ class GoModule:
 def has_go(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether there is a compiler."""
     return shutil.which("go", path=environ.get("PATH")) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoProgram:
+    """One program of a module of its own; `on_path` where one that is installed serves, too."""
+
+    module: GoModule
+    name: str
+    on_path: bool = False
+
+    def find(self, environ: Mapping[str, str] = os.environ) -> Path | None:
+        """Return the program's path, or None."""
+        cache = self.module.cache_if_known(environ)
+        built = executable(cache / self.name) if cache else None
+        return built or (on_path(self.name, environ) if self.on_path else None)
+
+    def ensure(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """Return the program's path, after building it where it is missing. Raises BuildError."""
+        if found := self.find(environ):
+            return found
+        if not has_go(environ):
+            raise BuildError(f"no Go compiler{f' and no {self.name}' if self.on_path else ''} on PATH")
+        return self.module.ensure_built(environ) / self.name
+
+    def main(self) -> int:
+        """Build it, and print its path or why there is none."""
+        try:
+            print(self.ensure())
+        except BuildError as error:
+            print(f"{self.name}: {error}", file=sys.stderr)
+            return 1
+        return 0
 
 
 def executable(path: Path) -> Path | None:

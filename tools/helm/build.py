@@ -4,12 +4,9 @@ Run it to build (`python3 -m tools.helm.build`); it prints the path. Standard li
 The cache comes first: rendered manifests are committed, and should not depend on who rendered them.
 """
 
-import os
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
-from tools.gobuild import BuildError, GoModule, executable, has_go, on_path
+from tools.gobuild import GoModule, GoProgram
 
 MODULE = GoModule(
     folder=Path(__file__).resolve().parent,
@@ -18,31 +15,8 @@ MODULE = GoModule(
     version_in="helm.sh/helm/v4/internal/version.version",
     estimate="1 to 3 minutes",
 )
-
-
-def find(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return helm's path, or None."""
-    cache = MODULE.cache_if_known(environ)
-    return (executable(cache / "helm") if cache else None) or on_path("helm", environ)
-
-
-def ensure(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return helm's path, after building it where it is missing; raise BuildError with the reason."""
-    if found := find(environ):
-        return found
-    if not has_go(environ):
-        raise BuildError("no Go compiler and no helm on PATH")
-    return MODULE.ensure_built(environ) / "helm"
-
-
-def main() -> int:
-    try:
-        print(ensure())
-    except BuildError as error:
-        print(f"helm: {error}", file=sys.stderr)
-        return 1
-    return 0
-
+HELM = GoProgram(module=MODULE, name="helm", on_path=True)
+find, ensure = HELM.find, HELM.ensure
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(HELM.main())

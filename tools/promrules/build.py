@@ -4,14 +4,12 @@ Run it to build (`python3 -m tools.promrules.build`); it prints the path. Standa
 """
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.gobuild import BuildError, GoModule, executable, has_go
+from tools.gobuild import GoModule, GoProgram
 
 MODULE = GoModule(
     folder=Path(__file__).resolve().parent,
@@ -20,21 +18,8 @@ MODULE = GoModule(
     version_in="main.version",
     estimate="1 to 3 minutes",
 )
-
-
-def find(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the program's path, or None."""
-    cache = MODULE.cache_if_known(environ)
-    return executable(cache / "promrules") if cache else None
-
-
-def ensure(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the program's path, after building it where it is missing; raise BuildError with the reason."""
-    if found := find(environ):
-        return found
-    if not has_go(environ):
-        raise BuildError("no Go compiler on PATH")
-    return MODULE.ensure_built(environ) / "promrules"
+PROMRULES = GoProgram(module=MODULE, name="promrules")
+find, ensure = PROMRULES.find, PROMRULES.ensure
 
 
 def evaluate(program: Path, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,14 +33,5 @@ def evaluate(program: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def main() -> int:
-    try:
-        print(ensure())
-    except BuildError as error:
-        print(f"promrules: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(PROMRULES.main())
