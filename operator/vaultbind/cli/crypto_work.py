@@ -51,7 +51,7 @@ def run(vault_url: str, ca_file: Path | None, work: Work[T]) -> T:
             config = replace(config, ca_pem=ca_file.read_text(encoding="utf-8"))
         return asyncio.run(_run(config, work))
     except KeyVaultError as error:
-        raise (LaterError if error.retryable else RefusedError)(str(error)) from None
+        raise (LaterError if error.retryable else RefusedError)(f"{vault_url}: {error}") from None
 
 
 async def _run(config: KeyVaultConfig, work: Work[T]) -> T:

@@ -181,6 +181,7 @@ def run(*, log_format: str, log_level: str, **flags: Any) -> None:
 async def _run(settings: RunSettings) -> None:
     metrics = Metrics()
     client = await connect(observer=metrics.kube)
+    logger.info("API server %s", client.connection.server)
     identity = f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
     operator = Operator(
         settings=settings, client=client, clock=SystemClock(), metrics=metrics, identity=identity
