@@ -21,7 +21,8 @@ PLAIN = b"0123456789abcdef"
 
 def test_the_points_are_those_of_the_room() -> None:
     """A control: the syntax tree knows as many awaits as the text has words of that name."""
-    assert {module.rpartition(".")[2] for module in MODULES} == {"apply", "observe", "operate", "reconcile"}
+    names = {module.rpartition(".")[2] for module in MODULES}
+    assert names == {"apply", "deadline", "observe", "operate", "reconcile"}
     assert len(POINTS) > 25
     assert len(set(POINTS)) == len(POINTS)
 
@@ -81,7 +82,7 @@ def _jobs(number: str) -> Mapping[str, tuple[str, dict[str, Any]]]:
         "unwrap": ("UnwrapKey", {"input": {"configMapRef": {"name": "wrapped"}}, **secret}),
         "envelope": ("Encrypt", {**plain, "envelope": True, "output": {"configMap": {}}}),
         "open": ("Decrypt", {"envelope": True, "input": {"configMapRef": {"name": "enveloped"}}, **secret}),
-        "sign": ("Sign", text),
+        "sign": ("Sign", {**text, "activeDeadlineSeconds": 86_400}),
         "digest": ("Sign", digest),
         "jws": ("Sign", {**text, "output": jws}),
         "verify": ("Verify", {**text, **given}),

@@ -65,6 +65,26 @@ async def test_a_job_fails_at_its_deadline(world: World) -> None:
     assert (await jobs.status(world, "sign")) == status, "finished is final"
 
 
+@pytest.mark.parametrize("operation", ["Sign", "RotateKey"])
+async def test_a_deadline_ends_what_the_vault_is_being_asked_for(world: World, operation: str) -> None:
+    """A second of the real clock: a request on a socket is cancelled."""
+    world.seed.create_key("slow")
+    await jobs.connect(world)
+    world.emulator.faults.add(Fault(method="POST", delay=9.0, path="/keys/slow*"))
+    fields: dict[str, Any] = {"input": TEXT} if operation == "Sign" else {"minAge": "30m"}
+    await jobs.submit(world, "slow", operation, "slow", activeDeadlineSeconds=1, **fields)
+    await jobs.ended(world, "slow")
+    assert await jobs.conditions(world, "slow") == {
+        "Failed": "True DeadlineExceeded",
+        "Ready": "False DeadlineExceeded",
+        "Stalled": "True DeadlineExceeded",
+    }
+    status = await jobs.status(world, "slow")
+    assert status["duration"] in {"1s", "2s"}
+    is_told = "is not known" in await jobs.told(world, "slow", "DeadlineExceeded")
+    assert is_told is (operation == "RotateKey")
+
+
 async def test_attempts_are_counted_up_to_the_limit(world: World) -> None:
     await jobs.connect(world)
     await jobs.submit(world, "sign", "Sign", "missing", input=TEXT, backoffLimit=2)

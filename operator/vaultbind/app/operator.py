@@ -31,6 +31,7 @@ from vaultbind.bindings.observe import BindingObserver
 from vaultbind.bindings.reconcile import BindingRoom
 from vaultbind.bindings.secrets import WatchedSecrets
 from vaultbind.cryptojobs.apply import JobWorker
+from vaultbind.cryptojobs.deadline import Deadline
 from vaultbind.cryptojobs.intake import JobIntake
 from vaultbind.cryptojobs.observe import JobObserver
 from vaultbind.cryptojobs.reconcile import CryptoJobRoom
@@ -186,11 +187,13 @@ class Operator:
         return self.settings.drift_detection is DriftDetection.GET
 
     def _build_crypto(self) -> CryptoJobRoom:
+        deadline = Deadline(clock=self._clock)
         return CryptoJobRoom(
             intake=self.jobs,
-            observer=JobObserver(client=self.client, clock=self._clock),
-            worker=JobWorker(client=self.client, draw=secrets.token_bytes),
+            observer=JobObserver(client=self.client, clock=self._clock, deadline=deadline),
+            worker=JobWorker(client=self.client, deadline=deadline, draw=secrets.token_bytes),
             watcher=self.metrics.crypto,
+            clock=self._clock,
         )
 
     def _build_rollouts(self) -> RolloutRoom:

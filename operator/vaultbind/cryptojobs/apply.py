@@ -7,6 +7,7 @@ from typing import Any, Final
 from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import HolderKind
 from vaultbind.api.names import ANNOTATION_KEY_ID, FIELD_MANAGER
+from vaultbind.cryptojobs.deadline import Deadline
 from vaultbind.cryptojobs.facts import Applied, Decision, Expire, Facts, Result, Rotate, Run, Setback, Weight
 from vaultbind.cryptojobs.operate import Draw, operate, rotate
 from vaultbind.cryptojobs.outputs import (
@@ -17,13 +18,13 @@ from vaultbind.cryptojobs.outputs import (
     render_output,
     render_replacement,
 )
-from vaultbind.cryptojobs.setbacks import final, setback_of_cluster, setback_of_pause, setback_of_vault
+from vaultbind.cryptojobs.setbacks import TROUBLES, final, setback_of
 from vaultbind.engine.engine import GoneError, StaleStateError
-from vaultbind.keyvault import KeyVaultClient, KeyVaultError
+from vaultbind.keyvault import KeyVaultClient
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import CONFIG_MAPS, CRYPTO_JOBS, SECRETS, Resource
-from vaultbind.vaults.session import VaultPausedError, VaultSession
+from vaultbind.vaults.session import VaultSession
 
 HOLDERS: Final[Mapping[HolderKind, Resource]] = {
     HolderKind.SECRET: SECRETS,
@@ -35,9 +36,13 @@ MOST_IN_STATUS: Final = 65_536
 
 @dataclass(slots=True, kw_only=True)
 class JobWorker:
-    """Applies decisions; `draw` gives random bytes."""
+    """Applies decisions; `draw` gives random bytes.
+
+    The deadline ends what the vault is asked for, not the write of what it has answered.
+    """
 
     client: KubeClient
+    deadline: Deadline
     draw: Draw
 
     async def apply(self, facts: Facts, decision: Decision, session: VaultSession | None) -> Applied:
@@ -53,13 +58,8 @@ class JobWorker:
                 return await self._rotate(facts, session)
             if isinstance(decision, Run) and session is not None:
                 return await self._run(facts, decision, session)
-        except VaultPausedError as error:
-            return Applied(setback=setback_of_pause(error.trouble))
-        except KeyVaultError as error:
-            in_trouble = session is not None and session.trouble is not None
-            return Applied(setback=setback_of_vault(facts.spec, error, vault_in_trouble=in_trouble))
-        except KubeError as error:
-            return Applied(setback=setback_of_cluster(error))
+        except TROUBLES as error:
+            return Applied(setback=setback_of(facts, error, session))
         return Applied()
 
     async def _rotate(self, facts: Facts, session: VaultSession) -> Applied:
@@ -67,13 +67,13 @@ class JobWorker:
             made = await rotate(client, facts.spec.key)
             return Result(key_id=made.key.kid)
 
-        return Applied(result=await session.use(call))
+        return Applied(result=await self.deadline.keep(facts, session.use(call)))
 
     async def _run(self, facts: Facts, decision: Run, session: VaultSession) -> Applied:
         async def call(client: KeyVaultClient) -> Result | Setback:
             return await operate(client, decision, self.draw)
 
-        result = await session.use(call)
+        result = await self.deadline.keep(facts, session.use(call))
         if isinstance(result, Setback):
             return Applied(setback=result)
         if facts.spec.output.kind is not None:

@@ -10,6 +10,7 @@ from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import CryptoJobSpec, CryptoOperation
 from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.cryptojobs.apply import HOLDERS
+from vaultbind.cryptojobs.deadline import Deadline
 from vaultbind.cryptojobs.facts import Facts, Payload, Setback, Weight
 from vaultbind.cryptojobs.inputs import (
     Holder,
@@ -22,14 +23,14 @@ from vaultbind.cryptojobs.inputs import (
 )
 from vaultbind.cryptojobs.intake import Prepared
 from vaultbind.cryptojobs.phase import Phase, decide_phase, parse_stamp
-from vaultbind.cryptojobs.setbacks import final, setback_of_cluster, setback_of_pause, setback_of_vault
+from vaultbind.cryptojobs.setbacks import TROUBLES, final, setback_of
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.queue import Priority
-from vaultbind.keyvault import Key, KeyVaultError
+from vaultbind.keyvault import Key
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
-from vaultbind.vaults.session import VaultPausedError, VaultSession
+from vaultbind.vaults.session import VaultSession
 
 TIMESTAMP_GRAIN: Final = timedelta(seconds=1)
 """creationTimestamp is cut to whole seconds."""
@@ -41,6 +42,7 @@ class JobObserver:
 
     client: KubeClient
     clock: Clock
+    deadline: Deadline
     _claimed: dict[ObjectKey, Key] = field(default_factory=dict)
     """What the pass that claims has read, for the pass that comes at once."""
 
@@ -60,16 +62,10 @@ class JobObserver:
         session = prepared.session
         assert session is not None  # noqa: S101 - a job without one has a setback
         try:
-            if phase is Phase.NEW:
-                return await self._for_claim(facts, session, priority)
-            return await self._for_run(facts, session, priority)
-        except VaultPausedError as error:
-            return replace(facts, setback=setback_of_pause(error.trouble))
-        except KeyVaultError as error:
-            trouble = session.trouble is not None
-            return replace(facts, setback=setback_of_vault(facts.spec, error, vault_in_trouble=trouble))
-        except KubeError as error:
-            return replace(facts, setback=setback_of_cluster(error))
+            look = self._for_claim if phase is Phase.NEW else self._for_run
+            return await self.deadline.keep(facts, look(facts, session, priority))
+        except TROUBLES as error:
+            return replace(facts, setback=setback_of(facts, error, session))
 
     def known(self, key: ObjectKey, obj: RawObject, prepared: Prepared) -> Facts:
         """Facts without any read."""

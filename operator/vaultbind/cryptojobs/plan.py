@@ -1,7 +1,5 @@
 """Pure: facts in, one decision out. The table of a job's life is here."""
 
-from datetime import timedelta
-
 from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.api.durations import render_duration
@@ -16,11 +14,10 @@ from vaultbind.cryptojobs.facts import (
     Rest,
     Rotate,
     Run,
-    Setback,
 )
 from vaultbind.cryptojobs.phase import Phase, decide_phase, ttl_left
 from vaultbind.cryptojobs.rules import check_key, choose_algorithm
-from vaultbind.cryptojobs.setbacks import final
+from vaultbind.cryptojobs.setbacks import final, setback_of_deadline
 from vaultbind.keyvault import Key
 
 
@@ -32,7 +29,7 @@ def decide(facts: Facts) -> Decision:
     if phase is Phase.SUSPENDED:
         return HoldBack()
     if phase is Phase.OVERDUE:
-        return GiveUp(setback=_overdue(facts))
+        return GiveUp(setback=setback_of_deadline(facts.spec, facts.status))
     if facts.setback is not None:
         return GiveUp(setback=facts.setback)
     if facts.vault_key is None:
@@ -45,11 +42,6 @@ def decide(facts: Facts) -> Decision:
 def _after_the_end(facts: Facts) -> Rest | Expire:
     left = ttl_left(facts.spec, facts.status, facts.now)
     return Expire() if left is not None and left <= 0 else Rest(next_in=left)
-
-
-def _overdue(facts: Facts) -> Setback:
-    seconds = int((facts.spec.active_deadline or timedelta(0)).total_seconds())
-    return final(Reason.DEADLINE_EXCEEDED, f"not done within {seconds} s (activeDeadlineSeconds)")
 
 
 def _claim(facts: Facts, key: Key) -> Decision:

@@ -1,18 +1,22 @@
 """One pass over a job: observe, plan, apply, report."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from vaultbind.api.conditions import ConditionType, Status
+from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.api.refs import ObjectKey
 from vaultbind.cryptojobs.apply import JobWorker
-from vaultbind.cryptojobs.facts import Applied, Decision, Facts, Run
+from vaultbind.cryptojobs.facts import Applied, Decision, Facts, GiveUp, Run
 from vaultbind.cryptojobs.intake import JobIntake
 from vaultbind.cryptojobs.observe import JobObserver
 from vaultbind.cryptojobs.phase import is_finished, parse_stamp
 from vaultbind.cryptojobs.plan import decide
 from vaultbind.cryptojobs.report import report, report_invalid
+from vaultbind.cryptojobs.rules import choose_algorithm
 from vaultbind.engine.cache import RawObject
+from vaultbind.engine.clock import Clock
 from vaultbind.engine.queue import Priority
 from vaultbind.engine.report import Report
 
@@ -21,10 +25,10 @@ class CryptoObserver(Protocol):
     """Told of each attempt and each end; must not block."""
 
     def attempted(self, operation: str, algorithm: str, outcome: str) -> None:
-        """Outcome is done or the reason of the setback."""
+        """Outcome is done or the reason of the setback; `algorithm` as `algorithm_label` gives it."""
 
     def finished(self, operation: str, outcome: str, seconds: float) -> None:
-        """Outcome is complete or failed; seconds from creation to end."""
+        """Outcome is complete or failed; seconds from `status.startTime` to the end."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +39,7 @@ class CryptoJobRoom:
     observer: JobObserver
     worker: JobWorker
     watcher: CryptoObserver
+    clock: Clock
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
         """Look at one job. Raises StaleStateError where the cluster has moved on meanwhile."""
@@ -51,17 +56,17 @@ class CryptoJobRoom:
         facts = await self.observer.observe(key, obj, prepared, priority)
         decision = decide(facts)
         applied = await self.worker.apply(facts, decision, prepared.session)
-        told = report(facts, decision, applied)
-        self._count(facts, decision, applied, told)
+        now = self.clock.now()
+        told = report(facts, decision, applied, now)
+        self._count(facts, decision, applied, told, now)
         return told
 
-    def _count(self, facts: Facts, decision: Decision, applied: Applied, told: Report) -> None:
+    def _count(self, facts: Facts, decision: Decision, applied: Applied, told: Report, now: datetime) -> None:
         operation = facts.spec.operation.value
-        setback = applied.setback or facts.setback
+        setback = decision.setback if isinstance(decision, GiveUp) else applied.setback
         if setback is not None or applied.result is not None:
-            algorithm = decision.algorithm if isinstance(decision, Run) else ""
             outcome = setback.reason.word if setback is not None else "done"
-            self.watcher.attempted(operation, algorithm, outcome)
+            self.watcher.attempted(operation, algorithm_label(facts, decision), outcome)
         ends = [
             item.type
             for item in told.conditions
@@ -69,4 +74,16 @@ class CryptoJobRoom:
         ]
         begun = parse_stamp(told.fields.get("startTime"))
         if ends and "completionTime" in told.fields and begun is not None:
-            self.watcher.finished(operation, ends[0].value.lower(), (facts.now - begun).total_seconds())
+            self.watcher.finished(operation, ends[0].value.lower(), (now - begun).total_seconds())
+
+
+def algorithm_label(facts: Facts, decision: Decision) -> str:
+    """Algorithm of an attempt: "none" for RotateKey, "unknown" where the key has to be read first."""
+    spec, status = facts.spec, facts.status
+    if spec.operation is CryptoOperation.ROTATE_KEY:
+        return "none"
+    if isinstance(decision, Run):
+        return decision.algorithm
+    named = str(status.get("algorithm") or (facts.payload.algorithm if facts.payload is not None else ""))
+    usual = choose_algorithm(spec, named, facts.vault_key) if facts.vault_key is not None else ""
+    return spec.algorithm or named or usual or "unknown"

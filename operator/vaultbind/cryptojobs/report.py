@@ -33,22 +33,22 @@ def report_invalid(denial: Denial) -> Report:
     return Report(conditions=_stuck(denial.reason, denial.message))
 
 
-def report(facts: Facts, decision: Decision, applied: Applied) -> Report:
-    """Report one pass over a job."""
+def report(facts: Facts, decision: Decision, applied: Applied, now: datetime) -> Report:
+    """Report one pass over a job; `facts.now` is when it began, `now` when all was done."""
     if isinstance(decision, Rest | Expire):
         return _report_finished(facts, decision, applied)
     if isinstance(decision, HoldBack):
         return _report_suspended()
     setback = decision.setback if isinstance(decision, GiveUp) else applied.setback
     if setback is not None:
-        return _report_setback(facts, setback, applied.result)
+        return _report_setback(facts, setback, applied.result, now)
     if isinstance(decision, Claim):
         return _report_claim(facts, decision)
     if isinstance(decision, Conclude):
         message, result = decision.message, Result(key_id=decision.key_id)
-        return _report_complete(facts, decision.reason, message, result)
+        return _report_complete(facts, decision.reason, message, result, now)
     result = applied.result or Result(key_id="")
-    return _report_complete(facts, Reason.COMPLETED, _done(facts, decision, result), result)
+    return _report_complete(facts, Reason.COMPLETED, _done(facts, decision, result), result, now)
 
 
 def _report_finished(facts: Facts, decision: Rest | Expire, applied: Applied) -> Report:
@@ -98,8 +98,8 @@ def _report_claim(facts: Facts, decision: Claim) -> Report:
     )
 
 
-def _report_complete(facts: Facts, reason: Reason, message: str, result: Result) -> Report:
-    fields = {**_ended(facts), **_told(facts, result)}
+def _report_complete(facts: Facts, reason: Reason, message: str, result: Result, now: datetime) -> Report:
+    fields = {**_ended(facts, now), **_told(facts, result)}
     return Report(
         conditions=(
             *_resumed(facts),
@@ -111,7 +111,7 @@ def _report_complete(facts: Facts, reason: Reason, message: str, result: Result)
     )
 
 
-def _report_setback(facts: Facts, setback: Setback, result: Result | None) -> Report:
+def _report_setback(facts: Facts, setback: Setback, result: Result | None, now: datetime) -> Report:
     """Wait, try again or fail for good."""
     attempts = int(facts.status.get("attempts") or 0)
     if setback.weight is Weight.ATTEMPT:
@@ -120,9 +120,10 @@ def _report_setback(facts: Facts, setback: Setback, result: Result | None) -> Re
             message = (
                 f"{attempts} attempts failed, the last one with {setback.reason.word}: {setback.message}"
             )
-            return _report_failed(facts, final(Reason.BACKOFF_LIMIT_EXCEEDED, message), attempts, None)
+            spent = final(Reason.BACKOFF_LIMIT_EXCEEDED, message)
+            return _report_failed(facts, spent, attempts, None, now)
     if setback.weight is Weight.FINAL:
-        return _report_failed(facts, setback, attempts, result)
+        return _report_failed(facts, setback, attempts, result, now)
     conditions = [
         *_resumed(facts),
         _condition(ConditionType.READY, Status.FALSE, setback.reason, setback.message),
@@ -134,12 +135,14 @@ def _report_setback(facts: Facts, setback: Setback, result: Result | None) -> Re
         fields={**_started(facts), **({"attempts": attempts} if attempts else {})},
         retry=not setback.woken,
         retry_after=setback.retry_after,
-        next_in=deadline_left(facts.spec, facts.status, facts.now),
+        next_in=deadline_left(facts.spec, facts.status, now),
     )
 
 
-def _report_failed(facts: Facts, setback: Setback, attempts: int, result: Result | None) -> Report:
-    fields = {**_ended(facts), **({"attempts": attempts} if attempts else {})}
+def _report_failed(
+    facts: Facts, setback: Setback, attempts: int, result: Result | None, now: datetime
+) -> Report:
+    fields = {**_ended(facts, now), **({"attempts": attempts} if attempts else {})}
     if result is not None:
         fields |= _told(facts, result)
     return Report(
@@ -180,10 +183,10 @@ def _started(facts: Facts) -> dict[str, Any]:
     return {"startTime": facts.status.get("startTime") or stamp(facts.now)}
 
 
-def _ended(facts: Facts) -> dict[str, Any]:
+def _ended(facts: Facts, now: datetime) -> dict[str, Any]:
     started = _started(facts)
     begun = parse_stamp(started["startTime"]) or facts.now
-    return {**started, "completionTime": stamp(facts.now), "duration": _duration(begun, facts.now)}
+    return {**started, "completionTime": stamp(now), "duration": _duration(begun, now)}
 
 
 def _duration(begun: datetime, ended: datetime) -> str:

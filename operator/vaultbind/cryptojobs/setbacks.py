@@ -1,14 +1,18 @@
-"""Pure: what an error of the vault or of the API server means for a job."""
+"""Pure: what an error of the vault or of the API server, or the deadline, means for a job."""
 
-from typing import Final
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
 
 from vaultbind.api.conditions import Reason
-from vaultbind.api.cryptojob import CryptoJobSpec
+from vaultbind.api.cryptojob import CryptoJobSpec, CryptoOperation
 from vaultbind.api.refs import VaultObjectKind, VaultObjectRef
-from vaultbind.cryptojobs.facts import Setback, Weight
+from vaultbind.cryptojobs.deadline import OverdueError
+from vaultbind.cryptojobs.facts import Facts, Setback, Weight
 from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind
 from vaultbind.kube.errors import KubeError
 from vaultbind.vaults.causes import Trouble, decide_trouble, is_not_found
+from vaultbind.vaults.session import VaultPausedError, VaultSession
 
 _REASONS: Final = {
     KeyVaultErrorKind.DISABLED: Reason.KEY_DISABLED,
@@ -26,6 +30,24 @@ _NEXT_STEP: Final = {
 }
 _FINAL: Final = frozenset({Reason.OPERATION_REFUSED, Reason.INPUT_INVALID})
 _NO_ATTEMPT: Final = frozenset({KeyVaultErrorKind.RATE_LIMITED})
+
+
+TROUBLES: Final = (OverdueError, VaultPausedError, KeyVaultError, KubeError)
+"""What a pass may run into; `setback_of` has a setback for each."""
+
+
+def setback_of(facts: Facts, error: Exception, session: VaultSession | None) -> Setback:
+    """Translate one of TROUBLES."""
+    if isinstance(error, OverdueError):
+        return setback_of_deadline(facts.spec, facts.status)
+    if isinstance(error, VaultPausedError):
+        return setback_of_pause(error.trouble)
+    if isinstance(error, KeyVaultError):
+        in_trouble = session is not None and session.trouble is not None
+        return setback_of_vault(facts.spec, error, vault_in_trouble=in_trouble)
+    if isinstance(error, KubeError):
+        return setback_of_cluster(error)
+    raise error
 
 
 def setback_of_vault(spec: CryptoJobSpec, error: KeyVaultError, *, vault_in_trouble: bool) -> Setback:
@@ -67,6 +89,18 @@ def setback_of_cluster(error: KubeError) -> Setback:
         weight=Weight.WAIT if error.retryable else Weight.ATTEMPT,
         retry_after=error.retry_after,
     )
+
+
+def setback_of_deadline(spec: CryptoJobSpec, status: Mapping[str, Any]) -> Setback:
+    """The end by activeDeadlineSeconds. Of a claimed rotation only the vault knows whether it was done."""
+    seconds = int((spec.active_deadline or timedelta(0)).total_seconds())
+    message = f"not done within {seconds} s (activeDeadlineSeconds)"
+    if spec.operation is CryptoOperation.ROTATE_KEY and status.get("keyId"):
+        message += (
+            f"; whether the vault has made a new version of key {spec.key} is not known: "
+            "compare its latest with status.keyId, which was the latest before"
+        )
+    return final(Reason.DEADLINE_EXCEEDED, message)
 
 
 def final(reason: Reason, message: str) -> Setback:

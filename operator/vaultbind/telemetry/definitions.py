@@ -64,7 +64,8 @@ RESTARTS: Final = _counter(
 
 CRYPTO_ATTEMPTS: Final = _counter(
     "crypto_attempts",
-    "Attempts of CryptoJobs; outcome: done, or the reason of the setback.",
+    "Attempts of CryptoJobs; outcome: done, or the reason of the setback; algorithm: none for RotateKey, "
+    "unknown before the key was read.",
     "operation",
     "algorithm",
     "outcome",

@@ -1,11 +1,12 @@
 """What a pass tells: conditions, fields, when to come back."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.unit.cryptojobs.objects import COMPLETE, NEW, OLD, READY, URL, at, condition, facts, key, spec
+from tests.unit.cryptojobs.objects import COMPLETE, NEW, NOW, OLD, READY, URL, at, condition, facts, key, spec
 from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import CryptoJobSpec
 from vaultbind.cryptojobs.facts import (
@@ -49,8 +50,10 @@ def tell(
     applied: Applied | None = None,
     of: CryptoJobSpec | None = None,
     status: Mapping[str, Any] | None = None,
+    took: float = 0.0,
 ) -> Report:
-    return report(facts(of, status), decision, applied or Applied())
+    """`took`: seconds of the pass."""
+    return report(facts(of, status), decision, applied or Applied(), NOW + timedelta(seconds=took))
 
 
 def run(of: CryptoJobSpec) -> Run:
@@ -92,6 +95,14 @@ def test_durations(seconds: int, text: str) -> None:
     of = spec()
     told = tell(run(of), Applied(result=Result(key_id="")), of, {**CLAIMED, "startTime": at(seconds)})
     assert told.fields["duration"] == text
+
+
+def test_the_end_counts_the_time_of_the_operation_itself() -> None:
+    of = spec()
+    told = tell(run(of), Applied(result=Result(key_id=KEY_ID)), of, CLAIMED, took=10)
+    assert (told.fields["completionTime"], told.fields["duration"]) == (at(-10), "1m15s")
+    failed = tell(setback(Weight.FINAL), status={}, took=10)
+    assert (failed.fields["startTime"], failed.fields["duration"]) == (at(0), "10s")
 
 
 def test_the_end_elsewhere() -> None:
