@@ -188,6 +188,7 @@ async def test_a_leader_that_is_killed_is_replaced(stage: Stage) -> None:
 async def test_a_paused_leader_that_wakes_up_is_refused_and_ends(stage: Stage) -> None:
     """It wakes up with an old value in its hands, on its way to the Secret."""
     first, second = await lead_and_follow(stage)
+    await settle(stage)
     vault = stage.emulator.driver(VAULT)
     vault.set_secret("s0", "old")
     stage.emulator.stats.clear()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.flow.world import ApiError, World
-from vaultbind.keyvault import SharedTransport
 from vaultbind.keyvault.simulation import Ending, Fault
 from vaultbind.keyvault.simulation.access import Denial
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS
+from vaultbind.vaults.fence import FencedTransport
 
 REVEALING = "caller oid=6f1c8f4e tid=11111111-2222 /subscriptions/77 wrote hunter2"
 PLAIN: dict[str, Any] = {"data": [{"key": "k", "secret": {"name": "a"}}]}
@@ -182,7 +182,7 @@ FIRST = {"/x": '{"x": "1"}', "Base64": "MQ=="}
 
 async def begin(world: World, case: Case) -> None:
     """A binding with a good Secret, at rest."""
-    world.life.operator.clients.open_transport = partial(SharedTransport, read_timeout=case.read_timeout)
+    world.life.operator.clients.open_transport = partial(FencedTransport, read_timeout=case.read_timeout)
     source = next(iter(case.spec["data"]))["secret"]
     good = FIRST.get(str(source.get("property") or source.get("decode")), "1")
     world.seed.set_secret("a", good)

@@ -5,7 +5,7 @@ import logging
 import random
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -280,6 +280,10 @@ class Operator:
         return True
 
     # -- life -------------------------------------------------------------------------------------
+
+    def lead_while(self, is_leader: Callable[[], bool]) -> None:
+        """Begin no work, write nothing and ask no vault while `is_leader` says no."""
+        self.engine.may_work = self.client.may_write = self.clients.may_ask = is_leader
 
     async def prepare(self) -> None:
         """Check the cluster, start the watches, wait for their first lists; a standby stops here, warm."""

@@ -56,7 +56,7 @@ async def start_controller(operator: Operator, stop: asyncio.Event, elector: Lea
         await operator.stop(DRAIN_SECONDS)
         return
     if elector is not None:
-        operator.client.may_write = operator.engine.may_work = lambda: elector.is_leader
+        operator.lead_while(lambda: elector.is_leader)
     work = asyncio.create_task(operator.work(), name="engine")
     ready, kopf_stop = asyncio.Event(), asyncio.Event()
     feed = asyncio.create_task(_run_kopf(operator, ready, kopf_stop), name="kopf")

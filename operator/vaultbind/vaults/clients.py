@@ -36,6 +36,7 @@ from vaultbind.keyvault import (
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError
 from vaultbind.kube.resources import SECRETS
+from vaultbind.vaults.fence import FencedTransport
 
 
 class Observers(Protocol):
@@ -52,7 +53,9 @@ class VaultClients:
     kube: KubeClient
     observers: Observers
     clock: Clock = field(default_factory=SystemClock)
-    open_transport: Callable[..., SharedTransport] = SharedTransport
+    open_transport: Callable[..., SharedTransport] = FencedTransport
+    may_ask: Callable[[], bool] = lambda: True
+    """Whether this process leads; asked before each request."""
     _transports: dict[str, SharedTransport] = field(default_factory=dict)
     _ambient: dict[tuple[CredentialConfig, str], SharedCredential] = field(default_factory=dict)
 
@@ -76,9 +79,12 @@ class VaultClients:
         )
         return KeyVaultClient(config, transport=transport, observer=observer, clock=_ClientTime(self.clock))
 
+    def _may_send(self) -> bool:
+        return self.may_ask()  # set after the transports may have been made
+
     def _transport(self, ca_bundle: str) -> SharedTransport:
         if ca_bundle not in self._transports:
-            self._transports[ca_bundle] = self.open_transport(ca_pem=ca_bundle or None)
+            self._transports[ca_bundle] = self.open_transport(self._may_send, ca_pem=ca_bundle or None)
         return self._transports[ca_bundle]
 
     async def _credential(

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pytest
@@ -24,7 +24,6 @@ from vaultbind.keyvault import (
     KeyVaultError,
     KeyVaultErrorKind,
     ManagedIdentity,
-    SharedTransport,
     WorkloadIdentity,
 )
 from vaultbind.keyvault.observer import NullObserver, Observer
@@ -34,6 +33,7 @@ from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import Resource
 from vaultbind.vaults import clients as module
 from vaultbind.vaults.clients import VaultClients
+from vaultbind.vaults.fence import FencedTransport
 
 URL = "https://shop.vault.azure.net"
 PRINCIPAL = ServicePrincipalAuth(
@@ -164,9 +164,9 @@ async def test_connections_are_shared_by_what_they_trust() -> None:
     opened: list[str | None] = []
     closed: list[str | None] = []
 
-    class Transport(SharedTransport):
-        def __init__(self, *, ca_pem: str | None = None) -> None:
-            super().__init__(ca_pem=ca_pem)
+    class Transport(FencedTransport):
+        def __init__(self, may_ask: Callable[[], bool], *, ca_pem: str | None = None) -> None:
+            super().__init__(may_ask, ca_pem=ca_pem)
             opened.append(ca_pem)
             self.trusts = ca_pem
 
