@@ -4,7 +4,8 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import Any, Self
 
-from vaultbind.keyvault.client import KeyVaultClient, Transport
+from vaultbind.keyvault.assembly import Transport
+from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.config import KeyVaultSettings
 from vaultbind.keyvault.observer import Observer
 from vaultbind.keyvault.resilience.ratelimit import TokenBucket

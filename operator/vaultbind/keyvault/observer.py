@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Observer(Protocol):
-    """What is told while requests run. Calls must be quick and must not raise.
+    """What is told while requests run. Calls must be quick; what they raise is contained and counted.
 
     `kind` is secret, key or certificate; `route` is a template without names (`/secrets/{name}`); `status`
     is the HTTP status, or 0 when no answer came; times are seconds.

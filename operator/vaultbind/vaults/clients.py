@@ -6,7 +6,7 @@ import binascii
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from vaultbind.api.keyvault import (
@@ -28,10 +28,8 @@ from vaultbind.keyvault import (
     ManagedIdentity,
     Observer,
     SecretString,
-    SharedCredential,
     SharedTransport,
     WorkloadIdentity,
-    build_credential,
 )
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError
@@ -48,7 +46,7 @@ class Observers(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class VaultClients:
-    """Makes clients; shares connections by trusted CA and credentials by identity of the process."""
+    """Makes clients; those that trust the same CAs share connections, credentials and each vault's pace."""
 
     kube: KubeClient
     observers: Observers
@@ -57,7 +55,11 @@ class VaultClients:
     may_ask: Callable[[], bool] = lambda: True
     """Whether this process leads; asked before each request."""
     _transports: dict[str, SharedTransport] = field(default_factory=dict)
-    _ambient: dict[tuple[CredentialConfig, str], SharedCredential] = field(default_factory=dict)
+    _time: "_ClientTime" = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One time for all clients: those with another one would share nothing."""
+        self._time = _ClientTime(self.clock)
 
     async def warm(self) -> None:
         """Load the code of identities beside the loop, so that no first token waits for it."""
@@ -69,15 +71,15 @@ class VaultClients:
         Raises KeyVaultError: AUTHENTICATION_FAILED where a Secret that the identity needs cannot be read,
         CONFIGURATION where the CA bundle is of no use.
         """
-        transport = self._transport(spec.ca_bundle)
-        observer = self.observers.of(urlsplit(spec.url).netloc)
         config = KeyVaultConfig(
             vault_url=spec.url,
-            credential=await self._credential(spec, transport, observer),
+            credential=await self._identity(spec),
             requests_per_second=spec.requests_per_second,
             burst=spec.burst,
         )
-        return KeyVaultClient(config, transport=transport, observer=observer, clock=_ClientTime(self.clock))
+        observer = self.observers.of(urlsplit(spec.url).netloc)
+        transport = self._transport(spec.ca_bundle)
+        return KeyVaultClient(config, transport=transport, observer=observer, clock=self._time)
 
     def _may_send(self) -> bool:
         return self.may_ask()  # set after the transports may have been made
@@ -87,29 +89,15 @@ class VaultClients:
             self._transports[ca_bundle] = self.open_transport(self._may_send, ca_pem=ca_bundle or None)
         return self._transports[ca_bundle]
 
-    async def _credential(
-        self, spec: KeyVaultSpec, transport: SharedTransport, observer: Observer
-    ) -> SharedCredential:
-        auth = spec.auth
-        if isinstance(auth, ServicePrincipalAuth):
-            identity = ClientSecretIdentity(
-                tenant_id=auth.tenant_id,
-                client_id=auth.client_id,
-                client_secret=SecretString(await self._fetch_secret(auth.secret_ref)),
-                authority_host=spec.authority_host,
-            )
-            return self._build_credential(identity, transport, observer)
-        ambient = _ambient_identity(spec)
-        key = (ambient, spec.ca_bundle)
-        if key not in self._ambient:
-            self._ambient[key] = self._build_credential(ambient, transport, observer)
-        return self._ambient[key]
-
-    def _build_credential(
-        self, identity: CredentialConfig, transport: SharedTransport, observer: Observer
-    ) -> SharedCredential:
-        clock = _ClientTime(self.clock).time
-        return build_credential(identity, transport=transport, clock=clock, observer=observer)
+    async def _identity(self, spec: KeyVaultSpec) -> CredentialConfig:
+        if not isinstance(spec.auth, ServicePrincipalAuth):
+            return _ambient_identity(spec)
+        return ClientSecretIdentity(
+            tenant_id=spec.auth.tenant_id,
+            client_id=spec.auth.client_id,
+            client_secret=SecretString(await self._fetch_secret(spec.auth.secret_ref)),
+            authority_host=spec.authority_host,
+        )
 
     async def _fetch_secret(self, ref: SecretKeyRef) -> str:
         where = f"key {ref.key} of Secret {ref.namespace}/{ref.name}"
@@ -126,12 +114,10 @@ class VaultClients:
             raise _unusable(f"{where} is no text") from None
 
     async def aclose(self) -> None:
-        """Close credentials and connections."""
-        parts: list[Any] = [*self._ambient.values(), *self._transports.values()]
-        self._ambient.clear()
-        self._transports.clear()
-        for part in parts:
-            await part.aclose()
+        """Close connections, and the credentials that go over them."""
+        transports, self._transports = list(self._transports.values()), {}
+        for transport in transports:
+            await transport.aclose()
 
 
 class _ClientTime:

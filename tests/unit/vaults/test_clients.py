@@ -83,7 +83,7 @@ def identities(monkeypatch: pytest.MonkeyPatch) -> list[CredentialConfig]:
         built.append(config)
         return build(config, **options)
 
-    monkeypatch.setattr(module, "build_credential", note)
+    monkeypatch.setattr("vaultbind.keyvault.assembly.build_credential", note)
     return built
 
 

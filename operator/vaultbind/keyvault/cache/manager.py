@@ -10,7 +10,8 @@ from vaultbind.keyvault.cache.entry import CacheKey, Entry
 from vaultbind.keyvault.cache.policy import CacheConfig, is_answer, make_entry, make_negative_entry
 from vaultbind.keyvault.cache.store import EntryStore
 from vaultbind.keyvault.errors import KeyVaultError
-from vaultbind.keyvault.observer import NullObserver, Observer
+from vaultbind.keyvault.observer import Observer
+from vaultbind.keyvault.observing import contain
 from vaultbind.keyvault.resilience.ratelimit import Priority
 from vaultbind.keyvault.types.common import ObjectKind
 
@@ -53,7 +54,7 @@ class ReadCache:
         """Begin empty; `clock` gives monotonic seconds."""
         self._config = config
         self._clock = clock
-        self._observer = observer or NullObserver()
+        self._observer = contain(observer)
         self._store = EntryStore(config)
         self._flights: dict[CacheKey, _Flight] = {}
         self._tasks: set[asyncio.Task[Entry]] = set()

@@ -75,7 +75,8 @@ class FederatedIdentity:
 
     tenant_id: str
     client_id: str
-    fetch_assertion: Callable[[], Awaitable[str]] = field(repr=False, compare=False)
+    fetch_assertion: Callable[[], Awaitable[str]] = field(repr=False)
+    """Compared, too: one who fetches another token may be somebody else."""
     authority_host: str = ""
 
 

@@ -33,6 +33,7 @@ from vaultbind.keyvault.transport.policies import (
     CALL,
     AttemptPolicy,
     Call,
+    FirstCall,
     FirstCallPolicy,
     RetryPolicy,
     SpanPolicy,
@@ -61,6 +62,16 @@ class Probe:
     skew: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultState:
+    """What is known of a vault and kept from it, which its clients may share; `first_call` per identity."""
+
+    limiter: TokenBucket
+    breaker: Breaker
+    retry_budget: RetryBudget
+    first_call: FirstCall
+
+
 class VaultPipeline:
     """Sends a vault's requests and returns the bodies of good answers; everything else is a KeyVaultError."""
 
@@ -70,40 +81,35 @@ class VaultPipeline:
         *,
         credential: AsyncTokenProvider,
         transport: AsyncHttpTransport[HttpRequest, AsyncHttpResponse],
-        limiter: TokenBucket,
+        state: VaultState,
         observer: Observer,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
         cache: ReadCache | None = None,
-        breaker: Breaker | None = None,
-        retry_budget: RetryBudget | None = None,
     ) -> None:
-        """`limiter` and `breaker` are this vault's own; `cache` is told of changes.
-
-        `jitter` gives numbers from 0 to 1.
-        """
+        """`state` is this vault's; `cache` is told of changes; `jitter` gives numbers from 0 to 1."""
         self.cache = cache
         self.url = str(parse_vault_url(config.vault_url))
         self._origin = _origin(urlsplit(self.url))
         self._config = config
-        self._limiter = limiter
+        self._limiter = state.limiter
         self.clock = clock
         self._observer = observer
         self._timeout = config.total_timeout
-        self._breaker = breaker or Breaker(config.breaker)
+        self._breaker = state.breaker
         self._told = self._breaker.state
         self._dated = ""
         self.clock_offset: float | None = None
         """Seconds by which the vault's clock is ahead of ours, by its last answer; None before one."""
         self._headers = {"Accept": "application/json", "User-Agent": config.user_agent}
         self._transport = transport
-        self._first = RetryPolicy(config.retry, clock, jitter, observer, retry_budget)
+        self._first = RetryPolicy(config.retry, clock, jitter, observer, state.retry_budget)
         policies: list[Any] = [
             self._first,
-            FirstCallPolicy(transport),
+            FirstCallPolicy(transport, state.first_call),
             ChallengePolicy(credential, verify_challenge_resource=config.verify_challenge_resource),
             *([SpanPolicy()] if config.tracing else []),
-            AttemptPolicy(limiter, clock, observer),
+            AttemptPolicy(state.limiter, clock, observer),
         ]
         AsyncPipeline(transport, policies)  # links each policy to the next, and the last one to the transport
 

@@ -74,12 +74,12 @@ class RetryPolicy(Policy):
         clock: Clock,
         random: Callable[[], float],
         observer: Observer,
-        budget: RetryBudget | None = None,
+        budget: RetryBudget,
     ) -> None:
-        """`random` gives numbers from 0 to 1; without a `budget` there is one of its own."""
+        """`random` gives numbers from 0 to 1."""
         super().__init__()
         self._config = config
-        self._budget = budget or RetryBudget(config)
+        self._budget = budget
         self._clock = clock
         self._random = random
         self._observer = observer
@@ -129,6 +129,14 @@ class RetryPolicy(Policy):
         return decide_delay(self._config, attempt, self._random)
 
 
+@dataclass(slots=True)
+class FirstCall:
+    """What is known of how one identity authenticates to one vault; its clients may share it."""
+
+    known: bool = False
+    under_way: asyncio.Event | None = None
+
+
 class FirstCallPolicy(Policy):
     """Lets one request find out how to authenticate while the others wait: one challenge, not a hundred.
 
@@ -136,29 +144,32 @@ class FirstCallPolicy(Policy):
     timeouts.
     """
 
-    def __init__(self, transport: AsyncHttpTransport[HttpRequest, AsyncHttpResponse]) -> None:
-        """Nothing is known yet; `transport` is the one at the pipeline's end."""
+    def __init__(
+        self,
+        transport: AsyncHttpTransport[HttpRequest, AsyncHttpResponse],
+        first_call: FirstCall,
+    ) -> None:
+        """`transport` is the one at the pipeline's end."""
         super().__init__()
         self._transport = transport
-        self._known = False
-        self._first: asyncio.Event | None = None
+        self._call = first_call
 
     async def send(self, request: Request) -> Response:
         """Pass on, alone or after the first call."""
-        if self._known:
+        if self._call.known:
             return await self.next.send(request)
         # A transport that cannot be used is no fault of the identity, whose request for a token comes first.
         await self._transport.open()
-        if self._first is not None:
-            await self._first.wait()
+        if self._call.under_way is not None:
+            await self._call.under_way.wait()
             return await self.next.send(request)
-        self._first = asyncio.Event()
+        self._call.under_way = asyncio.Event()
         try:
             response = await self.next.send(request)
-            self._known = response.http_response.status_code != UNAUTHORIZED
+            self._call.known = response.http_response.status_code != UNAUTHORIZED
         finally:
-            self._first.set()
-            self._first = None
+            self._call.under_way.set()
+            self._call.under_way = None
         return response
 
 

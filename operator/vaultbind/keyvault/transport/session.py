@@ -18,6 +18,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.transport.exchange import exchange, is_plain
+from vaultbind.keyvault.transport.shares import Shares
 
 KEEP_ALIVE_SECONDS = 120
 MAX_CONNECTIONS = 100
@@ -29,10 +30,11 @@ _PLAIN: tuple[dict[str, Any], ...] = ({}, {"stream": False})
 class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     """Connections for any number of clients: one TLS context, one pool, opened with the first request.
 
-    Clients may close it as often as they like; only `aclose()` ends it. Trust: the system's certificates,
-    those of `SSL_CERT_FILE`, and `ca_pem`. Names under `.localhost` are loopback without asking anybody (RFC
-    6761). A `proxy` is used only when given, and never for loopback or the metadata service. Timeouts in
-    seconds.
+    Its clients share more than that: one credential per identity with its tokens, and of what is kept per
+    vault (limiter, breaker, retry budget) one each for clients with equal settings. Clients may close it as
+    often as they like; only `aclose()` ends it. Trust: the system's certificates, those of `SSL_CERT_FILE`,
+    and `ca_pem`. Names under `.localhost` are loopback without asking anybody (RFC 6761). A `proxy` is used
+    only when given, and never for loopback or the metadata service. Timeouts in seconds.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         resolver: AbstractResolver | None = None,
     ) -> None:
         """Nothing is opened yet. `resolver` is asked for all names but those under `.localhost`."""
+        self.shares = Shares()
         self._ca_pem = ca_pem
         self._proxy = proxy
         self._timeouts = {"connection_timeout": connect_timeout, "read_timeout": read_timeout}
@@ -78,8 +81,9 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         """Do nothing: the session belongs to all clients."""
 
     async def aclose(self) -> None:
-        """Close all connections, for good."""
+        """End what clients share and close all connections, for good."""
         self._closed = True
+        await self.shares.aclose()
         session, self._session = self._session, None
         if session is not None:
             await session.close()

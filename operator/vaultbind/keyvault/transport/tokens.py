@@ -11,7 +11,8 @@ from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOpt
 from azure.core.credentials_async import AsyncSupportsTokenInfo, AsyncTokenProvider
 
 from vaultbind.keyvault.errors import KeyVaultError
-from vaultbind.keyvault.observer import NullObserver, Observer
+from vaultbind.keyvault.observer import Observer
+from vaultbind.keyvault.observing import contain
 from vaultbind.keyvault.transport.failures import map_token_failure
 
 EXPIRY_MARGIN = 300
@@ -81,7 +82,7 @@ class SharedCredential:
         """`build` is called for the first token; `clock` gives epoch seconds."""
         self._build = build
         self._clock = clock
-        self._observer = observer or NullObserver()
+        self._observer = contain(observer)
         self._follow_tenant = follow_tenant
         self._source: TokenSource | None = None
         self._slots: dict[_Wanted, _Slot] = {}

@@ -275,6 +275,7 @@ RUNS: tuple[Run, ...] = tuple(dict.fromkeys(run for found in OPERATIONS.values()
 """Each once."""
 HARMLESS = {
     *("aclose", "breaker_state", "builder", "cache_stats", "certificates", "config", "from_env", "keys"),
+    "observer_failures",
     *("clock_offset", "kind", "new", "register_rotation_handler", "secrets", "vault_url"),
 }
 """Public names that ask the vault nothing."""
