@@ -13,6 +13,13 @@ from vaultbind.api.keyvault_parser import parse_keyvault
 
 VAULT = {"url": "https://shop.vault.azure.net", "access": [{"namespaces": {"all": True}}]}
 ON = {"enabled": True}
+TENANT = "00000000-0000-0000-0000-00000000cafe"
+ENTRA = {"tenant": TENANT, "audiences": ["api://events"]}
+PULL = {
+    "endpoint": "https://n.westeurope-1.eventgrid.azure.net",
+    "topic": "keyvault",
+    "subscription": "ours",
+}
 SETS = sorted((CHART / "ci").glob("*.yaml"))
 CRDS = len(list((CHART.parents[1] / "crds").glob("*.yaml")))
 
@@ -37,6 +44,11 @@ def account(rendered: Rendered) -> object:
 
 def count(kind: str) -> Check:
     return lambda rendered: len(rendered.of_kind(kind))
+
+
+def mounted(rendered: Rendered, name: str) -> list[str]:
+    """Where the container has a volume."""
+    return [item["mountPath"] for item in rendered.container["volumeMounts"] if item["name"] == name]
 
 
 def pod_metadata(key: str, name: str) -> Check:
@@ -257,6 +269,71 @@ SWITCHES: tuple[tuple[str, dict[str, Any], Check, object, object], ...] = (
         ),
     ),
     (
+        "events-entra",
+        {"events": {"webhook": True, "entra": ENTRA}},
+        lambda r: ([flag for flag in r.flags if "events" in flag], mounted(r, "events")),
+        ([], []),
+        (
+            [
+                "--events=webhook",
+                "--events-address=:8082",
+                f"--events-entra-tenant={TENANT}",
+                "--events-entra-audience=api://events",
+            ],
+            [],
+        ),
+    ),
+    (
+        "events-entra-and-secret",
+        {
+            "events": {
+                "webhook": True,
+                "secret": {"name": "eg", "key": "code"},
+                "entra": {**ENTRA, "senders": ["a"], "authority": "https://login.microsoftonline.us"},
+            }
+        },
+        lambda r: ([flag for flag in r.flags if "events" in flag], mounted(r, "events")),
+        ([], []),
+        (
+            [
+                "--events=webhook",
+                "--events-address=:8082",
+                f"--events-entra-tenant={TENANT}",
+                "--events-entra-audience=api://events",
+                "--events-entra-sender=a",
+                "--events-entra-authority=https://login.microsoftonline.us",
+                "--events-secret-file=/var/run/vaultbind/events/secret",
+            ],
+            ["/var/run/vaultbind/events"],
+        ),
+    ),
+    (
+        "events-pull",
+        {"events": {"pull": PULL}},
+        lambda r: ([flag for flag in r.flags if "events" in flag], mounted(r, "events")),
+        ([], []),
+        (
+            [
+                "--events=pull",
+                "--events-endpoint=https://n.westeurope-1.eventgrid.azure.net",
+                "--events-topic=keyvault",
+                "--events-subscription=ours",
+            ],
+            [],
+        ),
+    ),
+    (
+        "events-pull-by-key",
+        {"events": {"pull": PULL, "secret": {"name": "eg", "key": "code"}}},
+        lambda r: (
+            [flag for flag in r.flags if "secret" in flag],
+            mounted(r, "events"),
+            len(r.of_kind("Service")),
+        ),
+        ([], [], 1),
+        (["--events-secret-file=/var/run/vaultbind/events/secret"], ["/var/run/vaultbind/events"], 1),
+    ),
+    (
         "rotation-handlers",
         {"rotationHandlers": ["acme.rotation:Page", "acme:page"]},
         lambda r: [flag for flag in r.flags if "handler" in flag],
@@ -349,6 +426,12 @@ def test_every_value_has_a_switch_that_is_tested() -> None:
 
 
 REFUSED: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("events-from-anybody", {"events": {"webhook": True}}, "missing propert"),
+    ("events-without-audience", {"events": {"webhook": True, "entra": {"tenant": TENANT}}}, "minItems"),
+    ("events-of-common", {"events": {"entra": {**ENTRA, "tenant": "common"}}}, "does not match pattern"),
+    ("events-twice", {"events": {"webhook": True, "entra": ENTRA, "pull": PULL}}, "maxLength"),
+    ("events-without-topic", {"events": {"pull": {**PULL, "topic": ""}}}, "minLength"),
+    ("events-in-the-open", {"events": {"pull": {**PULL, "endpoint": "http://n"}}}, "does not match pattern"),
     ("unknown", {"replica": 3}, "additional properties 'replica' not allowed"),
     ("unknown-below", {"image": {"name": "x"}}, "additional properties 'name' not allowed"),
     ("type", {"replicas": "two"}, "got string, want integer"),

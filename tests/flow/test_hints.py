@@ -130,7 +130,7 @@ async def test_a_forged_or_repeated_event_costs_nothing(hinted: World) -> None:
     for _ in range(5):
         assert (await post(world, event(world)))[0] == 200
     assert (await world.spent()).vault == ["secrets.get a"]
-    assert await counted(world) == {"unknown": 2.0, "taken": 1.0, "repeated": 4.0}
+    assert await counted(world) == {"refused": 2.0, "unknown": 2.0, "taken": 1.0, "repeated": 4.0}
     assert (await world.spent()).writes == []
 
 
@@ -196,6 +196,7 @@ async def test_without_a_usable_secret_nobody_may_send(hinted: World) -> None:
     webhook = hinted.life.operator.webhook
     assert webhook is not None
     file = webhook._settings.secret_file
+    assert file is not None
     file.write_text("short")
     assert (await post(hinted, [], code="short"))[0] == 401
     await asyncio.to_thread(file.unlink)

@@ -10,7 +10,12 @@ from vaultbind.api.address import Address, parse_address
 from vaultbind.expiry.outlets import OutletSettings
 from vaultbind.expiry.sink import SinkSettings
 from vaultbind.settings import RunSettings, SettingsError, parse_settings
+from vaultbind.vaults.bearer import EVENT_GRID, EntraSettings
+from vaultbind.vaults.events import WebhookSettings
 from vaultbind.vaults.policy import AZURE_AUTHORITY_HOSTS, AZURE_VAULT_SUFFIXES, VaultPolicy
+
+TENANT = "00000000-0000-0000-0000-00000000CAFE"
+ENTRA = {"events_entra_tenant": TENANT, "events_entra_audiences": ("api://events",)}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +69,24 @@ FLAGS = [
         {"cloudevents_sink": "https://sink.example", "cloudevents_token_file": "t"},
         {"outlets": OutletSettings(sink=SinkSettings(url="https://sink.example", token_file=Path("t")))},
         id="a sink for CloudEvents",
+    ),
+    pytest.param(
+        {"events": "webhook", **ENTRA, "events_entra_authority": "https://login.microsoftonline.us/"},
+        {
+            "outlets": OutletSettings(
+                webhook=WebhookSettings(
+                    host="0.0.0.0",
+                    port=8082,
+                    entra=EntraSettings(
+                        tenant=TENANT.lower(),
+                        audiences=("api://events",),
+                        senders=(EVENT_GRID,),
+                        authority="https://login.microsoftonline.us",
+                    ),
+                )
+            )
+        },
+        id="a webhook for tokens of Entra",
     ),
     pytest.param({"namespaces": ("a", "b-1", "a")}, {"namespaces": ("a", "b-1")}, id="namespaces, each once"),
     pytest.param(
@@ -123,7 +146,24 @@ def test_all_mistakes_are_told_at_once() -> None:
     [
         ({"cloudevents_sink": "ftp://a"}, "--cloudevents-sink: is not http://... or https://..."),
         ({"events_secret_file": "t"}, "--events-secret-file: needs --events webhook or pull"),
-        ({"events": "webhook"}, "--events webhook: needs --events-secret-file, or anybody could send"),
+        (
+            {"events": "webhook"},
+            "--events webhook: needs --events-secret-file or --events-entra-tenant, or anybody could send",
+        ),
+        (ENTRA, "--events-entra-tenant: needs --events webhook"),
+        ({"events_entra_audiences": ("a",)}, "--events-entra-audience: needs --events-entra-tenant"),
+        (
+            {"events": "webhook", **ENTRA, "events_entra_tenant": "common"},
+            "--events-entra-tenant: must be the tenant's id, of 32 hexadecimal digits",
+        ),
+        (
+            {"events": "webhook", "events_entra_tenant": TENANT},
+            "--events-entra-tenant: needs --events-entra-audience, or tokens for others were taken",
+        ),
+        (
+            {"events": "webhook", **ENTRA, "events_entra_authority": "https://a/b"},
+            "--events-entra-authority: must be https://HOST",
+        ),
         (
             {"events": "webhook", "events_secret_file": "t", "events_address": "x"},
             "--events-address: 'x' is not HOST:PORT with a port of 0 to 65535",

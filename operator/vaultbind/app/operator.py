@@ -164,7 +164,9 @@ class Operator:
 
     def _build_webhook(self) -> EventWebhook | None:
         settings = self.settings.outlets.webhook
-        return EventWebhook(settings, self.hints.take) if settings is not None else None
+        if settings is None:
+            return None
+        return EventWebhook(settings, self.hints.take, self._clock, self.metrics.hints)
 
     def _build_bindings(self) -> BindingRoom:
         return BindingRoom(

@@ -154,6 +154,7 @@ def list_subscriptions() -> None:
 @click.option("--type", help="Glob, such as *.SecretNewVersionCreated.")
 @click.option("--duplicates", type=float, help="Share of the events that come twice, 0 to 1.")
 @click.option("--shuffle", is_flag=True, help="Mix events that wait together.")
+@click.option("--audience", help="For whom a token of Entra is that pushes show; without it, none.")
 def subscribe(**form: Any) -> None:
     """Get events under NAME from now on; a webhook is validated first, as Event Grid does."""
     show(ask("POST", "subscriptions", given(**form)))

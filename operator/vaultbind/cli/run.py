@@ -146,6 +146,34 @@ LAG_LIMIT = 10.0
     "namespace's access key, without which the operator's own identity asks.",
 )
 @click.option(
+    "--events-entra-tenant",
+    default="",
+    envvar="VAULTBIND_EVENTS_ENTRA_TENANT",
+    help="Id of the Entra tenant whose tokens senders show to the webhook; with a secret as well, both are "
+    "demanded.",
+)
+@click.option(
+    "--events-entra-audience",
+    "events_entra_audiences",
+    multiple=True,
+    envvar="VAULTBIND_EVENTS_ENTRA_AUDIENCE",
+    help="For whom their tokens are: id or URI of the webhook's application; may be repeated.",
+)
+@click.option(
+    "--events-entra-sender",
+    "events_entra_senders",
+    multiple=True,
+    envvar="VAULTBIND_EVENTS_ENTRA_SENDER",
+    help="Id of an application that may send; may be repeated. Default: Event Grid's (public cloud).",
+)
+@click.option(
+    "--events-entra-authority",
+    default="https://login.microsoftonline.com",
+    show_default=True,
+    envvar="VAULTBIND_EVENTS_ENTRA_AUTHORITY",
+    help="Where that tenant's tokens come from, https://HOST.",
+)
+@click.option(
     "--events-endpoint",
     default="",
     envvar="VAULTBIND_EVENTS_ENDPOINT",

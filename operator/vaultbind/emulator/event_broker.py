@@ -53,6 +53,7 @@ class EventBroker:
         self._active: dict[str, Active] = {}
         self.source = EventSource(estate, self._take)
         self.base: Callable[[str], str] = lambda vault: f"https://{vault}.vault.azure.net"
+        self.issue_token: Callable[[str], str] = lambda _: ""
         self.changed: Callable[[], None] = lambda: None
 
     def now(self) -> float:

@@ -39,6 +39,8 @@ class Subscription:
     """Share of the events that come twice, evenly spread."""
     shuffle: bool = False
     """Whether events that wait together are mixed."""
+    audience: str = ""
+    """For whom a token of Entra is that pushes show; empty: none is shown."""
 
 
 FIELDS: Final[Mapping[str, type | tuple[type, ...]]] = {
@@ -50,6 +52,7 @@ FIELDS: Final[Mapping[str, type | tuple[type, ...]]] = {
     "type": str,
     "duplicates": (int, float),
     "shuffle": bool,
+    "audience": str,
 }
 
 
@@ -91,6 +94,8 @@ def _find_value_problems(content: Mapping[str, Any]) -> list[str]:
         problems.append(f"schema must be one of {', '.join(Schema)}")
     if not endpoint and content.get("schema") == Schema.EVENT_GRID:
         problems.append("events that are pulled are CloudEvents: schema eventgrid needs an endpoint")
+    if not endpoint and content.get("audience"):
+        problems.append("audience is for pushes, which show a token: it needs an endpoint")
     if not 0 <= (content.get("duplicates") or 0) <= 1:
         problems.append("duplicates must be between 0 and 1")
     return problems

@@ -44,6 +44,8 @@ DISCOVERY_PATHS: Final = {
 }
 """With the part that the paths of this version have in them."""
 SYSTEM_ASSIGNED: Final = "system-assigned"
+EVENT_GRID: Final = "4962773b-9cdb-44cf-a8bf-237846a00ab7"
+"""Application of Event Grid in every tenant of Azure's public cloud."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,10 @@ class IdentityEndpoints:
         return IdentityAnswer(
             status=200, content=content, route=ENTRA_ROUTE, operation=operation, principal=client
         )
+
+    def issue_event_token(self, audience: str, now: int) -> str:
+        """Token that Event Grid's application shows to the webhook of an audience."""
+        return self._issue(Claims(audience=audience, principal=EVENT_GRID, expires=now + self._lifetime), now)
 
     def _issue(self, claims: Claims, now: int) -> str:
         return issue_token(claims, issued=now, tenant=self._tenant, key=self._key)

@@ -78,6 +78,7 @@ class Emulator:
         self._state: StateFile | None = None
         self.events = EventBroker(self.estate)
         self.events.base = self._vault_base
+        self.events.issue_token = self._event_token
         self._pull = EventPull(self.events, config.token)
 
     @asynccontextmanager
@@ -148,6 +149,9 @@ class Emulator:
             self._keep()
         except StorageError as error:
             LOGGER.error("%s", error)
+
+    def _event_token(self, audience: str) -> str:
+        return self._identity.issue_event_token(audience, int(self._config.clock().timestamp()))
 
     def _vault_base(self, vault: str) -> str:
         return self.url if vault == DEFAULT_VAULT else self.vault_url(vault)

@@ -1,16 +1,20 @@
 """Settings of the ways by which expiry and rotation are told, and heard of, besides looks and statuses."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from vaultbind.api.address import parse_address
 from vaultbind.expiry.sink import SinkSettings, parse_sink
+from vaultbind.vaults.bearer import EVENT_GRID, PUBLIC_AUTHORITY, EntraSettings
 from vaultbind.vaults.events import PullSettings, WebhookSettings, is_pull_possible
 
 NO_EVENTS = "none"
 """Nobody tells of changes: looks find them."""
+_GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ORIGIN: Final = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?")
 
 
 class OutletFlags(TypedDict, total=False):
@@ -25,6 +29,10 @@ class OutletFlags(TypedDict, total=False):
     events_endpoint: str
     events_topic: str
     events_subscription: str
+    events_entra_tenant: str
+    events_entra_audiences: Sequence[str]
+    events_entra_senders: Sequence[str]
+    events_entra_authority: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,20 +79,53 @@ def _parse_sink(flags: OutletFlags, problems: list[str]) -> SinkSettings | None:
 
 
 def _parse_webhook(flags: OutletFlags, problems: list[str]) -> WebhookSettings | None:
-    secret_file = flags.get("events_secret_file", "")
-    if flags.get("events", NO_EVENTS) != "webhook":
-        if secret_file and flags.get("events", NO_EVENTS) == NO_EVENTS:
+    secret_file, way = flags.get("events_secret_file", ""), flags.get("events", NO_EVENTS)
+    entra = _parse_entra(flags, problems)
+    if way != "webhook":
+        if secret_file and way == NO_EVENTS:
             problems.append("--events-secret-file: needs --events webhook or pull")
+        if entra is not None:
+            problems.append("--events-entra-tenant: needs --events webhook")
         return None
-    if not secret_file:
-        problems.append("--events webhook: needs --events-secret-file, or anybody could send")
+    if not secret_file and not flags.get("events_entra_tenant"):
+        problems.append(
+            "--events webhook: needs --events-secret-file or --events-entra-tenant, or anybody could send"
+        )
         return None
     try:
         address = parse_address(flags.get("events_address", ":8082"))
     except ValueError as error:
         problems.append(f"--events-address: {error}")
         return None
-    return WebhookSettings(host=address.host, port=address.port, secret_file=Path(secret_file))
+    return WebhookSettings(
+        host=address.host,
+        port=address.port,
+        secret_file=Path(secret_file) if secret_file else None,
+        entra=entra,
+    )
+
+
+def _parse_entra(flags: OutletFlags, problems: list[str]) -> EntraSettings | None:
+    tenant, audiences = flags.get("events_entra_tenant", ""), tuple(flags.get("events_entra_audiences", ()))
+    if not tenant:
+        if audiences:
+            problems.append("--events-entra-audience: needs --events-entra-tenant")
+        return None
+    if _GUID.fullmatch(tenant) is None:
+        problems.append("--events-entra-tenant: must be the tenant's id, of 32 hexadecimal digits")
+    if not audiences:
+        problems.append(
+            "--events-entra-tenant: needs --events-entra-audience, or tokens for others were taken"
+        )
+    authority = flags.get("events_entra_authority", PUBLIC_AUTHORITY).rstrip("/")
+    if _ORIGIN.fullmatch(authority) is None:
+        problems.append("--events-entra-authority: must be https://HOST")
+    return EntraSettings(
+        tenant=tenant.lower(),
+        audiences=audiences,
+        senders=tuple(flags.get("events_entra_senders", ())) or (EVENT_GRID,),
+        authority=authority,
+    )
 
 
 def _parse_pull(flags: OutletFlags, problems: list[str]) -> PullSettings | None:

@@ -110,7 +110,9 @@ VAULT_CLOCK_AHEAD: Final = _gauge(
 )
 
 HINTS: Final = _counter(
-    "hints", "Events about vault objects: taken, repeated, unknown (no binding wants it).", "outcome"
+    "hints",
+    "Events about vault objects: taken, repeated, unknown (nobody wants it), refused (of no known sender).",
+    "outcome",
 )
 
 OBJECT_EXPIRY: Final = _gauge(

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hmac
 import importlib.util
 import logging
 import ssl
@@ -19,7 +18,11 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import DefaultAzureCredential
 
 from vaultbind.engine.backoff import Backoff, BackoffPolicy
-from vaultbind.vaults.hints import Hint, parse_hints
+from vaultbind.engine.clock import Clock
+from vaultbind.vaults.bearer import EntraSettings
+from vaultbind.vaults.entra import ASK_SECONDS, Trust
+from vaultbind.vaults.hints import Hint, HintObserver, parse_hints
+from vaultbind.vaults.senders import SenderCheck
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +31,6 @@ MOST_BYTES: Final = 1_048_576
 ORIGIN: Final = "eventgrid.azure.net"
 HEADER: Final = "X-Vaultbind-Key"
 """Where the secret may be, as a delivery property of the subscription; else in the query, as `code`."""
-SHORTEST_SECRET: Final = 16
 PATH: Final = "/events"
 MOST_PULLED: Final = 100
 """Events of one request; the service's most."""
@@ -41,20 +43,26 @@ RETRY_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSettings:
-    """Where to listen, and the file with the secret that senders show; read for each request."""
+    """Where to listen, and what senders must show: a secret, a token of Entra's, or both."""
 
     host: str
     port: int
-    secret_file: Path
+    secret_file: Path | None = None
+    """File with the secret."""
+    entra: EntraSettings | None = None
+    """Whose tokens are taken."""
 
 
 class EventWebhook:
     """Serves plain HTTP behind an ingress that ends TLS. Only a leader listens: others cannot use hints."""
 
-    def __init__(self, settings: WebhookSettings, take: Callable[[Hint], None]) -> None:
-        """`take` is called for each hint, in this loop."""
+    def __init__(
+        self, settings: WebhookSettings, take: Callable[[Hint], None], clock: Clock, observer: HintObserver
+    ) -> None:
+        """`take` is called for each hint, in this loop; the observer is told of what is refused."""
         self._settings = settings
         self._take = take
+        self._senders = SenderCheck(settings.secret_file, settings.entra, clock, observer)
         app = web.Application(client_max_size=MOST_BYTES)
         app.router.add_route("OPTIONS", PATH, self._allow)
         app.router.add_post(PATH, self._receive)
@@ -86,14 +94,18 @@ class EventWebhook:
 
     async def _allow(self, request: web.Request) -> web.Response:
         """CloudEvents' handshake: Event Grid may send, nobody else."""
-        origin = request.headers.get("WebHook-Request-Origin", "")
-        if origin != ORIGIN or not await self._may_send(request):
+        if request.headers.get("WebHook-Request-Origin", "") != ORIGIN:
             return web.Response(status=401)
+        trust = await self._judge(request, handshake=True)
+        if trust is not Trust.YES:
+            return _refuse(trust)
         return web.Response(headers={"WebHook-Allowed-Origin": ORIGIN, "WebHook-Allowed-Rate": "*"})
 
     async def _receive(self, request: web.Request) -> web.Response:
-        if not await self._may_send(request):
-            return web.Response(status=401)
+        """Read the body only of who may send."""
+        trust = await self._judge(request)
+        if trust is not Trust.YES:
+            return _refuse(trust)
         try:
             content: Any = orjson.loads(await request.read())
         except orjson.JSONDecodeError:
@@ -104,18 +116,18 @@ class EventWebhook:
             self._take(hint)
         return web.Response(status=200)
 
-    async def _may_send(self, request: web.Request) -> bool:
-        """Whether the sender shows the secret. Without a usable one nobody may send."""
-        given = request.headers.get(HEADER) or request.query.get("code", "")
-        try:
-            secret = (await asyncio.to_thread(self._settings.secret_file.read_bytes)).strip()
-        except OSError as error:
-            logger.error("the secret of the webhook for events cannot be read: %s", error.strerror)
-            return False
-        if len(secret) < SHORTEST_SECRET:
-            logger.error("the secret of the webhook for events has less than %d characters", SHORTEST_SECRET)
-            return False
-        return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret)
+    async def _judge(self, request: web.Request, *, handshake: bool = False) -> Trust:
+        secret = request.headers.get(HEADER) or request.query.get("code", "")
+        return await self._senders.judge(
+            secret, request.headers.get("Authorization", ""), handshake=handshake
+        )
+
+
+def _refuse(trust: Trust) -> web.Response:
+    """Event Grid drops what gets 401, and sends again what gets 503."""
+    if trust is Trust.UNDECIDED:
+        return web.Response(status=503, headers={"Retry-After": str(int(ASK_SECONDS))})
+    return web.Response(status=401)
 
 
 def _validate(content: Any) -> web.Response:

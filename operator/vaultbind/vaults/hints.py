@@ -79,7 +79,7 @@ class HintObserver(Protocol):
     """Told of each hint; must not block."""
 
     def hinted(self, outcome: str) -> None:
-        """Outcome is taken, repeated, or unknown: no binding wants the object."""
+        """Outcome is taken, repeated, unknown (no binding wants it) or refused (of no known sender)."""
 
 
 @dataclass(slots=True, kw_only=True)
