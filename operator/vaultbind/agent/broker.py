@@ -6,7 +6,7 @@ import ssl
 from typing import Any
 from urllib.parse import quote
 
-from vaultbind.agent.config import Config
+from vaultbind.agent.config import Broker
 from vaultbind.agent.errors import AgentError, RetryableError
 from vaultbind.agent.wire import Answer, AnswerError, fetch
 
@@ -31,7 +31,7 @@ def make_tls(ca: str) -> ssl.SSLContext:
     return context
 
 
-def fetch_values(config: Config, tls: ssl.SSLContext, binding: str) -> dict[str, bytes]:
+def fetch_values(broker: Broker, tls: ssl.SSLContext, binding: str) -> dict[str, bytes]:
     """Keys and values of one binding.
 
     Raises RetryableError where it may work later (no connection, not ready, too many requests), AgentError
@@ -39,17 +39,17 @@ def fetch_values(config: Config, tls: ssl.SSLContext, binding: str) -> dict[str,
     """
     where = f"VaultBinding {binding}"
     try:
-        token = config.token_file.read_text(encoding="ascii").strip()
+        token = broker.token_file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise RetryableError(f"the pod's token cannot be read: {error.strerror}") from None
     path = f"/v1/values/{quote(binding, safe='')}"
     headers = {"Authorization": f"Bearer {token}"}
     try:
-        answer = fetch(config.host, config.port, path, headers, tls=tls, timeout=TIMEOUT, most=LONGEST_ANSWER)
+        answer = fetch(broker.host, broker.port, path, headers, tls=tls, timeout=TIMEOUT, most=LONGEST_ANSWER)
     except AnswerError:
         raise RetryableError(f"{where}: the broker's answer cannot be read") from None
     except OSError as error:
-        raise RetryableError(f"{where}: no answer of the broker at {config.host}: {_told(error)}") from None
+        raise RetryableError(f"{where}: no answer of the broker at {broker.host}: {_told(error)}") from None
     if answer.status != 200:
         raise _refusal(where, answer)
     return _parse_values(where, answer.body)

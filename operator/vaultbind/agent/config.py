@@ -19,15 +19,20 @@ class Variable(NamedTuple):
     optional: bool
 
 
-class Config(NamedTuple):
-    """What one agent has to do. Paths are None where that kind is not wanted; times are seconds."""
+class Broker(NamedTuple):
+    """Where values come from, and what shows who asks."""
 
-    bindings: tuple[str, ...]
     host: str
     port: int
     ca: str
     """PEM text; empty: the system's authorities."""
     token_file: Path
+
+
+class Config(NamedTuple):
+    """What one agent has to do. Paths are None where that kind is not wanted; times are seconds."""
+
+    bindings: tuple[str, ...]
     deadline: float = 120.0
     files: Path | None = None
     file_mode: int = 0o444
@@ -39,19 +44,30 @@ class Config(NamedTuple):
     """Name of the process to signal; empty: the main process of every other container."""
 
 
+def parse_broker(environ: Mapping[str, str]) -> Broker:
+    """Read where the broker is. Raises AgentError for what is missing or wrong."""
+    try:
+        url = urlsplit(environ["VAULTBIND_BROKER"])
+        if url.scheme != "https" or not url.hostname:
+            raise AgentError("VAULTBIND_BROKER must be https://HOST:PORT")
+        return Broker(
+            host=url.hostname,
+            port=url.port or 443,
+            ca=environ.get("VAULTBIND_BROKER_CA", ""),
+            token_file=Path(environ["VAULTBIND_TOKEN_FILE"]),
+        )
+    except KeyError as error:
+        raise AgentError(f"{error.args[0]} is not set") from None
+    except ValueError:
+        raise AgentError("VAULTBIND_BROKER must be https://HOST:PORT") from None
+
+
 def parse_config(environ: Mapping[str, str]) -> Config:
     """Read the environment, which the webhook wrote. Raises AgentError for what is missing or wrong."""
     try:
-        broker = urlsplit(environ["VAULTBIND_BROKER"])
-        if broker.scheme != "https" or not broker.hostname:
-            raise AgentError("VAULTBIND_BROKER must be https://HOST:PORT")
         signal, _, process = environ.get("VAULTBIND_ON_CHANGE", "none").partition(":")
         return Config(
             bindings=_split(environ["VAULTBIND_BINDINGS"]),
-            host=broker.hostname,
-            port=broker.port or 443,
-            ca=environ.get("VAULTBIND_BROKER_CA", ""),
-            token_file=Path(environ["VAULTBIND_TOKEN_FILE"]),
             deadline=float(environ.get("VAULTBIND_DEADLINE", "120")),
             files=_path(environ.get("VAULTBIND_FILES")),
             file_mode=int(environ.get("VAULTBIND_FILE_MODE", "0444"), 8),

@@ -1,13 +1,15 @@
 """Pure: who may read which objects and use which keys through a KeyVault."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.api.keyvault import AccessRule, CryptoPolicy, NamespaceRule
 from vaultbind.api.refs import VaultObjectKind
+from vaultbind.vaults.policy import Denial
 
 
 def is_access_granted(
@@ -25,6 +27,24 @@ def is_access_granted(
         and (not rule.objects or any(_is_match(glob, namespace, name) for glob in rule.objects))
         for rule in rules
     )
+
+
+def decide_access(
+    rules: Sequence[AccessRule],
+    *,
+    namespace: str,
+    labels: Mapping[str, str],
+    sources: Iterable[tuple[VaultObjectKind, str]],
+) -> Denial | None:
+    """Return why a namespace may not read all of those objects, or None."""
+    for kind, name in sources:
+        if not is_access_granted(rules, namespace=namespace, labels=labels, kind=kind, name=name):
+            return Denial(
+                reason=Reason.ACCESS_DENIED,
+                message=f"namespace {namespace} may not read {kind.value} {name}; "
+                "spec.access of the ClusterKeyVault says who may",
+            )
+    return None
 
 
 def is_namespace_selected(rule: NamespaceRule, namespace: str, labels: Mapping[str, str]) -> bool:

@@ -16,7 +16,7 @@ from vaultbind.api.refs import ObjectKey, VaultObjectKind
 from vaultbind.engine.cache import ObjectCache
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.queue import Priority
-from vaultbind.vaults.access import describe_crypto_refusal, is_access_granted, is_crypto_allowed
+from vaultbind.vaults.access import decide_access, describe_crypto_refusal, is_crypto_allowed
 from vaultbind.vaults.interests import InterestBook
 from vaultbind.vaults.policy import Denial, VaultPolicy, decide_policy
 from vaultbind.vaults.session import ClientFactory, VaultSession
@@ -175,14 +175,7 @@ class VaultHub:
         if rules is None:
             return None
         labels = self.namespace_labels(namespace)
-        for kind, name in sources:
-            if not is_access_granted(rules, namespace=namespace, labels=labels, kind=kind, name=name):
-                return Denial(
-                    reason=Reason.ACCESS_DENIED,
-                    message=f"namespace {namespace} may not read {kind.value} {name}; "
-                    "spec.access of the ClusterKeyVault says who may",
-                )
-        return None
+        return decide_access(rules, namespace=namespace, labels=labels, sources=sources)
 
     def decide_crypto(
         self, resolution: Resolution, namespace: str, key: str, operation: CryptoOperation

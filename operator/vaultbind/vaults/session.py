@@ -19,6 +19,7 @@ from vaultbind.rendering.values import VaultValue
 from vaultbind.vaults.causes import Trouble, decide_pause, decide_trouble, is_not_found, is_of_object
 from vaultbind.vaults.interests import InterestBook
 from vaultbind.vaults.look import Known, Properties, Sighting, sighting_of
+from vaultbind.vaults.objects import fetch_object
 from vaultbind.vaults.reads import Reading, SharedReads
 
 T = TypeVar("T")
@@ -154,7 +155,7 @@ class VaultSession:
     async def _fetch(self, ref: VaultObjectRef, priority: Priority) -> VaultValue | None:
         sent, started = self.clock.now(), self.clock.monotonic()
         try:
-            value = await _get(await self.client(), ref, PACES[priority])
+            value = await fetch_object(await self.client(), ref, PACES[priority])
         except KeyVaultError as error:
             if not is_not_found(error):
                 self.note_failure(error)
@@ -243,11 +244,3 @@ def _is_cancelled_itself() -> bool:
 
 def _has_failed(task: asyncio.Task[KeyVaultClient]) -> bool:
     return task.cancelled() or task.exception() is not None
-
-
-async def _get(client: KeyVaultClient, ref: VaultObjectRef, pace: Pace) -> VaultValue:
-    if ref.kind is VaultObjectKind.SECRET:
-        return await client.secrets.get_secret(ref.name, ref.version, priority=pace)
-    if ref.kind is VaultObjectKind.CERTIFICATE:
-        return await client.certificates.get_certificate(ref.name, ref.version, priority=pace)
-    return await client.keys.get_key(ref.name, ref.version, priority=pace)

@@ -17,7 +17,7 @@ from tests.flow.world_operator import WorldClock
 from tests.unit.injection.pods import make_pod
 from tools.realcluster import Answer, RealCluster
 from vaultbind.agent.broker import fetch_values, make_tls
-from vaultbind.agent.config import Config
+from vaultbind.agent.config import Broker
 from vaultbind.api.address import Address
 from vaultbind.app.broker import BrokerProcess
 from vaultbind.emulator import Emulator, EmulatorConfig
@@ -158,14 +158,13 @@ class BrokerStage:
         """Ask with the agent's own code. Raises its errors."""
         path = self.folder / secrets.token_hex(4)
         path.write_text(token)
-        config = Config(
-            bindings=(binding,),
+        broker = Broker(
             host="localhost",
             port=self.process.server.port,
             ca=self.authority.certificate.decode(),
             token_file=path,
         )
-        return await asyncio.to_thread(fetch_values, config, make_tls(config.ca), binding)
+        return await asyncio.to_thread(fetch_values, broker, make_tls(broker.ca), binding)
 
     def vault_gets(self) -> list[str]:
         """Gets that the vault has answered, challenges left out."""

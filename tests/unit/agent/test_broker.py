@@ -8,7 +8,7 @@ from tests.unit.agent.stub_broker import StubBroker, serving
 from tools.realcluster.pki import Pki
 from vaultbind.agent import broker as client
 from vaultbind.agent.broker import fetch_values, make_tls
-from vaultbind.agent.config import Config, parse_config
+from vaultbind.agent.config import Broker, parse_broker
 from vaultbind.agent.errors import AgentError, RetryableError
 
 PATH = "/v1/values/shop-db"
@@ -25,12 +25,11 @@ def broker(pki: Pki) -> Iterator[StubBroker]:
         yield found
 
 
-def config_for(broker: StubBroker, folder: Path) -> Config:
+def broker_for(broker: StubBroker, folder: Path) -> Broker:
     token = folder / "token"
     token.write_text("pod-token\n")
-    return parse_config(
+    return parse_broker(
         {
-            "VAULTBIND_BINDINGS": "shop-db",
             "VAULTBIND_BROKER": broker.url,
             "VAULTBIND_TOKEN_FILE": str(token),
         }
@@ -38,7 +37,7 @@ def config_for(broker: StubBroker, folder: Path) -> Config:
 
 
 def fetch(broker: StubBroker, pki: Pki, folder: Path) -> dict[str, bytes]:
-    return fetch_values(config_for(broker, folder), make_tls(pki.ca_pem.decode()), "shop-db")
+    return fetch_values(broker_for(broker, folder), make_tls(pki.ca_pem.decode()), "shop-db")
 
 
 def test_values_come_for_the_pods_token(broker: StubBroker, pki: Pki, tmp_path: Path) -> None:
@@ -117,10 +116,10 @@ def test_nobody_answers(pki: Pki, tmp_path: Path) -> None:
 
 
 def test_no_token(broker: StubBroker, pki: Pki, tmp_path: Path) -> None:
-    config = config_for(broker, tmp_path)
-    config.token_file.unlink()
+    asked = broker_for(broker, tmp_path)
+    asked.token_file.unlink()
     with pytest.raises(RetryableError, match="the pod's token cannot be read: No such file"):
-        fetch_values(config, make_tls(pki.ca_pem.decode()), "shop-db")
+        fetch_values(asked, make_tls(pki.ca_pem.decode()), "shop-db")
 
 
 def test_a_ca_that_is_none() -> None:

@@ -1,9 +1,10 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.unit.injection.pods import BINDINGS, INSTALLATION, make_pod
-from vaultbind.agent.config import Config, Variable, parse_config
+from vaultbind.agent.config import Broker, Config, Variable, parse_broker, parse_config
 from vaultbind.agent.errors import AgentError
 from vaultbind.injection.mutate import mutate
 
@@ -26,12 +27,15 @@ def test_the_agent_understands_what_the_webhook_writes() -> None:
     assert mutation is not None
     refresher = mutation.pod["spec"]["initContainers"][1]
 
-    assert parse_config({item["name"]: item["value"] for item in refresher["env"]}) == Config(
-        bindings=("shop-db", "shop-tls"),
+    environ = {item["name"]: item["value"] for item in refresher["env"]}
+    assert parse_broker(environ) == Broker(
         host="vaultbind-broker.vaultbind.svc",
         port=8443,
         ca=INSTALLATION.broker_ca,
         token_file=Path("/vaultbind/token/token"),
+    )
+    assert parse_config(environ) == Config(
+        bindings=("shop-db", "shop-tls"),
         deadline=120.0,
         files=Path("/vaultbind/files"),
         file_mode=0o400,
@@ -50,19 +54,21 @@ def test_the_agent_understands_what_the_webhook_writes() -> None:
 def test_defaults() -> None:
     config = parse_config(LEAST)
 
-    assert (config.port, config.files, config.env_file, config.signal) == (443, None, None, "")
+    assert (parse_broker(LEAST).port, config.files, config.env_file, config.signal) == (443, None, None, "")
 
 
 WRONG = {
-    "nothing": ({}, "VAULTBIND_BROKER is not set"),
-    "no bindings": ({"VAULTBIND_BROKER": "https://a"}, "VAULTBIND_BINDINGS is not set"),
-    "plain http": (LEAST | {"VAULTBIND_BROKER": "http://a"}, "must be https://HOST:PORT"),
-    "no host": (LEAST | {"VAULTBIND_BROKER": "https://"}, "must be https://HOST:PORT"),
-    "no number": (LEAST | {"VAULTBIND_DEADLINE": "soon"}, "cannot be read"),
+    "nothing": (parse_config, {}, "VAULTBIND_BINDINGS is not set"),
+    "no number": (parse_config, LEAST | {"VAULTBIND_DEADLINE": "soon"}, "cannot be read"),
+    "no broker": (parse_broker, {}, "VAULTBIND_BROKER is not set"),
+    "no token": (parse_broker, {"VAULTBIND_BROKER": "https://a"}, "VAULTBIND_TOKEN_FILE is not set"),
+    "plain http": (parse_broker, LEAST | {"VAULTBIND_BROKER": "http://a"}, "must be https://HOST:PORT"),
+    "no host": (parse_broker, LEAST | {"VAULTBIND_BROKER": "https://"}, "must be https://HOST:PORT"),
+    "no port": (parse_broker, LEAST | {"VAULTBIND_BROKER": "https://a:x"}, "must be https://HOST:PORT"),
 }
 
 
-@pytest.mark.parametrize(("environ", "message"), WRONG.values(), ids=WRONG)
-def test_wrong(environ: dict[str, str], message: str) -> None:
+@pytest.mark.parametrize(("parse", "environ", "message"), WRONG.values(), ids=WRONG)
+def test_wrong(parse: Callable[[dict[str, str]], object], environ: dict[str, str], message: str) -> None:
     with pytest.raises(AgentError, match=message):
-        parse_config(environ)
+        parse(environ)

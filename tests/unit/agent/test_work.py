@@ -49,7 +49,7 @@ def make_agent(
 ) -> Agent:
     signal = fields.pop("on_signal", lambda *_: "")
     given: dict[str, Any] = {"bindings": ("shop-db",), "files": tmp_path / "files", "deadline": 60.0}
-    config = Config(host="broker", port=8443, ca="", token_file=tmp_path / "token", **(given | fields))
+    config = Config(**(given | fields))
     (tmp_path / "files").mkdir(exist_ok=True)
     return Agent(config=config, fetch=broker, clock=clock, pause=clock.pause, draw=lambda: 1.0, signal=signal)
 
