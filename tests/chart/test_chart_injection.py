@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver.injection.admission import RULES, check_webhook, pod_webhook
+from tests.apiserver.injection.admission import POD_AUTH_RULES, RULES, check_webhook, pod_webhook
 from tests.apiserver.injection.broker import BROKER_RULES
 from tests.chart.release import NAMESPACE, Helm, HelmError, Rendered
 from tests.unit.docs.test_pages import flags as flags_of
@@ -124,6 +124,30 @@ def test_rights_are_those_that_the_tests_on_a_real_api_server_run_with(whole: Re
     assert flat(whole.one("ClusterRole", ROLE)["rules"]) == {("vaultbind.dev", "vaultbindings/values", "get")}
 
 
+def test_pods_that_ask_vaults_as_themselves_need_two_rights_more_and_no_broker(helm: Helm) -> None:
+    rendered = helm.render(
+        injection={"enabled": True, "podAuth": {"enabled": True}},
+        allowedVaultSuffixes=[".a"],
+        allowedAuthorityHosts=["b"],
+    )
+
+    assert granted(rendered, "vaultbind-webhook") == flat([*RULES, *POD_AUTH_RULES])
+    given = arguments(rendered, "vaultbind-webhook")
+    for flag in (
+        "--pod-auth-audience=api://AzureADTokenExchange",
+        "--pod-auth-memory-limit=128Mi",
+        "--allowed-vault-suffixes=.a",
+        "--allowed-authority-hosts=b",
+    ):
+        assert flag in given
+    known = flags_of(commands()["webhook"])
+    assert [flag for flag in given[1:] if flag.partition("=")[0] not in known] == []
+
+
+def test_without_it_the_webhook_is_told_nothing_of_it(whole: Rendered) -> None:
+    assert not [flag for flag in arguments(whole, "vaultbind-webhook") if "pod-auth" in flag]
+
+
 def test_the_broker_reads_the_named_secrets_only(whole: Rendered) -> None:
     role = whole.one("Role", "vaultbind-broker-azure", "shop")
 
@@ -238,6 +262,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown value": ({"injection": {"enable": True}}, "enable"),
     "no memory": ({"injection": {"agent": {"memoryLimit": "lots"}}}, "memoryLimit"),
     "no deadline": ({"injection": {"agent": {"deadlineSeconds": 0}}}, "deadlineSeconds"),
+    "no audience": ({"injection": {"podAuth": {"audience": ""}}}, "audience"),
     "unknown env files": ({"injection": {"envFiles": "maybe"}}, "envFiles"),
     "a Secret without name": (
         {"injection": {"broker": {"credentialSecrets": [{"namespace": "a"}]}}},

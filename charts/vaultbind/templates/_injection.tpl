@@ -242,6 +242,16 @@ subjects:
 {{- if .Values.injection.broker.enabled }}
 - --broker-url=https://{{ include "vaultbind.componentHost" (list . "broker") }}:8443
 {{- end }}
+{{- if .Values.injection.podAuth.enabled }}
+- --pod-auth-audience={{ .Values.injection.podAuth.audience }}
+- --pod-auth-memory-limit={{ .Values.injection.podAuth.memoryLimit }}
+{{- with .Values.allowedVaultSuffixes }}
+- --allowed-vault-suffixes={{ join "," . }}
+{{- end }}
+{{- with .Values.allowedAuthorityHosts }}
+- --allowed-authority-hosts={{ join "," . }}
+{{- end }}
+{{- end }}
 - --env-files={{ .Values.injection.envFiles }}
 - --namespace={{ .Release.Namespace }}
 {{- end }}

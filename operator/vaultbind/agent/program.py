@@ -19,8 +19,8 @@ MakeFetch = Callable[[Mapping[str, str]], Fetch]
 """From the environment to what fetches a binding's values. Raises AgentError."""
 
 
-class StoppedError(BaseException):
-    """SIGTERM came; not an Exception, so that nothing on the way takes it for trouble."""
+class StoppedError(SystemExit):
+    """SIGTERM came; nothing on the way takes it for trouble, and no event loop keeps it for itself."""
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], make_fetch: MakeFetch, name: str) -> int:

@@ -25,8 +25,8 @@ def with_options(options: Sequence[Option]) -> Callable[[Command], Command]:
     return decorate
 
 
-def policy_options(whose: str) -> list[Option]:
-    """Which vaults may be talked to, and with what identity; `whose` own identity it would be."""
+def vault_options() -> list[Option]:
+    """Which vaults, and which authorities, may be talked to."""
     return [
         click.option(
             "--allowed-vault-suffixes",
@@ -40,6 +40,13 @@ def policy_options(whose: str) -> list[Option]:
             envvar="VAULTBIND_ALLOWED_AUTHORITY_HOSTS",
             help="Comma-separated hosts that spec.authorityHost may name. Default: Azure's clouds.",
         ),
+    ]
+
+
+def policy_options(whose: str) -> list[Option]:
+    """Which vaults may be talked to, and with what identity; `whose` own identity it would be."""
+    return [
+        *vault_options(),
         click.option(
             "--ambient-credentials-for-namespaced",
             is_flag=True,

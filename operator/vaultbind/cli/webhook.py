@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from vaultbind.api.address import Address
+from vaultbind.cli.flags import vault_options, with_options
 from vaultbind.cli.server_flags import beside, load_tls, server_flags
 from vaultbind.handlers.admission import start_webhook
 from vaultbind.handlers.admission_server import AdmissionServer
@@ -17,10 +18,12 @@ from vaultbind.handlers.controller import ControllerError
 from vaultbind.injection.capability import EnvFiles
 from vaultbind.injection.facts import Installation, Resources
 from vaultbind.injection.lookup import KeyLookup
+from vaultbind.injection.pod_auth import PodAuthLookup
 from vaultbind.injection.reviews import PodReviews
 from vaultbind.injection.tls import ServingTls
 from vaultbind.kube.connection import connect
 from vaultbind.kube.errors import KubeConfigError
+from vaultbind.settings import parse_settings
 from vaultbind.telemetry.logs import configure
 from vaultbind.telemetry.metrics import Metrics
 
@@ -58,6 +61,21 @@ logger = logging.getLogger(__name__)
     envvar="VAULTBIND_AGENT_DEADLINE",
     help="Seconds for which the init container tries before it fails.",
 )
+@click.option(
+    "--pod-auth-audience",
+    default="",
+    envvar="VAULTBIND_POD_AUTH_AUDIENCE",
+    help="Let pods ask vaults as themselves (vaultbind.dev/auth: pod), with tokens of this audience, "
+    "such as api://AzureADTokenExchange. Default: refused.",
+)
+@click.option(
+    "--pod-auth-memory-limit",
+    default="128Mi",
+    show_default=True,
+    envvar="VAULTBIND_POD_AUTH_MEMORY_LIMIT",
+    help="Memory limit of agents that ask vaults themselves.",
+)
+@with_options(vault_options())
 @click.option(
     "--broker-url",
     default="",
@@ -106,6 +124,9 @@ async def _serve(
     env_files: str,
     namespace: str,
     broker_ca_file: Path | None,
+    pod_auth_audience: str,
+    allowed_vault_suffixes: str,
+    allowed_authority_hosts: str,
     **agent: object,
 ) -> None:
     metrics = Metrics()
@@ -113,9 +134,14 @@ async def _serve(
     server = AdmissionServer(listen.host, listen.port, tls)
     offered = EnvFiles(client=client, namespace=namespace or client.connection.default_namespace)
     offered.offered = env_files == "on"
+    policy = parse_settings(
+        allowed_vault_suffixes=allowed_vault_suffixes, allowed_authority_hosts=allowed_authority_hosts
+    ).policy
+    agent |= {"pod_auth_audience": pod_auth_audience}
     pods = PodReviews(
         installation=_installation(tls, offered, broker_ca_file, **agent),  # type: ignore[arg-type] # click
         lookup=KeyLookup(client, time.monotonic),
+        pod_auth=PodAuthLookup(client, policy, time.monotonic) if pod_auth_audience else None,
     )
     tasks = await _follow(offered) if env_files == "auto" else []
     tasks.append(asyncio.create_task(_tell(server)))
@@ -149,6 +175,8 @@ def _installation(
     agent_memory_limit: str,
     agent_deadline: int,
     broker_url: str,
+    pod_auth_audience: str,
+    pod_auth_memory_limit: str,
 ) -> Callable[[], Installation]:
     """What each review starts from; authorities and env files may have changed since the last one."""
 
@@ -161,6 +189,8 @@ def _installation(
             env_files=offered.offered,
             deadline_seconds=agent_deadline,
             resources=Resources(memory_limit=agent_memory_limit),
+            pod_auth_audience=pod_auth_audience,
+            pod_auth_resources=Resources(memory_request="64Mi", memory_limit=pod_auth_memory_limit),
         )
 
     return current

@@ -61,6 +61,13 @@ class EnvSource(StrEnum):
     SECRET = "secret"  # noqa: S105 - a word of the annotation
 
 
+class Auth(StrEnum):
+    """Whom the agent asks: our broker by the pod's token, or the vault itself as the pod's own identity."""
+
+    BROKER = "broker"
+    POD = "pod"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnChange:
     """What the agent does after it wrote new content. No signal: nothing."""
@@ -87,6 +94,7 @@ class Wish:
     file_mode: int = DEFAULT_FILE_MODE
     on_change: OnChange = OnChange()
     env_source: EnvSource = EnvSource.AUTO
+    auth: Auth = Auth.BROKER
 
 
 def is_asked(metadata: Mapping[str, Any]) -> bool:
@@ -112,8 +120,8 @@ def parse_wish(metadata: Mapping[str, Any]) -> Wish:
         file_mode=_take(annotations, names.FILE_MODE, _parse_file_mode, f"{DEFAULT_FILE_MODE:04o}"),
         on_change=_take(annotations, names.ON_CHANGE, _parse_on_change, "none"),
         env_source=_take(annotations, names.ENV_SOURCE, _choice(EnvSource), EnvSource.AUTO.value),
+        auth=_take(annotations, names.AUTH, _choice(Auth), Auth.BROKER.value),
     )
-    _take(annotations, names.AUTH, _parse_auth, "broker")
     _check_together(wish, annotations)
     return wish
 
@@ -227,11 +235,3 @@ def _parse_on_change(text: str) -> OnChange:
             "process's name of at most 15 characters"
         )
     return OnChange(signal=signal, process=process)
-
-
-def _parse_auth(text: str) -> str:
-    if text == "pod":
-        raise ValueError("pod is not implemented yet; leave it out: the broker hands out the values")
-    if text != "broker":
-        raise ValueError("must be broker")
-    return text

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from vaultbind.injection import names
-from vaultbind.injection.annotations import Wish
+from vaultbind.injection.annotations import Auth, Wish
 from vaultbind.injection.facts import Installation, Variable
 
-COMMAND: Final = ("python3", "-I", "-m", "vaultbind.agent")
+COMMANDS: Final[Mapping[Auth, tuple[str, ...]]] = {
+    Auth.BROKER: ("python3", "-I", "-m", "vaultbind.agent"),
+    Auth.POD: ("python3", "-I", "-m", "vaultbind.injection.direct"),
+}
 FILES: Final = "/vaultbind/files"
 ENV: Final = "/vaultbind/env"
 ENV_FILE: Final = "variables"
@@ -27,19 +30,24 @@ def render_agents(
     *,
     identity: Mapping[str, int],
     refresh: bool,
+    sources: str = "",
 ) -> list[JsonObject]:
-    """Init container, and the native sidecar where content is refreshed. `variables`: (binding, variable)."""
-    environment = _environment(wish, installation, variables)
+    """Init container, and the native sidecar where content is refreshed.
+
+    `variables`: (binding, variable); `sources`: what an agent is told that asks vaults itself.
+    """
+    command = COMMANDS[wish.auth]
+    environment = _environment(wish, installation, variables, sources)
     common = {
         "image": installation.image,
         "imagePullPolicy": installation.pull_policy,
-        "resources": _resources(installation),
+        "resources": _resources(wish, installation),
         "securityContext": _security_context(identity),
         "terminationMessagePolicy": "File",
         "volumeMounts": _own_mounts(wish, env=bool(variables)),
     }
     agents = [
-        {"name": names.AGENT, **common, "command": [*COMMAND, "init"], "env": _pairs(environment)},
+        {"name": names.AGENT, **common, "command": [*command, "init"], "env": _pairs(environment)},
     ]
     if refresh and wish.refresh is not None:
         more = {
@@ -50,7 +58,7 @@ def render_agents(
             {
                 "name": names.REFRESHER,
                 **common,
-                "command": [*COMMAND, "refresh"],
+                "command": [*command, "refresh"],
                 "env": _pairs(environment | more),
                 "restartPolicy": "Always",
             }
@@ -61,7 +69,8 @@ def render_agents(
 def render_volumes(wish: Wish, installation: Installation, *, env: bool) -> list[JsonObject]:
     """Files and variables in memory, and the agent's token."""
     memory = {"medium": "Memory", "sizeLimit": installation.size_limit}
-    token = {"audience": names.AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token"}
+    audience = installation.pod_auth_audience if wish.auth is Auth.POD else names.AUDIENCE
+    token = {"audience": audience, "expirationSeconds": TOKEN_SECONDS, "path": "token"}
     volumes: list[JsonObject] = [
         {"name": names.TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}}
     ]
@@ -92,13 +101,15 @@ def render_secret_variable(variable: Variable, secret: str) -> JsonObject:
 
 
 def _environment(
-    wish: Wish, installation: Installation, variables: Sequence[tuple[str, Variable]]
+    wish: Wish, installation: Installation, variables: Sequence[tuple[str, Variable]], sources: str
 ) -> dict[str, str]:
     """What the agent is told; nothing of it is secret."""
+    whom = {"VAULTBIND_BROKER": installation.broker_url, "VAULTBIND_BROKER_CA": installation.broker_ca}
+    if wish.auth is Auth.POD:
+        whom = {"VAULTBIND_SOURCES": sources}
     told = {
         "VAULTBIND_BINDINGS": ",".join(wish.bindings),
-        "VAULTBIND_BROKER": installation.broker_url,
-        "VAULTBIND_BROKER_CA": installation.broker_ca,
+        **whom,
         "VAULTBIND_TOKEN_FILE": f"{TOKEN}/token",
         "VAULTBIND_DEADLINE": str(installation.deadline_seconds),
     }
@@ -126,8 +137,8 @@ def _own_mounts(wish: Wish, *, env: bool) -> list[JsonObject]:
     return mounts
 
 
-def _resources(installation: Installation) -> JsonObject:
-    own = installation.resources
+def _resources(wish: Wish, installation: Installation) -> JsonObject:
+    own = installation.pod_auth_resources if wish.auth is Auth.POD else installation.resources
     return {
         "requests": {"cpu": own.cpu_request, "memory": own.memory_request},
         "limits": {"memory": own.memory_limit},

@@ -39,6 +39,10 @@ class Installation:
     """How long an init container tries before it fails (and the kubelet starts it anew)."""
     size_limit: str = "16Mi"
     resources: Resources = Resources()
+    pod_auth_audience: str = ""
+    """Audience of the tokens that agents show Entra ID in exchange for the vault's; empty: none may."""
+    pod_auth_resources: Resources = Resources(memory_request="64Mi", memory_limit="128Mi")
+    """Of agents that ask vaults themselves: the client library is in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vaultbind.injection import names
-from vaultbind.injection.annotations import EnvSource, Wish, is_asked, parse_wish
+from vaultbind.injection.annotations import Auth, EnvSource, Wish, is_asked, parse_wish
 from vaultbind.injection.containers import (
     JsonObject,
     render_agents,
@@ -19,6 +19,7 @@ from vaultbind.injection.containers import (
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.facts import BindingKeys, Installation, Variable
 from vaultbind.injection.shape import check_mounts, check_pod, decide_identity, targets
+from vaultbind.injection.sources import PodAuth, render_sources
 
 Bindings = Mapping[str, BindingKeys | None]
 """Keys of the bindings that a pod names; None: there is no such VaultBinding."""
@@ -32,23 +33,24 @@ class Mutation:
     warnings: tuple[str, ...] = ()
 
 
-def bindings_to_ask(pod: Mapping[str, Any]) -> tuple[str, ...]:
-    """Bindings whose keys `mutate` needs to know: none where only files are wanted. Raises InjectionError."""
+def wish_of(pod: Mapping[str, Any]) -> Wish | None:
+    """Return what a pod asks for, or None where it wants nothing. Raises InjectionError."""
     metadata = pod.get("metadata") or {}
-    if not is_asked(metadata) or _is_mirror(metadata):
-        return ()
-    wish = parse_wish(metadata)
-    return wish.bindings if wish.mode.has_env else ()
+    return None if not is_asked(metadata) or _is_mirror(metadata) else parse_wish(metadata)
 
 
-def mutate(pod: Mapping[str, Any], installation: Installation, bindings: Bindings) -> Mutation | None:
-    """Return what becomes of a pod, or None where it wants nothing. Raises InjectionError."""
-    metadata = pod.get("metadata") or {}
-    if not is_asked(metadata) or _is_mirror(metadata):
+def mutate(
+    pod: Mapping[str, Any], installation: Installation, bindings: Bindings, pod_auth: PodAuth | None = None
+) -> Mutation | None:
+    """Return what becomes of a pod, or None where it wants nothing. Raises InjectionError.
+
+    `bindings` is needed where variables are wanted, `pod_auth` where the pod goes to its vaults as itself.
+    """
+    wish = wish_of(pod)
+    if wish is None:
         return None
-    wish = parse_wish(metadata)
     changed: JsonObject = deepcopy(dict(pod))
-    work = _Work(wish=wish, installation=installation, pod=changed, bindings=bindings)
+    work = _Work(wish=wish, installation=installation, pod=changed, bindings=bindings, pod_auth=pod_auth)
     work.run()
     return Mutation(pod=changed, warnings=tuple(work.warnings))
 
@@ -61,13 +63,20 @@ class _Work:
     """One pod on its way; every method changes `pod` in place."""
 
     def __init__(
-        self, *, wish: Wish, installation: Installation, pod: JsonObject, bindings: Bindings
+        self,
+        *,
+        wish: Wish,
+        installation: Installation,
+        pod: JsonObject,
+        bindings: Bindings,
+        pod_auth: PodAuth | None,
     ) -> None:
         self.wish = wish
         self.installation = installation
         self.pod = pod
         self.spec: JsonObject = pod.setdefault("spec", {})
         self.bindings = bindings
+        self.pod_auth = pod_auth
         self.warnings: list[str] = []
 
     def run(self) -> None:
@@ -76,20 +85,19 @@ class _Work:
         source = self._env_source()
         from_file = variables if source is EnvSource.FILE else []
         needs_agent = self.wish.mode.has_files or bool(from_file)
-        if needs_agent and not self.installation.broker_url:
-            raise InjectionError(
-                "this installation runs no broker, which agents get values from; use annotations "
-                f"{names.MODE}: env and {names.ENV_SOURCE}: secret, or let the chart's value "
-                "injection.broker.enabled run one"
-            )
-        check_pod(self.spec, self.wish, is_ours=self._is_ours(), needs_agent=needs_agent)
+        asks_broker = needs_agent and self.wish.auth is Auth.BROKER
+        self._check_auth(needs_agent=needs_agent)
+        check_pod(self.spec, self.wish, is_ours=self._is_ours(), asks_broker=asks_broker)
         wanted = targets(self.spec, self.wish)
         meant = [item for item in self._containers() if item.get("name") in wanted]
         if self.wish.mode.has_files:
             check_mounts(meant, self.wish)
         refresh = self._decide_refresh()
         identity = decide_identity(self.spec, meant)
-        agents = render_agents(self.wish, self.installation, from_file, identity=identity, refresh=refresh)
+        sources = render_sources(self.pod_auth) if self.pod_auth is not None else ""
+        agents = render_agents(
+            self.wish, self.installation, from_file, identity=identity, refresh=refresh, sources=sources
+        )
         volumes = render_volumes(self.wish, self.installation, env=bool(from_file))
         self._place_agents(agents if needs_agent else [])
         _upsert(self.spec, "volumes", volumes if needs_agent else [])
@@ -97,6 +105,26 @@ class _Work:
             self._fill(container, variables, source)
         self._warn_of_unusable()
         self._annotate(wanted, source)
+
+    def _check_auth(self, *, needs_agent: bool) -> None:
+        """Refuse what has nobody to ask, or no need to."""
+        if self.wish.auth is Auth.POD:
+            if not self.installation.pod_auth_audience:
+                raise InjectionError(
+                    f"annotation {names.AUTH}: pod is not offered by this installation; leave it out, or let "
+                    "the chart's value injection.podAuth.enabled offer it"
+                )
+            if not needs_agent:
+                raise InjectionError(
+                    f"annotation {names.AUTH}: pod needs files or env files: variables out of a Secret ask "
+                    f"no vault; leave it out, or use {names.MODE}: files"
+                )
+        elif needs_agent and not self.installation.broker_url:
+            raise InjectionError(
+                "this installation runs no broker, which agents get values from; use annotations "
+                f"{names.MODE}: env and {names.ENV_SOURCE}: secret, or let the chart's value "
+                "injection.broker.enabled run one"
+            )
 
     def _is_ours(self) -> bool:
         return names.INJECTED in (self.pod.get("metadata", {}).get("annotations") or {})
@@ -182,6 +210,8 @@ class _Work:
         }
         if source is not None:
             told["env"] = source.value
+        if self.wish.auth is Auth.POD:
+            told["auth"] = self.wish.auth.value
         metadata: JsonObject = self.pod.setdefault("metadata", {})
         annotations: JsonObject = metadata.setdefault("annotations", {})
         annotations[names.INJECTED] = json.dumps(told, separators=(",", ":"), sort_keys=True)

@@ -33,5 +33,9 @@ FILES_VOLUME: Final = "vaultbind-files"
 ENV_VOLUME: Final = "vaultbind-env"
 TOKEN_VOLUME: Final = "vaultbind-token"  # noqa: S105 - a volume's name
 
+CLIENT_ID: Final = "azure.workload.identity/client-id"
+TENANT_ID: Final = "azure.workload.identity/tenant-id"
+"""Annotations of a ServiceAccount, as Azure's own webhook reads them: the identity of its pods."""
+
 AUDIENCE: Final = "vaultbind"
 """Audience of the agents' tokens: they are of no use for the API server or anybody else."""

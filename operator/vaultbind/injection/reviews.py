@@ -12,10 +12,13 @@ from vaultbind.api.keyvault import KeyVaultSpec
 from vaultbind.api.keyvault_parser import parse_keyvault
 from vaultbind.api.names import KIND_BINDING, KIND_CLUSTER_KEYVAULT, KIND_CRYPTO_JOB, KIND_KEYVAULT
 from vaultbind.api.refs import ObjectKey
+from vaultbind.injection.annotations import Auth, Wish
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.facts import Installation
 from vaultbind.injection.lookup import KeyLookup
-from vaultbind.injection.mutate import Mutation, bindings_to_ask, mutate
+from vaultbind.injection.mutate import Mutation, mutate, wish_of
+from vaultbind.injection.pod_auth import PodAuthLookup
+from vaultbind.injection.sources import PodAuth
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS
@@ -35,15 +38,26 @@ class PodReviews:
 
     installation: Callable[[], Installation]
     lookup: KeyLookup
+    pod_auth: PodAuthLookup | None = None
+    """None: this installation lets no pod ask vaults as itself."""
 
     async def review(self, pod: Mapping[str, Any], namespace: str) -> Mutation | None:
         """Return the changed pod, None where it wants nothing. Raises InjectionError."""
-        names = bindings_to_ask(pod)
+        wish = wish_of(pod)
+        if wish is None:
+            return None
         try:
-            bindings = await self.lookup.fetch(namespace, names) if names else {}
+            bindings = await self.lookup.fetch(namespace, wish.bindings) if wish.mode.has_env else {}
+            pod_auth = await self._fetch_pod_auth(wish, pod, namespace)
         except KubeError as error:
             raise InjectionError(f"VaultBindings cannot be read: {error.kind.value}; try again") from None
-        return mutate(pod, self.installation(), bindings)
+        return mutate(pod, self.installation(), bindings, pod_auth)
+
+    async def _fetch_pod_auth(self, wish: Wish, pod: Mapping[str, Any], namespace: str) -> PodAuth | None:
+        if wish.auth is not Auth.POD or self.pod_auth is None:
+            return None
+        account = (pod.get("spec") or {}).get("serviceAccountName") or "default"
+        return await self.pod_auth.fetch(namespace, account, wish.bindings)
 
 
 @dataclass(slots=True, kw_only=True)

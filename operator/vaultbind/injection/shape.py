@@ -17,13 +17,13 @@ _CLUSTER_DNS: Final = ("ClusterFirst", "ClusterFirstWithHostNet", "None")
 PodSpec = Mapping[str, Any]
 
 
-def check_pod(spec: PodSpec, wish: Wish, *, is_ours: bool, needs_agent: bool) -> None:
+def check_pod(spec: PodSpec, wish: Wish, *, is_ours: bool, asks_broker: bool) -> None:
     """Refuse what cannot work. `is_ours`: the pod has been through here already. Raises InjectionError."""
     if _is_windows(spec):
         raise InjectionError("pods for Windows nodes cannot be injected; the agent runs on Linux")
     if not is_ours:
         _check_names(spec)
-    if needs_agent:
+    if asks_broker:
         _check_dns(spec)
     if wish.on_change.signal:
         _check_signals(spec, wish)

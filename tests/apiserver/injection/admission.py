@@ -34,6 +34,10 @@ RULES: list[Mapping[str, Any]] = [
     {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]},
 ]
 """What the webhook's account may do: no Secret among it."""
+POD_AUTH_RULES: list[Mapping[str, Any]] = [
+    {"apiGroups": [""], "resources": ["serviceaccounts", "namespaces"], "verbs": ["get"]}
+]
+"""What it may do besides where pods may ask vaults as themselves."""
 
 
 def free_port() -> int:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.injection.pods import make_pod
 from vaultbind.injection import names
-from vaultbind.injection.annotations import EnvSource, Mode, OnChange, Wish, is_asked, parse_wish
+from vaultbind.injection.annotations import Auth, EnvSource, Mode, OnChange, Wish, is_asked, parse_wish
 from vaultbind.injection.errors import InjectionError
 
 GOOD = {
@@ -42,6 +42,7 @@ GOOD = {
         Wish(bindings=("shop-db",), mode=Mode.BOTH, env_source=EnvSource.FILE),
     ),
     "auth by the broker": ({"auth": "broker"}, Wish(bindings=("shop-db",))),
+    "auth as the pod": ({"auth": "pod"}, Wish(bindings=("shop-db",), auth=Auth.POD)),
     "annotations of others": (
         {"vaultbind.dev/restartedAt": "now", "other.dev/mode": "x", "vaultbind.dev/injected": "{}"},
         Wish(bindings=("shop-db",)),
@@ -97,8 +98,7 @@ BAD = {
     "source without variables": ({"env-source": "secret"}, "env-source needs vaultbind.dev/mode"),
     "path without files": ({"mode": "env", "mount-path": "/a"}, "mount-path needs vaultbind.dev/mode"),
     "mode without files": ({"mode": "env", "file-mode": "0400"}, "file-mode needs vaultbind.dev/mode"),
-    "own identity": ({"auth": "pod"}, "auth pod is not implemented yet"),
-    "unknown identity": ({"auth": "vault"}, "auth must be broker"),
+    "unknown identity": ({"auth": "vault"}, "auth must be broker or pod"),
     "misspelt": ({"mount_path": "/a"}, "did you mean vaultbind.dev/mount-path?"),
     "in capitals": ({"Refresh": "on"}, "did you mean vaultbind.dev/refresh?"),
     "a letter short": ({"binding": "a"}, "did you mean vaultbind.dev/bindings?"),

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.injection.pods import BINDINGS, DB, INSTALLATION, OLD_CLUSTER, TLS, make_pod, named
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.facts import BindingKeys, Installation, Variable
-from vaultbind.injection.mutate import Bindings, Mutation, bindings_to_ask, mutate
+from vaultbind.injection.mutate import Bindings, Mutation, mutate, wish_of
 
 Pod = dict[str, Any]
 
@@ -153,12 +153,7 @@ UNTOUCHED = {
 @pytest.mark.parametrize("pod", UNTOUCHED.values(), ids=UNTOUCHED)
 def test_not_touched(pod: Pod) -> None:
     assert mutate(pod, INSTALLATION, {}) is None
-    assert bindings_to_ask(pod) == ()
-
-
-def test_bindings_are_asked_for_only_where_variables_are_wanted() -> None:
-    assert bindings_to_ask(make_pod()) == ()
-    assert bindings_to_ask(make_pod({"mode": "env", "bindings": "a,b"})) == ("a", "b")
+    assert wish_of(pod) is None
 
 
 # -- files

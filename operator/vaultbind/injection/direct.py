@@ -1,0 +1,135 @@
+"""`python -m vaultbind.injection.direct init|refresh`: the agent that asks vaults itself, as its pod.
+
+The same program as `vaultbind.agent` around another fetch: the pod's token goes to Entra ID, and what that
+gives to the vault. It has the client library in it, and so three times the memory.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from vaultbind.agent.errors import AgentError, RetryableError
+from vaultbind.agent.program import run
+from vaultbind.agent.work import Fetch
+from vaultbind.api.conditions import Reason
+from vaultbind.api.refs import VaultObjectRef
+from vaultbind.injection.sources import PodAuth, VaultAddress, parse_sources
+from vaultbind.keyvault import (
+    FederatedIdentity,
+    KeyVaultClient,
+    KeyVaultConfig,
+    KeyVaultError,
+    SharedTransport,
+)
+from vaultbind.keyvault import Priority as Pace
+from vaultbind.rendering.render import Rendered, render
+from vaultbind.rendering.values import VaultValue
+from vaultbind.rendering.wanted import wanted
+from vaultbind.vaults.causes import decide_trouble, is_not_found
+from vaultbind.vaults.objects import fetch_object
+
+
+class Vaults:
+    """One event loop and one client for each vault, as long as the program runs."""
+
+    def __init__(self, open_transport: Callable[..., SharedTransport] = SharedTransport) -> None:
+        self._runner = asyncio.Runner()
+        self._open_transport = open_transport
+        self._clients: dict[VaultAddress, KeyVaultClient] = {}
+        self._transports: list[SharedTransport] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        self._runner.run(self._aclose())
+        self._runner.close()
+
+    def make_fetch(self, environ: Mapping[str, str]) -> Fetch:
+        """Ask the vaults that the environment names. Raises AgentError for what is missing or wrong."""
+        try:
+            auth = parse_sources(environ["VAULTBIND_SOURCES"])
+            token_file = Path(environ["VAULTBIND_TOKEN_FILE"])
+        except KeyError as error:
+            raise AgentError(f"{error.args[0]} is not set") from None
+        except ValueError as error:
+            raise AgentError(f"VAULTBIND_SOURCES cannot be read: {error}") from None
+        return partial(self._fetch_now, auth, token_file)
+
+    def _fetch_now(self, auth: PodAuth, token_file: Path, binding: str) -> dict[str, bytes]:
+        return self._runner.run(self._fetch(auth, token_file, binding))
+
+    async def _fetch(self, auth: PodAuth, token_file: Path, binding: str) -> dict[str, bytes]:
+        """Keys and values of one binding. Raises RetryableError: who may what in a vault changes."""
+        source = auth.sources[binding]
+        spec = source.parse(binding)
+        client = self._client(source.vault, auth.client_id, token_file)
+        refs = wanted(spec)
+        reads = (self._read(client, ref, binding, auth.client_id) for ref in refs)
+        values = dict(zip(refs, await asyncio.gather(*reads), strict=True))
+        rendered = render(spec, values, now=datetime.now(UTC))
+        if not isinstance(rendered, Rendered):
+            raise RetryableError(f"VaultBinding {binding}: {rendered[0].reason.word}: {rendered[0]}")
+        return dict(rendered.data)
+
+    def _client(self, vault: VaultAddress, client_id: str, token_file: Path) -> KeyVaultClient:
+        if vault not in self._clients:
+            identity = FederatedIdentity(
+                tenant_id=vault.tenant_id,
+                client_id=client_id,
+                fetch_assertion=partial(_read_token, token_file),
+                authority_host=vault.authority_host,
+            )
+            transport = self._open_transport(ca_pem=vault.ca_bundle or None)
+            self._transports.append(transport)
+            config = KeyVaultConfig(vault_url=vault.url, credential=identity)
+            self._clients[vault] = KeyVaultClient(config, transport=transport)
+        return self._clients[vault]
+
+    async def _read(
+        self, client: KeyVaultClient, ref: VaultObjectRef, binding: str, client_id: str
+    ) -> VaultValue | None:
+        try:
+            return await fetch_object(client, ref, Pace.FRESH)
+        except KeyVaultError as error:
+            if is_not_found(error):
+                return None
+            raise _refusal(error, ref, binding, client_id) from None
+
+    async def _aclose(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+        for transport in self._transports:
+            await transport.aclose()
+
+
+async def _read_token(path: Path) -> str:
+    """The pod's token, which the kubelet renews."""
+    return (await asyncio.to_thread(path.read_text, encoding="ascii")).strip()
+
+
+def _refusal(error: KeyVaultError, ref: VaultObjectRef, binding: str, client_id: str) -> RetryableError:
+    """Say as whom the vault was asked: whoever reads it has to give a role to that identity."""
+    trouble = decide_trouble(error, ref)
+    told = trouble.message
+    if trouble.reason is Reason.UNAUTHORIZED:
+        told = f"{ref}: {error.code}; the identity has to trust this cluster for the pod's ServiceAccount"
+    return RetryableError(
+        f"VaultBinding {binding}: {trouble.reason.word}: {told}; asked as client {client_id}",
+        trouble.retry_after,
+    )
+
+
+if __name__ == "__main__":
+    with Vaults() as vaults:
+        status = run(sys.argv[1:], os.environ, vaults.make_fetch, "vaultbind.injection.direct")
+    sys.exit(status)
