@@ -24,13 +24,18 @@ SHOP = "shop"
 """Namespace of the applications; nothing but restricted pods may run there."""
 TENANT = "00000000-0000-0000-0000-00000000cafe"
 SECONDS = 90.0
-SEED = """
-vaults:
-  shop:
-    secrets: {password: first-value, quoted: "it's"}
-    keys:
-      release-signing: {type: EC, curve: P-256}
-"""
+VAULTS = {
+    "shop": {
+        "secrets": {"password": "first-value", "quoted": "it's"},
+        "keys": {"release-signing": {"type": "EC", "curve": "P-256"}},
+    }
+}
+ISSUER = "https://kubernetes.default.svc"
+"""Of the cluster's tokens."""
+WORKLOAD = "workload"
+"""Client of Entra ID that trusts the cluster's tokens for one ServiceAccount."""
+FEDERATED = "federated"
+"""Name of that ServiceAccount, in the applications' namespace."""
 RESTRICTED = {
     "runAsNonRoot": True,
     "runAsUser": 65532,
@@ -88,7 +93,8 @@ class PodStage:
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
             )
         self.until(lambda: self.exists("serviceaccount/default", VAULT_NAMESPACE), "no default account")
-        self.installation.apply(*render_vault(self.token))
+        jwks = json.loads(self.cluster.kubectl("get", "--raw", "/openid/v1/jwks").stdout)
+        self.installation.apply(*render_vault(self.token, jwks))
         self.cluster.kubectl(
             *("-n", VAULT_NAMESPACE, "wait", "--for=condition=Ready", "pod/shop", "--timeout=50s")
         )
@@ -314,8 +320,16 @@ def render_opt_in(annotations: Mapping[str, str] | None) -> dict[str, Any]:
     return {"labels": {"vaultbind.dev/inject": "true"}, "annotations": given}
 
 
-def render_vault(token: str) -> list[dict[str, Any]]:
-    """The emulator's pod, Service and Secrets."""
+def render_seed(token: str, jwks: Mapping[str, Any]) -> str:
+    """Vaults, and who gets tokens for them: the operator, the tests, and pods of one ServiceAccount."""
+    subject = f"system:serviceaccount:{SHOP}:{FEDERATED}"
+    federated = {"issuer": ISSUER, "subject": subject, "jwks": jwks}
+    clients = {"operator": token, "tests": token, WORKLOAD: {"federated": [federated]}}
+    return json.dumps({"vaults": VAULTS, "clients": clients})
+
+
+def render_vault(token: str, jwks: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The emulator's pod, Service and Secret."""
     metadata = {"namespace": VAULT_NAMESPACE}
     mounts = [{"name": "certs", "mountPath": "/certs"}, {"name": "seed", "mountPath": "/seed"}]
     container = {
@@ -338,20 +352,14 @@ def render_vault(token: str) -> list[dict[str, Any]]:
     }
     volumes = [
         {"name": "certs", "emptyDir": {"medium": "Memory"}},
-        {"name": "seed", "configMap": {"name": "seed"}},
+        {"name": "seed", "secret": {"secretName": "credentials"}},
     ]
     return [
         {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {**metadata, "name": "credentials"},
-            "stringData": {"secret": token},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {**metadata, "name": "seed"},
-            "data": {"seed.yaml": SEED},
+            "stringData": {"secret": token, "seed.yaml": render_seed(token, jwks)},
         },
         {
             "apiVersion": "v1",
