@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,8 @@ import aiohttp
 from vaultbind.emulator import Emulator
 
 LISTENS = re.compile(r"metrics and probes on 127\.0\.0\.1:(\d+)")
+PROGRAM = ("-m", "vaultbind.cli.main")
+ROOT = Path(__file__).parents[2]
 STEP = 0.02
 START_SECONDS = 20.0
 
@@ -77,9 +79,14 @@ class OperatorProcess:
 
 @asynccontextmanager
 async def started(
-    name: str, kubeconfig: Path, emulator: Emulator, folder: Path, *flags: str
+    name: str,
+    kubeconfig: Path,
+    emulator: Emulator,
+    folder: Path,
+    *flags: str,
+    program: Sequence[str] = PROGRAM,
 ) -> AsyncIterator[OperatorProcess]:
-    """Start one that may reach the emulator's vaults; kill it at the end."""
+    """Start one that may reach the emulator's vaults; kill it at the end. `program`: what Python runs."""
     ca_file, log_file = folder / "vault-ca.pem", folder / f"{name}.log"
     ca_file.write_text(emulator.ca_pem)
     environ = {
@@ -93,7 +100,7 @@ async def started(
     arguments = ("run", *flags, "--metrics-address=127.0.0.1:0", f"--allowed-vault-suffixes={suffix}")
     with log_file.open("wb") as log:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "vaultbind.cli.main", *arguments, env=environ, stdout=log, stderr=log
+            sys.executable, *program, *arguments, cwd=ROOT, env=environ, stdout=log, stderr=log
         )
     process = OperatorProcess(child=child, log_file=log_file)
     try:

@@ -124,9 +124,9 @@ def _function(module: ModuleType, qualname: str) -> FunctionType | None:
 
 
 @contextmanager
-def gated(package: str) -> Iterator[Gate]:
+def gated(package: str, gate: Gate | None = None) -> Iterator[Gate]:
     """Let every await of the package pass the gate."""
-    gate = Gate()
+    gate = gate or Gate()
     before: list[tuple[FunctionType, CodeType]] = []
     for module in modules_of(package):
         points, code = _transform(module)

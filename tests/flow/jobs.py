@@ -28,6 +28,12 @@ async def submit(world: World, name: str, operation: str, key: str, **spec: Any)
 
 async def ended(world: World, *names: str) -> None:
     """Wait until jobs have completed or failed, and nothing is left to do."""
+    await until_ended(world, *names)
+    await world.settled()
+
+
+async def until_ended(world: World, *names: str) -> None:
+    """Wait until jobs have completed or failed, whoever the operator is."""
 
     async def all_ended() -> bool:
         found = {
@@ -36,7 +42,6 @@ async def ended(world: World, *names: str) -> None:
         return all(_has_ended(found[name]) for name in names)
 
     await world.until(all_ended)
-    await world.settled()
 
 
 def _has_ended(job: dict[str, Any]) -> bool:
@@ -46,7 +51,13 @@ def _has_ended(job: dict[str, Any]) -> bool:
 
 async def complete(world: World, *names: str) -> None:
     """Wait until jobs have ended; each must be Complete."""
-    await ended(world, *names)
+    await until_complete(world, *names)
+    await world.settled()
+
+
+async def until_complete(world: World, *names: str) -> None:
+    """The same, whoever the operator is."""
+    await until_ended(world, *names)
     for name in names:
         told = await conditions(world, name)
         assert told.get("Complete", "").startswith("True"), f"{name}: {await world.tell()}"

@@ -317,7 +317,11 @@ class World:
     async def start_operator(self) -> None:
         """Begin a life."""
         life = OperatorThread(
-            settings=self.settings, access=self.cluster.operator, clock=self.clock, calls=self.calls
+            settings=self.settings,
+            access=self.cluster.operator,
+            clock=self.clock,
+            calls=self.calls,
+            identity=f"world-{len(self.lives) + 1}",
         )
         self.lives.append(life)
         await life.start()
@@ -404,7 +408,7 @@ async def start_world(cluster: Cluster, **settings: Any) -> AsyncIterator[World]
 
 
 async def _end(world: World) -> None:
-    for life in world.lives[-1:]:
+    for life in world.lives:
         await life.stop()
     if world.cluster.sandbox is not None:
         counts = world.cluster.sandbox.stats.as_mapping()

@@ -64,6 +64,7 @@ class OperatorThread:
     access: ClusterAccess
     clock: WorldClock
     calls: list[Call]
+    identity: str = "world"
     operator: Operator = field(init=False)
     _thread: threading.Thread = field(init=False)
     _ready: Future[asyncio.AbstractEventLoop] = field(default_factory=Future)
@@ -106,7 +107,11 @@ class OperatorThread:
         wire.calls = self.calls
         async with KubeClient(connection, observer=metrics.kube, wire=wire) as client:
             self.operator = Operator(
-                settings=self.settings, client=client, clock=self.clock, metrics=metrics, identity="world"
+                settings=self.settings,
+                client=client,
+                clock=self.clock,
+                metrics=metrics,
+                identity=self.identity,
             )
             self._stop = asyncio.Event()
             self._ready.set_result(asyncio.get_running_loop())

@@ -34,6 +34,7 @@ from vaultbind.cryptojobs.apply import JobWorker
 from vaultbind.cryptojobs.deadline import Deadline
 from vaultbind.cryptojobs.intake import JobIntake
 from vaultbind.cryptojobs.observe import JobObserver
+from vaultbind.cryptojobs.phase import Claimant
 from vaultbind.cryptojobs.reconcile import CryptoJobRoom
 from vaultbind.engine.cache import ObjectCache
 from vaultbind.engine.clock import Clock
@@ -190,9 +191,12 @@ class Operator:
 
     def _build_crypto(self) -> CryptoJobRoom:
         deadline = Deadline(clock=self._clock)
+        claimant = Claimant(
+            name=self.identity, began=self._clock.now(), exclusive=self.settings.leader_election
+        )
         return CryptoJobRoom(
             intake=self.jobs,
-            observer=JobObserver(client=self.client, clock=self._clock, deadline=deadline),
+            observer=JobObserver(client=self.client, clock=self._clock, deadline=deadline, claimant=claimant),
             worker=JobWorker(client=self.client, deadline=deadline, draw=secrets.token_bytes),
             watcher=self.metrics.crypto,
             clock=self._clock,

@@ -60,6 +60,10 @@ class Facts:
     spec: CryptoJobSpec
     now: datetime
     status: Mapping[str, Any]
+    operator: str = ""
+    """Identity of this process, for the claim."""
+    not_ours_for: float = 0.0
+    """Seconds for which the job is left to the operator that has claimed it."""
     vault_key: Key | None = None
     payload: Payload | None = None
     setback: Setback | None = None
@@ -67,7 +71,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
-    """Finished, and nothing to do but to wait for the time to live, if there is one."""
+    """Nothing to do: finished, but for a time to live, or another operator's for now."""
 
     next_in: float | None = None
 

@@ -22,7 +22,7 @@ from vaultbind.cryptojobs.inputs import (
     parse_payload,
 )
 from vaultbind.cryptojobs.intake import Prepared
-from vaultbind.cryptojobs.phase import Phase, decide_phase, parse_stamp
+from vaultbind.cryptojobs.phase import Claimant, Phase, claim_left, decide_phase, parse_stamp
 from vaultbind.cryptojobs.setbacks import TROUBLES, final, setback_of
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.clock import Clock
@@ -43,6 +43,7 @@ class JobObserver:
     client: KubeClient
     clock: Clock
     deadline: Deadline
+    claimant: Claimant
     _claimed: dict[ObjectKey, Key] = field(default_factory=dict)
     """What the pass that claims has read, for the pass that comes at once."""
 
@@ -57,7 +58,7 @@ class JobObserver:
         """
         facts = self.known(key, obj, prepared)
         phase = decide_phase(facts.spec, facts.status, facts.now)
-        if phase not in (Phase.NEW, Phase.CLAIMED) or facts.setback is not None:
+        if phase not in (Phase.NEW, Phase.CLAIMED) or facts.setback is not None or facts.not_ours_for:
             return facts
         session = prepared.session
         assert session is not None  # noqa: S101 - a job without one has a setback
@@ -70,6 +71,7 @@ class JobObserver:
     def known(self, key: ObjectKey, obj: RawObject, prepared: Prepared) -> Facts:
         """Facts without any read."""
         spec, denial = prepared.parsed.spec, prepared.denial
+        status, now = obj.get("status") or {}, self.clock.now()
         assert spec is not None  # noqa: S101 - refused before
         setback = None
         if denial is not None:
@@ -78,10 +80,12 @@ class JobObserver:
             key=key,
             uid=prepared.parsed.uid,
             version=str(obj["metadata"]["resourceVersion"]),
-            created=parse_stamp(obj["metadata"].get("creationTimestamp")) or self.clock.now(),
+            created=parse_stamp(obj["metadata"].get("creationTimestamp")) or now,
             spec=spec,
-            now=self.clock.now(),
-            status=obj.get("status") or {},
+            now=now,
+            status=status,
+            operator=self.claimant.name,
+            not_ours_for=claim_left(status, self.claimant, now),
             setback=setback,
         )
 

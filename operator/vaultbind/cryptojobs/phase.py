@@ -1,6 +1,7 @@
 """Pure: how far a job is, told from its status alone, and how long until time changes that."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Final
@@ -8,7 +9,19 @@ from typing import Any, Final
 from vaultbind.api.conditions import ConditionType, Status, find_condition
 from vaultbind.api.cryptojob import CryptoJobSpec
 
+CLAIM_SPAN: Final = timedelta(seconds=60)
+"""How long a claim of an operator that may be alive stands, where no Lease says who works."""
 _STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimant:
+    """This process, as claims know it."""
+
+    name: str
+    began: datetime
+    exclusive: bool
+    """A Lease says that nobody else works: whoever has claimed a job before is gone."""
 
 
 class Phase(Enum):
@@ -49,6 +62,20 @@ def deadline_left(spec: CryptoJobSpec, status: Mapping[str, Any], now: datetime)
     if spec.active_deadline is None:
         return None
     return _left(parse_stamp(status.get("startTime")) or now, spec.active_deadline, now)
+
+
+def claim_left(status: Mapping[str, Any], claimant: Claimant, now: datetime) -> float:
+    """Seconds for which a job is left to another operator that has claimed it; 0 where it may be taken up.
+
+    What was claimed before this process began is a dead one's.
+    """
+    ready = find_condition(status, ConditionType.READY) or {}
+    times = (parse_stamp(status.get("startTime")), parse_stamp(ready.get("lastTransitionTime")))
+    claimed = max((time for time in times if time is not None), default=None)
+    by = status.get("claimedBy")
+    if claimant.exclusive or claimed is None or not by or by == claimant.name or claimed < claimant.began:
+        return 0.0
+    return max(0.0, _left(claimed, CLAIM_SPAN, now))
 
 
 def ttl_left(spec: CryptoJobSpec, status: Mapping[str, Any], now: datetime) -> float | None:

@@ -30,13 +30,19 @@ def decide(facts: Facts) -> Decision:
         return HoldBack()
     if phase is Phase.OVERDUE:
         return GiveUp(setback=setback_of_deadline(facts.spec, facts.status))
-    if facts.setback is not None:
-        return GiveUp(setback=facts.setback)
+    if facts.not_ours_for or facts.setback is not None:
+        return _leave_alone(facts)
     if facts.vault_key is None:
         raise ValueError("nothing was observed")
     if phase is Phase.NEW:
         return _claim(facts, facts.vault_key)
     return _act(facts, facts.vault_key)
+
+
+def _leave_alone(facts: Facts) -> Decision:
+    if facts.setback is None or facts.not_ours_for:
+        return Rest(next_in=facts.not_ours_for)
+    return GiveUp(setback=facts.setback)
 
 
 def _after_the_end(facts: Facts) -> Rest | Expire:

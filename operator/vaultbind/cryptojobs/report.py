@@ -52,7 +52,7 @@ def report(facts: Facts, decision: Decision, applied: Applied, now: datetime) ->
 
 
 def _report_finished(facts: Facts, decision: Rest | Expire, applied: Applied) -> Report:
-    """The end is final: only the generation that was seen moves on."""
+    """The end is final, and another operator's job is its own: only the generation that was seen moves on."""
     if isinstance(decision, Expire):
         failed = applied.setback is not None
         return Report(retry=failed, retry_after=applied.setback.retry_after if applied.setback else None)
@@ -91,6 +91,7 @@ def _report_claim(facts: Facts, decision: Claim) -> Report:
         ),
         fields={
             **_started(facts),
+            "claimedBy": facts.operator,
             "keyId": decision.key_id,
             **({"algorithm": decision.algorithm} if decision.algorithm else {}),
         },

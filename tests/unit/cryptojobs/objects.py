@@ -62,5 +62,6 @@ def facts(of: CryptoJobSpec | None = None, status: Mapping[str, Any] | None = No
         spec=of or spec(),
         now=NOW,
         status=status or {},
+        operator="me",
         **fields,
     )

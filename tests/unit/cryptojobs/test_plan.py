@@ -35,7 +35,15 @@ from vaultbind.cryptojobs.facts import (
     Setback,
     Weight,
 )
-from vaultbind.cryptojobs.phase import Phase, deadline_left, decide_phase, parse_stamp, ttl_left
+from vaultbind.cryptojobs.phase import (
+    Claimant,
+    Phase,
+    claim_left,
+    deadline_left,
+    decide_phase,
+    parse_stamp,
+    ttl_left,
+)
 from vaultbind.cryptojobs.plan import decide
 from vaultbind.cryptojobs.rules import check_key, choose_algorithm
 from vaultbind.keyvault import Key
@@ -43,6 +51,7 @@ from vaultbind.keyvault import Key
 CLAIMED = {"keyId": f"{URL}/keys/k/{OLD}", "algorithm": "ES256", "startTime": at(5)}
 ENDED = {"completionTime": at(100)}
 PAYLOAD = Payload(data=b"hello")
+RUNNING = {**condition("Ready", "Unknown", "Running"), "lastTransitionTime": at(3)}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +73,24 @@ PAYLOAD = Payload(data=b"hello")
 )
 def test_phases(of: CryptoJobSpec, status: Mapping[str, Any], phase: Phase) -> None:
     assert decide_phase(of, status, NOW) is phase
+
+
+@pytest.mark.parametrize(
+    ("status", "exclusive", "seconds"),
+    [
+        ({**CLAIMED, "claimedBy": "other"}, False, 55),
+        ({**CLAIMED, "claimedBy": "other"}, True, 0),
+        ({**CLAIMED, "claimedBy": "me"}, False, 0),
+        (CLAIMED, False, 0),
+        ({"claimedBy": "other"}, False, 0),
+        ({**CLAIMED, "claimedBy": "other", "startTime": at(11)}, False, 0),
+        ({**CLAIMED, "claimedBy": "other", "startTime": at(10)}, False, 50),
+        ({**CLAIMED, "claimedBy": "other", "startTime": at(11), "conditions": [RUNNING]}, False, 57),
+    ],
+)
+def test_claims_of_others(status: Mapping[str, Any], exclusive: bool, seconds: float) -> None:
+    me = Claimant(name="me", began=NOW - timedelta(seconds=10), exclusive=exclusive)
+    assert claim_left(status, me, NOW) == seconds
 
 
 def test_times_that_are_left() -> None:
@@ -89,6 +116,7 @@ LOST = Setback(reason=Reason.INPUT_NOT_FOUND, message="m", weight=Weight.WAIT)
         ),
         (facts(spec(ttlSecondsAfterFinished=100), {"conditions": [FAILED], **ENDED}), Expire()),
         (facts(spec(suspend=True), CLAIMED), HoldBack()),
+        (facts(status=CLAIMED, setback=LOST, not_ours_for=9.0), Rest(next_in=9.0)),
         (facts(setback=LOST), GiveUp(setback=LOST)),
         (facts(vault_key=key()), Claim(key_id=f"{URL}/keys/k/{OLD}", algorithm="ES256")),
         (

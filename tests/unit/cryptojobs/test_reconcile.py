@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -15,7 +16,7 @@ from vaultbind.cryptojobs.apply import JobWorker
 from vaultbind.cryptojobs.deadline import Deadline
 from vaultbind.cryptojobs.intake import JobIntake, Parsed, Prepared
 from vaultbind.cryptojobs.observe import JobObserver
-from vaultbind.cryptojobs.phase import stamp
+from vaultbind.cryptojobs.phase import Claimant, stamp
 from vaultbind.cryptojobs.reconcile import CryptoJobRoom
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.queue import Priority
@@ -105,7 +106,12 @@ class Play:
         client = cast("KubeClient", None)  # nothing here reads or writes a Secret
         self.room = CryptoJobRoom(
             intake=OpenIntake(self.stage),
-            observer=JobObserver(client=client, clock=self.clock, deadline=deadline),
+            observer=JobObserver(
+                client=client,
+                clock=self.clock,
+                deadline=deadline,
+                claimant=Claimant(name="me", began=self.clock.start, exclusive=False),
+            ),
             worker=JobWorker(client=client, deadline=deadline, draw=bytes),
             watcher=self.watcher,
             clock=self.clock,
@@ -206,6 +212,31 @@ async def test_of_a_rotation_that_the_deadline_ended_only_the_vault_knows(moment
     assert "status.keyId" in message
     assert play.status["keyId"].startswith(f"{URL}/keys/k/")
     assert play.watcher.attempts == [("RotateKey", "none", "DeadlineExceeded")]
+
+
+# -- who does it --------------------------------------------------------------------------------------
+
+
+async def test_what_another_operator_has_claimed_meanwhile_is_left_to_it_for_a_minute() -> None:
+    play = Play()
+    play.stage.vault.create_key("k")
+    await play.go()
+    assert play.status["claimedBy"] == "me"
+    play.status["claimedBy"] = "other"
+    play.clock.seconds += 20
+    play.stage.asked()
+    left = await play.go()
+    assert (left.next_in, left.fields, play.stage.asked()) == (40.0, {}, [])
+    play.clock.seconds += 40
+    assert reasons(await play.go())["Complete"] == "Completed"
+
+
+async def test_what_a_dead_operator_had_claimed_is_taken_up_at_once() -> None:
+    play = Play()
+    play.stage.vault.create_key("k")
+    await play.go()
+    play.status |= {"claimedBy": "dead", "startTime": stamp(play.clock.start - timedelta(seconds=1))}
+    assert reasons(await play.go())["Complete"] == "Completed"
 
 
 # -- what is counted ----------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def setback(weight: Weight, reason: Reason = Reason.KEY_NOT_FOUND, **fields: Any
 def test_a_claim_comes_back_at_once() -> None:
     told = tell(Claim(key_id=KEY_ID, algorithm="ES256"))
     assert shown(told) == ["Ready Unknown Running"]
-    assert told.fields == {"startTime": at(0), "keyId": KEY_ID, "algorithm": "ES256"}
+    assert told.fields == {"startTime": at(0), "claimedBy": "me", "keyId": KEY_ID, "algorithm": "ES256"}
     assert (told.next_in, told.retry) == (0.0, False)
     assert "algorithm" not in tell(Claim(key_id=KEY_ID, algorithm="")).fields
 
