@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from vaultbind.keyvault.arguments import tell_wrong_types
 from vaultbind.keyvault.assembly import Assembly, Given, Transport
 from vaultbind.keyvault.cache.manager import CacheStats
 from vaultbind.keyvault.config import KeyVaultConfig
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.builder import KeyVaultClientBuilder
 
 
+@tell_wrong_types
 class KeyVaultClient(VaultServices):
     """Secrets, certificates and keys of one vault.
 

@@ -1,44 +1,24 @@
 """How to reach a vault and how patient to be; a configuration that exists is valid."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from importlib.util import find_spec
 from typing import Any, Self
 
 from azure.core.credentials_async import AsyncTokenProvider
 
-from vaultbind.keyvault.cache.policy import CacheConfig, find_cache_problems
-from vaultbind.keyvault.environment import URL_VARIABLE, read_environment
+from vaultbind.keyvault.cache.policy import CacheConfig
+from vaultbind.keyvault.config_rules import VERSIONS, find_problems
+from vaultbind.keyvault.environment import read_environment
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.breaker import BreakerConfig
 from vaultbind.keyvault.resilience.retry import RetryConfig
-from vaultbind.keyvault.rotation.config import MonitorConfig, find_monitor_problems
+from vaultbind.keyvault.rotation.config import MonitorConfig
 from vaultbind.keyvault.transport.identities import CredentialConfig, DefaultIdentity
 from vaultbind.keyvault.types.common import ObjectKind
-from vaultbind.keyvault.validation import has_allowed_suffix, parse_vault_url
 
 API_VERSION = "2025-07-01"
 USER_AGENT = "vaultbind-keyvault"
-_POSITIVE = (
-    "connect_timeout",
-    "read_timeout",
-    "total_timeout",
-    "requests_per_second",
-    "burst",
-    "max_wait",
-)
-_POSITIVE_IN_BREAKER = ("failures", "open_seconds", "max_open_seconds")
-_HUGE = 1e9
-_VERSION = re.compile(r"[0-9A-Za-z.-]{1,32}")
-VERSIONS = ("api_version", "secrets_api_version", "keys_api_version", "certificates_api_version")
-_FORMS = {
-    "user_agent": (re.compile(r"[\x20-\x7e]{1,255}"), "must be 1 to 255 printable ASCII characters"),
-    **dict.fromkeys(VERSIONS, (_VERSION, "must be a version such as 7.6 or 2025-07-01")),
-    "proxy": (re.compile(r"https?://[\x21-\x7e]+"), "must be an http or https URL"),
-    "ca_pem": (re.compile(r".*-----BEGIN [A-Z0-9 ]*CERTIFICATE-----.*", re.DOTALL), "must hold PEM"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,61 +182,6 @@ def _build(values: dict[str, Any], problems: list[str]) -> KeyVaultConfig:
         if not problems:
             return config
     raise _mistakes(problems)
-
-
-def find_problems(config: KeyVaultConfig) -> list[str]:
-    """Everything that is wrong with the settings, as sentences without values."""
-    problems = [*_find_url_problems(config.vault_url, config.allowed_suffixes)]
-    problems += [f"{name}: must be positive" for name in _POSITIVE if not 0 < getattr(config, name) < _HUGE]
-    problems += [
-        f"breaker.{name}: must be positive"
-        for name in _POSITIVE_IN_BREAKER
-        if not 0 < getattr(config.breaker, name) < _HUGE
-    ]
-    if config.retry.attempts < 1:
-        problems.append("retry.attempts: must be at least 1")
-    problems += [
-        f"retry.{name}: must be 0 or positive"
-        for name in ("base_delay", "max_delay", "budget", "share", "reserve")
-        if not 0 <= getattr(config.retry, name) < _HUGE
-    ]
-    if config.cache is not None:
-        problems += find_cache_problems(config.cache)
-    if config.tracing and find_spec("opentelemetry") is None:
-        problems.append("tracing: opentelemetry-api is missing (pip install 'vaultbind[otel]')")
-    if not _is_credential(config.credential):
-        problems.append(
-            "credential: must be an identity of this package, or a credential of azure.identity.aio"
-        )
-    problems += find_monitor_problems(config.monitor)
-    return [*problems, *_find_text_problems(config)]
-
-
-def _is_credential(given: object) -> bool:
-    return (
-        isinstance(given, CredentialConfig) or hasattr(given, "get_token") or hasattr(given, "get_token_info")
-    )
-
-
-def _find_text_problems(config: KeyVaultConfig) -> list[str]:
-    texts = {name: getattr(config, name) for name in _FORMS}
-    return [
-        f"{name}: {sentence}"
-        for name, (form, sentence) in _FORMS.items()
-        if texts[name] is not None and not form.fullmatch(texts[name])
-    ]
-
-
-def _find_url_problems(url: str, suffixes: tuple[str, ...]) -> list[str]:
-    if not url:
-        return [f"vault_url: missing ({URL_VARIABLE})"]
-    try:
-        parsed = parse_vault_url(url)
-    except KeyVaultError as error:
-        return [f"vault_url: {error.detail}"]
-    if suffixes and not has_allowed_suffix(parsed, suffixes):
-        return [f"vault_url: must end in {' or '.join(suffixes)}"]
-    return []
 
 
 def _mistakes(problems: list[str]) -> KeyVaultError:

@@ -1,5 +1,6 @@
 """What a client offers of its vault: the services, and short ways to what is asked for most often."""
 
+from vaultbind.keyvault.arguments import tell_wrong_types
 from vaultbind.keyvault.crypto_rules import parse_algorithm
 from vaultbind.keyvault.envelope.envelopes import Envelopes
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
@@ -14,6 +15,7 @@ from vaultbind.keyvault.types.key import Key
 from vaultbind.keyvault.types.secret import Secret
 
 
+@tell_wrong_types
 class VaultServices:
     """The three services of one vault, and a short way to some of their methods, which raise as theirs."""
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -299,7 +300,7 @@ def test_the_builder_sets_what_it_says() -> None:
 
 
 def test_tracing_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vaultbind.keyvault.config.find_spec", lambda _: None)
+    monkeypatch.setattr("vaultbind.keyvault.config_rules.find_spec", lambda _: None)
     with pytest.raises(KeyVaultError, match=r"tracing: opentelemetry-api is missing .*vaultbind\[otel\]"):
         KeyVaultConfig(vault_url=VAULT, tracing=True)
 
@@ -357,3 +358,28 @@ def test_a_proxys_password_is_not_shown() -> None:
 
     assert "geheim" not in repr(config)
     assert config.proxy == "http://me:geheim@proxy:3128"
+
+
+def test_wrong_types_are_told_by_path_together_with_what_else_is_wrong() -> None:
+    wrong: Any = {
+        "vault_url": 5,
+        "connect_timeout": "5",
+        "burst": -1,
+        "retry": RetryConfig(attempts="3"),  # type: ignore[arg-type]
+        "cache": CacheConfig(ttl=-1.0),
+        "monitor": 7,
+        "allowed_suffixes": ".vault.azure.net",
+    }
+    with pytest.raises(KeyVaultError) as caught:
+        _ = KeyVaultConfig(**wrong)
+
+    assert caught.value.kind is KeyVaultErrorKind.CONFIGURATION
+    assert caught.value.detail.split("; ") == [
+        "vault_url: is of type int, not str",
+        "connect_timeout: is of type str, not float",
+        "retry.attempts: is of type str, not int",
+        "monitor: is of type int, not MonitorConfig",
+        "allowed_suffixes: is of type str, not tuple[str, ...]",
+        "burst: must be positive",
+        "cache.ttl: must be positive",
+    ]

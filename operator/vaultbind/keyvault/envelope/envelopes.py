@@ -3,8 +3,9 @@
 import asyncio
 import io
 import secrets
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from vaultbind.keyvault.arguments import tell_wrong_types
 from vaultbind.keyvault.envelope.form import (
     MAX_HEADER,
     PREFIX_BYTES,
@@ -41,6 +42,7 @@ class KeyWrapper(Protocol):
         ...
 
 
+@runtime_checkable
 class Writable(Protocol):
     """What a binary file that is open for writing can do."""
 
@@ -49,6 +51,7 @@ class Writable(Protocol):
         ...
 
 
+@tell_wrong_types
 class Envelopes:
     """Encrypts payloads of any size with a fresh AES-256 key each, which a key of the vault wraps.
 

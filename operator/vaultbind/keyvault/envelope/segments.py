@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from vaultbind.keyvault.envelope.form import EnvelopeHeader, render_header
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
@@ -12,6 +12,7 @@ TAG_BYTES: Final = 16
 MAX_SEGMENTS: Final = 1 << 32
 
 
+@runtime_checkable
 class Readable(Protocol):
     """What an open binary file can do."""
 

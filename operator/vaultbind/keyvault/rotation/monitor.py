@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from vaultbind.keyvault.arguments import tell_wrong_types
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.clock import Clock
 from vaultbind.keyvault.rotation.config import MonitorConfig
@@ -36,6 +37,7 @@ class CheckResult:
     handler_errors: int = 0
 
 
+@tell_wrong_types
 class ExpiryMonitor:
     """Watches one vault by its lists. `client.expiry_monitor` is the client's own, and ends with it.
 
@@ -45,8 +47,7 @@ class ExpiryMonitor:
     def __init__(self, reader: VaultReader, clock: Clock, config: MonitorConfig | None = None) -> None:
         """Nothing is asked before `start` or `check_once`."""
         self.config = config or MonitorConfig()
-        self.state = MonitorState()
-        """What was told so far; set it to what was stored before the first check."""
+        self._state = MonitorState()
         self.handler_errors = 0
         """Calls of handlers that failed, since the beginning."""
         self._reader = reader
@@ -54,6 +55,16 @@ class ExpiryMonitor:
         self._handlers: list[object] = []
         self._task: asyncio.Task[None] | None = None
         self._checking = asyncio.Lock()
+
+    @property
+    def state(self) -> MonitorState:
+        """What was told so far; set it to what was stored before the first check."""
+        return self._state
+
+    @state.setter
+    def state(self, state: MonitorState) -> None:
+        _check_state(state)
+        self._state = state
 
     @property
     def is_running(self) -> bool:
@@ -88,8 +99,10 @@ class ExpiryMonitor:
     async def check_once(self, now: datetime | None = None) -> CheckResult:
         """Look once and tell the handlers; trouble with the vault is in the result and not raised.
 
-        `now` must be aware; the client's clock is asked where it is missing.
+        `now` must be aware; the client's clock is asked where it is missing. Raises KeyVaultError
+        (VALIDATION) for another `now`.
         """
+        _check_moment(now)
         async with self._checking:
             now = now or datetime.fromtimestamp(self._clock.time(), UTC)
             objects, failures = await self._list()
@@ -202,6 +215,20 @@ def _is_cancelled_itself() -> bool:
     """Whether somebody wants this task to end; a handler may raise CancelledError of its own accord."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _check_state(given: object) -> None:
+    if not isinstance(given, MonitorState):
+        raise _invalid("a state is a MonitorState: MonitorState.from_json(text)")
+
+
+def _check_moment(given: object) -> None:
+    if given is not None and (not isinstance(given, datetime) or given.utcoffset() is None):
+        raise _invalid("now is an aware datetime, such as datetime.now(UTC)")
+
+
+def _invalid(detail: str) -> KeyVaultError:
+    return KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=detail)
 
 
 def _wrong(detail: str) -> KeyVaultError:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from vaultbind.keyvault.arguments import tell_wrong_types
 from vaultbind.keyvault.cache.entry import CacheKey
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.ratelimit import Priority
-from vaultbind.keyvault.services.arguments import tell_wrong_types
 from vaultbind.keyvault.services.listing import Listing
 from vaultbind.keyvault.transport.pipeline import VaultPipeline
 from vaultbind.keyvault.transport.policies import Call

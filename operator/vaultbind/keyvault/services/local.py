@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from vaultbind.keyvault.arguments import tell_wrong_types
 from vaultbind.keyvault.crypto_rules import (
     CipherInput,
     check_digest,
@@ -39,6 +40,7 @@ _IN_ITS_TIME = frozenset({KeyOperation.ENCRYPT, KeyOperation.WRAP_KEY})
 """Outside of a key's time the service still verifies and decrypts, but makes nothing new."""
 
 
+@tell_wrong_types
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalPublicKey:
     """One version of an RSA or EC key as it was a moment ago; `KeysService.open_public_key` makes it.
