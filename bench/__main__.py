@@ -1,4 +1,4 @@
-"""`make bench`: run the scenarios, write table and JSON; ARGS=emulator|expiry|webhook|broker: theirs."""
+"""`make bench`: run the scenarios, write table and JSON; ARGS=agent|emulator|expiry|...: theirs."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import cryptojobs, emulator, expiry, library
+from bench import agent, cryptojobs, emulator, expiry, library
 from bench.cluster import render_namespace
 from bench.floor import measure_floor
 from bench.injection import PODS_COUNT, measure_broker, measure_webhook
@@ -50,6 +50,8 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[dict[str, Any]]]] = {
 
 
 def main() -> int:
+    if sys.argv[1:2] == [agent.SUBJECT]:
+        return agent.main(sys.argv[2:])
     if sys.argv[1:2] == [emulator.SUBJECT]:
         return emulator.main(sys.argv[2:])
     if sys.argv[1:2] == [expiry.SUBJECT]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench import emulator, expiry, library
+from bench import agent, emulator, expiry, library
 from bench.library_table import render_library_table
 from bench.table import render_table
 
@@ -39,6 +39,8 @@ def load() -> list[tuple[str, dict[str, Any]]]:
 
 
 def _section(name: str, result: dict[str, Any]) -> str:
+    if result.get("subject") == agent.SUBJECT:
+        return _agent_section(name, result)
     if result.get("subject") == emulator.SUBJECT:
         return _emulator_section(name, result)
     if result.get("subject") == library.SUBJECT:
@@ -59,6 +61,17 @@ def _section(name: str, result: dict[str, Any]) -> str:
         f"The floor before and after: {steady}."
     )
     return f"\n## {name}\n\n{where}\n\n{render_table(result)}\n"
+
+
+def _agent_section(name: str, result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    where = (
+        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
+        f"Python {machine['python']}. `make bench ARGS=agent`: the program that the webhook puts into pods, "
+        f"for one binding of {result['keys']} keys; a start is an init run with interpreter, TLS, requests "
+        f"and files, the median of {agent.STARTS}."
+    )
+    return f"\n## {name}\n\n{where}\n\n{agent.render_table(result)}\n"
 
 
 def _emulator_section(name: str, result: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Real admission: the API server calls the real webhook process."""
 
+import base64
 import contextlib
 import json
 import signal
@@ -285,38 +286,80 @@ def test_a_field_of_a_later_release_is_warned_of(stage: Stage) -> None:
     assert f"Warning: vaultbind: {LATER_BINDINGS[0].path}: {LATER_BINDINGS[0].problem}" in done.stderr
 
 
-def test_another_webhook_that_changes_the_pod_calls_us_again(stage: Stage) -> None:
-    """A sidecar that is added behind us: we are asked again, and answer as before."""
-    with other_webhook(stage) as calls:
-        answer = stage.create(with_name(make_pod({"refresh": "on"}), "reinvoked"), "?dryRun=All")
+MESHES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
+    "Istio": ([{"name": "istio-init", "image": "mesh"}], [{"name": "istio-proxy", "image": "mesh"}]),
+    "Linkerd's native sidecar": (
+        [
+            {"name": "linkerd-init", "image": "mesh"},
+            {"name": "linkerd-proxy", "image": "mesh", "restartPolicy": "Always"},
+        ],
+        [],
+    ),
+}
+"""What the two put in front of all init containers, and behind all containers."""
+
+
+@pytest.mark.parametrize("mesh", MESHES)
+@pytest.mark.parametrize("order", ["aa", "zz"], ids=["before us", "after us"])
+def test_another_webhook_that_changes_the_pod(stage: Stage, order: str, mesh: str) -> None:
+    """Whoever comes first: our init containers are in front, the proxy gets nothing, nothing is there twice.
+
+    A proxy that is added behind us is the reason why we are asked again.
+    """
+    with other_webhook(stage, order, MESHES[mesh]) as calls:
+        answer = stage.create(with_name(make_pod({"refresh": "on"}), "meshed"), "?dryRun=All")
 
     assert answer.status == 201, answer.body
     assert calls
     spec = answer.body["spec"]
-    assert [item["name"] for item in spec["initContainers"]] == [
-        "vaultbind-agent",
-        "vaultbind-refresh",
-        "mesh-init",
-    ]
-    assert spec["containers"][1]["name"] == "istio-proxy"
-    assert "vaultbind" not in json.dumps(spec["containers"][1])
+    before = [item["name"] for item in spec["initContainers"]]
+    assert before[:2] == ["vaultbind-agent", "vaultbind-refresh"]
+    first, last = ([item["name"] for item in part] for part in MESHES[mesh])
+    assert before[2:] == first
+    assert [item["name"] for item in spec["containers"]] == ["web", *last]
+    for item in (*spec["initContainers"][2:], *spec["containers"]):
+        assert ("vaultbind" in json.dumps(item)) is (item["name"] == "web")
     names = [item["name"] for item in spec["volumes"]]
     assert len(names) == len(set(names))
 
 
+def test_an_ephemeral_container_is_no_matter_of_ours(stage: Stage) -> None:
+    """Debugging an injected pod asks no webhook: only its creation does."""
+    answer = stage.create(with_name(make_pod(), "debugged"))
+    assert answer.status == 201, answer.body
+    change = {"spec": {"ephemeralContainers": [{"name": "look", "image": "shop:1"}]}}
+    path = f"{stage.pods}/debugged/ephemeralcontainers"
+    answer = stage.cluster.call("PATCH", path, change, content_type="application/strategic-merge-patch+json")
+
+    assert answer.status == 200, answer.body
+    (added,) = answer.body["spec"]["ephemeralContainers"]
+    assert "vaultbind" not in json.dumps(added)
+
+
 @contextlib.contextmanager
-def other_webhook(stage: Stage) -> Iterator[list[str]]:
-    """A mesh: a proxy at the end and an init container in front of ours."""
+def other_webhook(
+    stage: Stage, order: str, parts: tuple[list[dict[str, Any]], list[dict[str, Any]]]
+) -> Iterator[list[str]]:
+    """A mesh that adds its proxy once; webhooks are called in the order of their configurations' names."""
     calls: list[str] = []
+
+    def render(spec: dict[str, Any]) -> str:
+        first = [*parts[0], *spec.get("initContainers", [])]
+        last = [*spec["containers"], *parts[1]]
+        patch = [
+            {"op": "add", "path": "/spec/initContainers", "value": first},
+            {"op": "add", "path": "/spec/containers", "value": last},
+        ]
+        return base64.b64encode(json.dumps(patch).encode()).decode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             calls.append(review["request"]["uid"])
-            names = [item["name"] for item in review["request"]["object"]["spec"]["containers"]]
             response = {"uid": review["request"]["uid"], "allowed": True}
-            if "istio-proxy" not in names:
-                response |= {"patchType": "JSONPatch", "patch": PROXY_PATCH}
+            spec = review["request"]["object"]["spec"]
+            if "-proxy" not in json.dumps(spec):
+                response |= {"patchType": "JSONPatch", "patch": render(spec)}
             body = json.dumps(
                 {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
             ).encode()
@@ -335,7 +378,7 @@ def other_webhook(stage: Stage) -> Iterator[list[str]]:
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    port, name = server.server_address[1], f"zz-{stage.namespace}"
+    port, name = server.server_address[1], f"{order}-{stage.namespace}"
     mesh = pod_webhook(port, stage.authorities.bundle(), stage.namespace, name="mesh.example.com")
     configure(stage.cluster, WEBHOOKS, name, [mesh])
     try:
@@ -351,28 +394,6 @@ def other_webhook(stage: Stage) -> Iterator[list[str]]:
         thread.join()
         server.server_close()
         time.sleep(1.0)  # the API server forgets configurations by a watch, too
-
-
-PROXY_PATCH = (
-    __import__("base64")
-    .b64encode(
-        json.dumps(
-            [
-                {
-                    "op": "add",
-                    "path": "/spec/containers/-",
-                    "value": {"name": "istio-proxy", "image": "mesh"},
-                },
-                {
-                    "op": "add",
-                    "path": "/spec/initContainers/0",
-                    "value": {"name": "mesh-init", "image": "mesh"},
-                },
-            ]
-        ).encode()
-    )
-    .decode()
-)
 
 
 def test_while_the_webhook_is_down_only_those_who_asked_for_it_are_refused(

@@ -163,7 +163,9 @@ async def test_threat_pod_at_its_end(stage: BrokerStage) -> None:
     assert await refusal(stage, token) == (403, "PodGone")
 
 
-@pytest.mark.parametrize("audience", ["https://kubernetes.default.svc", "vault", "vaultbind2"])
+@pytest.mark.parametrize(
+    "audience", ["https://kubernetes.default.svc", "api://AzureADTokenExchange", "vaultbind2"]
+)
 async def test_threat_wrong_audience(stage: BrokerStage, audience: str) -> None:
     stage.pod("one")
 
