@@ -84,6 +84,17 @@ async def test_encrypt_and_wrap_and_back(shell: Shell) -> None:
     assert (await shell.run("unwrap --key aes", stdin=wrapped)).stdout_bytes == b"k" * 32
 
 
+@pytest.mark.parametrize("size", [128, 192, 256])
+async def test_defaults_fit_the_size_of_a_symmetric_key(shell: Shell, size: int) -> None:
+    shell.world.seed.create_key("aes", key_type="oct-HSM", size=size)
+    for forth, back, algorithm in (("encrypt", "decrypt", "GCM"), ("wrap", "unwrap", "KW")):
+        document = (await shell.run(f"{forth} --key aes", stdin=b"k" * 16)).stdout_bytes
+        assert json.loads(document)["algorithm"] == f"A{size}{algorithm}"
+        assert (await shell.run(f"{back} --key aes", stdin=document)).stdout_bytes == b"k" * 16
+    envelope = (await shell.run("encrypt --envelope --key aes", stdin=PLAIN)).stdout_bytes
+    assert (await shell.run("decrypt --envelope --key aes", stdin=envelope)).stdout_bytes == PLAIN
+
+
 async def test_envelopes_of_files(shell: Shell) -> None:
     shell.world.seed.create_key("seal", key_type="RSA")
     plain, sealed, opened = shell.file("plain", LONG), shell.file("sealed"), shell.file("opened")

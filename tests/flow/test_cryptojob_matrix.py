@@ -246,8 +246,8 @@ DEFAULTS = {
     ("ec-p-256k", "Sign"): "ES256K",
     ("ec-p-384", "Sign"): "ES384",
     ("ec-p-521", "Sign"): "ES512",
-    ("oct-256", "Encrypt"): "A256GCM",
-    ("oct-256", "WrapKey"): "A256KW",
+    **{(f"oct-{size}", "Encrypt"): f"A{size}GCM" for size in (128, 192, 256)},
+    **{(f"oct-{size}", "WrapKey"): f"A{size}KW" for size in (128, 192, 256)},
 }
 
 

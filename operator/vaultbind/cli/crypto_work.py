@@ -14,8 +14,8 @@ import click
 
 from vaultbind.api.cryptojob import CryptoJobSpec
 from vaultbind.cryptojobs.facts import Payload, Result, Run, Setback
-from vaultbind.cryptojobs.operate import operate, rotate
-from vaultbind.cryptojobs.rules import check_key, choose_algorithm
+from vaultbind.cryptojobs.operate import operate, rotate, try_sizes
+from vaultbind.cryptojobs.rules import check_key, choose_algorithm, other_sizes
 from vaultbind.keyvault import (
     Key,
     KeyVaultClient,
@@ -77,11 +77,12 @@ async def perform(client: KeyVaultClient, spec: CryptoJobSpec, payload: Payload)
     """Do an operation on a payload; returns the algorithm, too. Raises RefusedError, KeyVaultError."""
     key = await fetch_key(client, spec, payload)
     algorithm = pick_algorithm(spec, payload, key)
-    run_ = Run(spec=spec, vault_key=key, algorithm=algorithm, payload=payload)
+    others = other_sizes(spec, payload.algorithm, algorithm)
+    run_ = Run(spec=spec, vault_key=key, algorithm=algorithm, others=others, payload=payload)
     done = await operate(client, run_, secrets.token_bytes)
     if isinstance(done, Setback):
         raise RefusedError(done.message)
-    return done, algorithm
+    return done, done.algorithm
 
 
 def pick_algorithm(spec: CryptoJobSpec, payload: Payload, key: Key) -> str:
@@ -97,8 +98,14 @@ async def encrypt_stream(
 ) -> None:
     """A file of any size into an envelope; raises RefusedError, KeyVaultError, OSError."""
     key = await fetch_key(client, spec)
-    algorithm = KeyWrapAlgorithm(pick_algorithm(spec, Payload(data=b""), key))
-    await client.envelopes.encrypt_stream(key, source, target, algorithm=algorithm, aad=aad)
+    algorithm = pick_algorithm(spec, Payload(data=b""), key)
+
+    async def encrypt(name: str) -> None:
+        """The vault is asked before anything is read or written."""
+        wrap = KeyWrapAlgorithm(name)
+        await client.envelopes.encrypt_stream(key, source, target, algorithm=wrap, aad=aad)
+
+    await try_sizes(algorithm, other_sizes(spec, "", algorithm), encrypt)
 
 
 async def decrypt_stream(

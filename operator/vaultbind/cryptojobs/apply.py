@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import HolderKind
-from vaultbind.api.names import ANNOTATION_KEY_ID, FIELD_MANAGER
+from vaultbind.api.names import ANNOTATION_ALGORITHM, ANNOTATION_KEY_ID, FIELD_MANAGER
 from vaultbind.cryptojobs.deadline import Deadline
 from vaultbind.cryptojobs.facts import Applied, Decision, Expire, Facts, Result, Rotate, Run, Setback, Weight
 from vaultbind.cryptojobs.operate import Draw, operate, rotate
@@ -91,7 +91,7 @@ class JobWorker:
 
     async def _store(self, facts: Facts, decision: Run, result: Result, kind: HolderKind) -> Applied:
         """Put the result into its Secret or ConfigMap, unless an earlier pass has done so already."""
-        data = render_data(facts.spec, result, decision.algorithm, decision.payload.content)
+        data = render_data(facts.spec, result, decision.payload.content)
         if data is None:
             return Applied(
                 setback=final(Reason.OPERATION_REFUSED, "what was decrypted is not the data of a Secret")
@@ -102,7 +102,7 @@ class JobWorker:
                     Reason.RESULT_TOO_LARGE, f"the result is too large for a {kind}; 1 MiB is the most"
                 )
             )
-        body = render_output(facts, data, result.key_id, decision.algorithm)
+        body = render_output(facts, data, result)
         try:
             await self.client.create(
                 HOLDERS[kind], facts.key.namespace, body, field_manager=FIELD_MANAGER, metadata_only=True
@@ -119,8 +119,10 @@ class JobWorker:
         found = await self._find(HOLDERS[kind], namespace, name)
         claimant = decide_claimant(found["metadata"], job=facts.key.name, uid=facts.uid)
         if claimant is Claimant.THIS_JOB:
-            annotations = found["metadata"].get("annotations") or {}
-            return Applied(result=Result(key_id=str(annotations.get(ANNOTATION_KEY_ID, result.key_id))))
+            told = found["metadata"].get("annotations") or {}
+            key_id = str(told.get(ANNOTATION_KEY_ID, result.key_id))
+            algorithm = str(told.get(ANNOTATION_ALGORITHM, result.algorithm))
+            return Applied(result=Result(key_id=key_id, algorithm=algorithm))
         if claimant is Claimant.FOREIGN:
             return Applied(setback=_foreign(kind, name))
         try:

@@ -108,6 +108,8 @@ class Run:
     spec: CryptoJobSpec
     vault_key: Key
     algorithm: str
+    others: tuple[str, ...] = ()
+    """Algorithms to try where the vault refuses that one."""
     payload: Payload
 
 
@@ -133,6 +135,8 @@ class Result:
     """What an operation gave. `secret` never leaves the process but into a Secret."""
 
     key_id: str
+    algorithm: str = ""
+    """Empty for a rotation and where nothing was done."""
     value: str = ""
     """Public: a ciphertext, signature or wrapped key in base64, or a JWS."""
     secret: bytes | None = field(default=None, repr=False)

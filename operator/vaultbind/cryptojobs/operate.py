@@ -1,9 +1,10 @@
 """The operations themselves: one call of the vault each, all through the client library."""
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import CryptoOperation, MessageType, SignatureForm
@@ -14,10 +15,13 @@ from vaultbind.keyvault import (
     EncryptionAlgorithm,
     Key,
     KeyVaultClient,
+    KeyVaultError,
+    KeyVaultErrorKind,
     KeyWrapAlgorithm,
     SignatureAlgorithm,
 )
 
+T = TypeVar("T")
 IV_BYTES: Final = 16
 Draw = Callable[[int], bytes]
 """Gives so many random bytes."""
@@ -29,9 +33,28 @@ async def operate(client: KeyVaultClient, run: Run, draw: Draw) -> Result | Setb
         run = replace(run, payload=replace(run.payload, iv=draw(IV_BYTES)))
     operations = _ENVELOPES if run.spec.envelope else _OPERATIONS
     try:
-        return await operations[run.spec.operation](client, run)
+        return await try_sizes(run.algorithm, run.others, partial(_call, operations, client, run))
     except forms.FormError as error:
         return final(Reason.INPUT_INVALID, f"spec.signature: {error}")
+
+
+async def try_sizes(algorithm: str, others: Sequence[str], call: Callable[[str], Awaitable[T]]) -> T:
+    """Call with the first algorithm that fits the key's size. Raises KeyVaultError, of the last one tried."""
+    for other in others:
+        try:
+            return await call(algorithm)
+        except KeyVaultError as error:
+            if error.kind is not KeyVaultErrorKind.BAD_PARAMETER:
+                raise
+            algorithm = other
+    return await call(algorithm)
+
+
+async def _call(
+    operations: "Mapping[CryptoOperation, _Operate]", client: KeyVaultClient, run: Run, algorithm: str
+) -> Result:
+    done = await operations[run.spec.operation](client, replace(run, algorithm=algorithm))
+    return replace(done, algorithm=algorithm)
 
 
 async def _encrypt(client: KeyVaultClient, run: Run) -> Result:

@@ -46,13 +46,13 @@ def decide_claimant(metadata: Mapping[str, Any], *, job: str, uid: str) -> Claim
     return Claimant.FOREIGN
 
 
-def render_data(spec: CryptoJobSpec, result: Result, algorithm: str, content: str) -> dict[str, bytes] | None:
+def render_data(spec: CryptoJobSpec, result: Result, content: str) -> dict[str, bytes] | None:
     """Keys of the output; None where a whole Secret was expected and something else came out."""
     if result.secret is not None:
         return unpack(result.secret) if content == SECRET_DATA else {spec.output.key: result.secret}
     texts = {
         "keyId": result.key_id,
-        "algorithm": algorithm,
+        "algorithm": result.algorithm,
         spec.output.key: result.value,
         "content": content,
     }
@@ -66,7 +66,7 @@ def is_too_large(data: Mapping[str, bytes]) -> bool:
     return sum(len(key) + len(value) for key, value in data.items()) > MOST_BYTES
 
 
-def render_output(facts: Facts, data: Mapping[str, bytes], key_id: str, algorithm: str) -> dict[str, Any]:
+def render_output(facts: Facts, data: Mapping[str, bytes], result: Result) -> dict[str, Any]:
     """Body of the POST."""
     output = facts.spec.output
     kind = output.kind or HolderKind.SECRET
@@ -76,7 +76,7 @@ def render_output(facts: Facts, data: Mapping[str, bytes], key_id: str, algorith
         "metadata": {
             "name": output.name,
             "namespace": facts.key.namespace,
-            **_metadata(facts, key_id, algorithm),
+            **_metadata(facts, result),
         },
     }
     if kind is HolderKind.SECRET:
@@ -106,13 +106,13 @@ def render_replacement(body: Mapping[str, Any], found: Mapping[str, Any]) -> dic
     return patch
 
 
-def _metadata(facts: Facts, key_id: str, algorithm: str) -> dict[str, Any]:
+def _metadata(facts: Facts, result: Result) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "labels": {LABEL_JOB_UID: facts.uid},
         "annotations": {
             ANNOTATION_JOB: facts.key.name,
-            ANNOTATION_KEY_ID: key_id,
-            ANNOTATION_ALGORITHM: algorithm,
+            ANNOTATION_KEY_ID: result.key_id,
+            ANNOTATION_ALGORITHM: result.algorithm,
         },
     }
     if facts.spec.output.owner is OutputOwner.JOB:

@@ -16,7 +16,7 @@ from vaultbind.cryptojobs.facts import (
     Run,
 )
 from vaultbind.cryptojobs.phase import Phase, decide_phase, ttl_left
-from vaultbind.cryptojobs.rules import check_key, choose_algorithm
+from vaultbind.cryptojobs.rules import check_key, choose_algorithm, other_sizes
 from vaultbind.cryptojobs.setbacks import final, setback_of_deadline
 from vaultbind.keyvault import Key
 
@@ -87,7 +87,8 @@ def _act(facts: Facts, key: Key) -> Decision:
     if facts.payload is None:
         raise ValueError("nothing was observed")
     algorithm = str(facts.status.get("algorithm"))
-    return Run(spec=facts.spec, vault_key=key, algorithm=algorithm, payload=facts.payload)
+    others = other_sizes(facts.spec, facts.payload.algorithm, algorithm)
+    return Run(spec=facts.spec, vault_key=key, algorithm=algorithm, others=others, payload=facts.payload)
 
 
 def _rotated(facts: Facts) -> str:

@@ -66,7 +66,8 @@ class CryptoJobRoom:
         setback = decision.setback if isinstance(decision, GiveUp) else applied.setback
         if setback is not None or applied.result is not None:
             outcome = setback.reason.word if setback is not None else "done"
-            self.watcher.attempted(operation, algorithm_label(facts, decision), outcome)
+            used = applied.result.algorithm if applied.result is not None else ""
+            self.watcher.attempted(operation, used or algorithm_label(facts, decision), outcome)
         ends = [
             item.type
             for item in told.conditions

@@ -201,6 +201,8 @@ def _duration(begun: datetime, ended: datetime) -> str:
 def _told(facts: Facts, result: Result) -> dict[str, Any]:
     """Which key it was, where the result is or, if it goes into the status, what it is."""
     fields: dict[str, Any] = {"keyId": result.key_id or facts.status.get("keyId")}
+    if result.algorithm:
+        fields["algorithm"] = result.algorithm
     before = facts.status.get("keyId")
     if facts.spec.operation is CryptoOperation.ROTATE_KEY and before and before != result.key_id:
         fields["previousKeyId"] = before

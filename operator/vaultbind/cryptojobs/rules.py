@@ -42,6 +42,14 @@ def choose_algorithm(spec: CryptoJobSpec, named: str, key: Key) -> str:
     return "A256KW" if spec.operation in _WRAPPING or spec.envelope else "A256GCM"
 
 
+def other_sizes(spec: CryptoJobSpec, named: str, algorithm: str) -> tuple[str, ...]:
+    """What to try next where `algorithm` is a mere default: no vault tells the size of a symmetric key."""
+    is_told = spec.algorithm or named or (spec.envelope and spec.operation is CryptoOperation.DECRYPT)
+    if is_told or not algorithm.startswith("A256"):
+        return ()
+    return tuple(algorithm.replace("256", size) for size in ("192", "128"))
+
+
 def check_key(spec: CryptoJobSpec, key: Key, now: datetime) -> Setback | None:
     """Why the key may not be used for that now, as the service would refuse it; each its own reason."""
     if spec.operation is CryptoOperation.ROTATE_KEY:

@@ -65,8 +65,8 @@ def test_whose_an_output_is(metadata: dict[str, Any], claimant: Claimant) -> Non
 
 
 def test_data_of_a_public_result() -> None:
-    result = Result(key_id=KEY_ID, value="Yw==", iv=b"i", tag=b"t", aad=b"a")
-    assert render_data(spec("Encrypt"), result, "A256GCM", SECRET_DATA) == {
+    result = Result(key_id=KEY_ID, algorithm="A256GCM", value="Yw==", iv=b"i", tag=b"t", aad=b"a")
+    assert render_data(spec("Encrypt"), result, SECRET_DATA) == {
         "keyId": KEY_ID.encode(),
         "algorithm": b"A256GCM",
         "result": b"Yw==",
@@ -76,7 +76,7 @@ def test_data_of_a_public_result() -> None:
         "aad": b"YQ==",
     }
     named = spec("Sign", output={"configMap": {"key": "sig"}})
-    assert render_data(named, Result(key_id=KEY_ID, value="Yw=="), "ES256", "") == {
+    assert render_data(named, Result(key_id=KEY_ID, algorithm="ES256", value="Yw=="), "") == {
         "keyId": KEY_ID.encode(),
         "algorithm": b"ES256",
         "sig": b"Yw==",
@@ -85,10 +85,10 @@ def test_data_of_a_public_result() -> None:
 
 def test_data_of_a_secret_result_is_that_alone() -> None:
     of = spec("Decrypt", output={"secret": {"key": "plain"}})
-    assert render_data(of, Result(key_id=KEY_ID, secret=b"\xff"), "A256GCM", "") == {"plain": b"\xff"}
+    assert render_data(of, Result(key_id=KEY_ID, secret=b"\xff"), "") == {"plain": b"\xff"}
     whole = Result(key_id=KEY_ID, secret=b'{"a":"YQ=="}')
-    assert render_data(of, whole, "A256GCM", SECRET_DATA) == {"a": b"a"}
-    assert render_data(of, Result(key_id=KEY_ID, secret=b"?"), "A256GCM", SECRET_DATA) is None
+    assert render_data(of, whole, SECRET_DATA) == {"a": b"a"}
+    assert render_data(of, Result(key_id=KEY_ID, secret=b"?"), SECRET_DATA) is None
 
 
 def test_size() -> None:
@@ -98,14 +98,14 @@ def test_size() -> None:
 
 def test_bodies() -> None:
     of = spec("Decrypt", output={"secret": {"name": "out"}})
-    body = render_output(facts(of), {"result": b"\xff"}, KEY_ID, "A256GCM")
+    body = render_output(facts(of), {"result": b"\xff"}, Result(key_id=KEY_ID, algorithm="A256GCM"))
     assert (body["kind"], body["type"], body["data"]) == ("Secret", "Opaque", {"result": "/w=="})
     assert body["metadata"]["name"] == "out"
     assert body["metadata"]["namespace"] == "shop"
     assert body["metadata"]["labels"] == {LABEL: "u-1"}
     assert body["metadata"]["ownerReferences"][0]["uid"] == "u-1"
     free = spec("Sign", output={"configMap": {"owner": "None"}})
-    body = render_output(facts(free), {"result": b"Yw=="}, KEY_ID, "ES256")
+    body = render_output(facts(free), {"result": b"Yw=="}, Result(key_id=KEY_ID, algorithm="ES256"))
     assert (body["kind"], body["data"]) == ("ConfigMap", {"result": "Yw=="})
     assert "type" not in body
     assert "ownerReferences" not in body["metadata"]
@@ -113,7 +113,7 @@ def test_bodies() -> None:
 
 def test_a_replacement_is_guarded_and_leaves_nothing_old() -> None:
     of = spec("Sign", output={"configMap": {"owner": "None"}})
-    body = render_output(facts(of), {"result": b"Yw=="}, KEY_ID, "ES256")
+    body = render_output(facts(of), {"result": b"Yw=="}, Result(key_id=KEY_ID, algorithm="ES256"))
     found = {
         "metadata": {"uid": "o", "resourceVersion": "3"},
         "data": {"result": "old", "iv": "old"},

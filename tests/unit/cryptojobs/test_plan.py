@@ -45,7 +45,7 @@ from vaultbind.cryptojobs.phase import (
     ttl_left,
 )
 from vaultbind.cryptojobs.plan import decide
-from vaultbind.cryptojobs.rules import check_key, choose_algorithm
+from vaultbind.cryptojobs.rules import check_key, choose_algorithm, other_sizes
 from vaultbind.keyvault import Key
 
 CLAIMED = {"keyId": f"{URL}/keys/k/{OLD}", "algorithm": "ES256", "startTime": at(5)}
@@ -236,6 +236,25 @@ def test_a_key_that_is_not_valid_yet_is_waited_for() -> None:
     problem = check_key(spec(), key(not_before=NOW + timedelta(seconds=90)), NOW)
     assert problem is not None
     assert (problem.weight, problem.retry_after) == (Weight.WAIT, 90)
+
+
+@pytest.mark.parametrize(
+    ("of", "named", "algorithm", "others"),
+    [
+        (spec("Encrypt"), "", "A256GCM", ("A192GCM", "A128GCM")),
+        (spec("WrapKey"), "", "A256KW", ("A192KW", "A128KW")),
+        (spec("Encrypt", envelope=True), "", "A256KW", ("A192KW", "A128KW")),
+        (spec("Encrypt", algorithm="A256GCM"), "", "A256GCM", ()),
+        (spec("Decrypt"), "A256GCM", "A256GCM", ()),
+        (spec("Decrypt", envelope=True), "", "A256KW", ()),
+        (spec("Encrypt"), "", "RSA-OAEP-256", ()),
+        (spec(), "", "HS256", ()),
+    ],
+)
+def test_other_sizes_of_a_default(
+    of: CryptoJobSpec, named: str, algorithm: str, others: tuple[str, ...]
+) -> None:
+    assert other_sizes(of, named, algorithm) == others
 
 
 RSA, OCT = key("RSA"), key("oct-HSM")

@@ -105,6 +105,11 @@ def test_the_end_counts_the_time_of_the_operation_itself() -> None:
     assert (failed.fields["startTime"], failed.fields["duration"]) == (at(0), "10s")
 
 
+def test_the_end_names_the_algorithm_that_fitted() -> None:
+    told = tell(run(spec()), Applied(result=Result(key_id=KEY_ID, algorithm="ES384")), status=CLAIMED)
+    assert told.fields["algorithm"] == "ES384"
+
+
 def test_the_end_elsewhere() -> None:
     of = spec("Decrypt", ttlSecondsAfterFinished=60)
     told = tell(run(of), Applied(result=Result(key_id=KEY_ID, secret=b"hunter2")), of, CLAIMED)
