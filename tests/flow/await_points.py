@@ -13,6 +13,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
@@ -61,6 +62,7 @@ def modules_of(package: str) -> Iterator[ModuleType]:
         yield importlib.import_module(f"{package}.{found.name}")
 
 
+@cache
 def _transform(module: ModuleType) -> tuple[list[Point], CodeType]:
     finder = _Finder(module.__name__)
     tree = ast.fix_missing_locations(finder.visit(ast.parse(inspect.getsource(module))))

@@ -17,7 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from tests.flow import jobs
 from tests.flow.world import World
 from tests.flow.world_cluster import encode
+from tools.realcluster import RealCluster
 from vaultbind.cli.main import main
+from vaultbind.keyvault.simulation import Fault
+from vaultbind.keyvault.simulation.changes import Changes
 from vaultbind.kube.resources import CRYPTO_JOBS, SECRETS
 
 PLAIN = b"hunter2 \xff\0"
@@ -27,8 +30,8 @@ LONG = os.urandom(300_000)
 class Shell:
     """Runs commands with a folder of their own."""
 
-    def __init__(self, world: World, folder: Path) -> None:
-        self.world, self.folder = world, folder
+    def __init__(self, world: World, folder: Path, kubeconfig: Path) -> None:
+        self.world, self.folder, self.kubeconfig = world, folder, kubeconfig
         self.ca = folder / "ca.pem"
         self.ca.write_text(world.emulator.ca_pem)
         self.environ = {
@@ -37,7 +40,9 @@ class Shell:
         }
 
     async def run(self, line: str, *, stdin: bytes = b"", status: int = 0) -> Result:
-        arguments = ["crypto", *line.split(), "--ca-file", str(self.ca)]
+        arguments = ["crypto", *line.split()]
+        if "--job" not in arguments and "--ca-file" not in arguments:
+            arguments += ["--ca-file", str(self.ca)]
         result = await asyncio.to_thread(
             CliRunner().invoke, main, arguments, input=stdin, env=self.environ, catch_exceptions=False
         )
@@ -45,11 +50,10 @@ class Shell:
         return result
 
     async def job(self, line: str, *, stdin: bytes = b"", status: int = 0) -> Result:
-        kubeconfig = self.folder / "kubeconfig"
         place = (
             f"--job -n {self.world.namespace} --vault {self.world.vault_name} --vault-kind ClusterKeyVault"
         )
-        return await self.run(f"{line} {place} --kubeconfig {kubeconfig}", stdin=stdin, status=status)
+        return await self.run(f"{line} {place} --kubeconfig {self.kubeconfig}", stdin=stdin, status=status)
 
     def file(self, name: str, data: bytes = b"") -> str:
         path = self.folder / name
@@ -62,8 +66,9 @@ class Shell:
 
 
 @pytest.fixture
-def shell(quiet_world: World, tmp_path: Path) -> Shell:
-    return Shell(quiet_world, tmp_path)
+def shell(quiet_world: World, real: tuple[RealCluster, Path] | None, tmp_path: Path) -> Shell:
+    """As a person: with the rights of whoever made the cluster."""
+    return Shell(quiet_world, tmp_path, tmp_path / "kubeconfig" if real is None else real[0].kubeconfig)
 
 
 async def test_encrypt_and_wrap_and_back(shell: Shell) -> None:
@@ -144,12 +149,9 @@ async def test_rotate(shell: Shell) -> None:
 
 WRONG: Mapping[str, tuple[str, bytes, int, str]] = {
     "no key": ("sign --key missing", b"a", 3, "no such key"),
-    "no signing algorithm": ("sign --key seal --algorithm RSA-OAEP", b"a", 3, "no algorithm that signs"),
+    "other signing algorithm": ("sign --key seal --algorithm ES256", b"a", 3, "needs a key of type EC"),
     "too long": ("encrypt --key seal", LONG, 3, "190 bytes"),
-    "no document": ("decrypt --key seal", b"[]", 1, "no document"),
-    "no file": ("sign --key seal --in /nowhere/at/all", b"", 1, "/nowhere/at/all"),
-    "no option": ("sign", b"", 2, "--key"),
-    "no duration": ("rotate --key seal --min-age soon", b"", 2, "--min-age"),
+    "digest of another hash": ("sign --key seal --digest --algorithm RS512", b"d" * 32, 3, "64 bytes"),
     "wrong key": (
         "decrypt --key seal",
         b'{"result": "AA==", "keyId": "https://shop.vault.azure.net/keys/other/1"}',
@@ -158,6 +160,93 @@ WRONG: Mapping[str, tuple[str, bytes, int, str]] = {
     ),
     "wrong type": ("encrypt --key ec", b"a", 3, "may not be used for encrypt"),
 }
+
+
+NOT_HERE = "/nowhere/at/all"
+DOCUMENT = b'{"result": "AA==", "algorithm": "NONE"}'
+USAGE: Mapping[str, tuple[str, bytes, str]] = {
+    "no key named": ("sign", b"", "--key"),
+    "empty key": ("sign --key=", b"", "--key"),
+    "key with a dot": ("sign --key a.b", b"", "--key"),
+    "version": ("sign --key seal --key-version 1", b"", "--key-version"),
+    "algorithm unknown": ("sign --key seal --algorithm MD5", b"a", "--algorithm"),
+    "algorithm of another operation": ("sign --key seal --algorithm RSA-OAEP", b"a", "--algorithm"),
+    "algorithm of no envelope": ("encrypt --key seal --envelope --algorithm A256GCM", b"a", "--algorithm"),
+    "algorithm of an envelope": ("encrypt --key seal --algorithm A256KW", b"a", "--algorithm"),
+    "algorithm of a job": ("sign --job --key seal --algorithm MD5", b"a", "--algorithm"),
+    "rotation has no algorithm": ("rotate --key seal --algorithm RS256", b"", "--algorithm"),
+    "rotation has no version": ("rotate --key seal --key-version 1", b"", "--key-version"),
+    "duration": ("rotate --key seal --min-age soon", b"", "--min-age"),
+    "duration of a job": ("rotate --job --key seal --min-age soon", b"", "--min-age"),
+    "no file": (f"sign --key seal --in {NOT_HERE}", b"", "--in"),
+    "no file to encrypt": (f"encrypt --key seal --in {NOT_HERE}", b"", "--in"),
+    "no file to encrypt whole": (f"encrypt --envelope --key seal --in {NOT_HERE}", b"", "--in"),
+    "no file to open": (f"decrypt --key seal --in {NOT_HERE}", b"", "--in"),
+    "no file for a job": (f"sign --job --key seal --in {NOT_HERE}", b"", "--in"),
+    "a folder": ("sign --key seal --in /", b"", "--in"),
+    "no signature": (f"verify --key seal --signature {NOT_HERE}", b"", "--signature"),
+    "signature not named": ("verify --key seal", b"", "--signature"),
+    "signature is the input": ("verify --key seal --signature -", b"", "--signature"),
+    "no folder for the output": (f"sign --key seal --out {NOT_HERE}", b"a", "--out"),
+    "no CA file": (f"sign --key seal --ca-file {NOT_HERE}", b"", "--ca-file"),
+    "no document": ("decrypt --key seal", b"[]", "--in"),
+    "document with an odd algorithm": ("decrypt --key seal", DOCUMENT, "--in"),
+    "document with an odd algorithm for a job": ("decrypt --job --key seal --to-secret s", DOCUMENT, "--in"),
+    "no digest": ("sign --key seal --digest", b"a", "--in"),
+    "no digest for a job": ("sign --job --key seal --digest", b"a", "--in"),
+    "digest of a JWS": ("sign --key seal --digest --form jws", b"d" * 32, "--digest"),
+    "digest of a JWS to verify": ("verify --key seal --digest --form jws --signature -", b"d", "--digest"),
+    "form": ("sign --key seal --form pem", b"", "--form"),
+    "binary JWS": ("sign --key seal --binary --form jws", b"", "--binary"),
+    "binary JSON": ("sign --key seal --binary --json", b"", "--binary"),
+    "JWS of a job too large": ("sign --job --key seal --form jws", b"a" * 786_433, "--in"),
+    "job's flag: secret": ("encrypt --key seal --from-secret s", b"a", "--from-secret"),
+    "job's flag: target": ("decrypt --key seal --to-secret s", b"a", "--to-secret"),
+    "job's flag: map": ("encrypt --key seal --to-configmap s", b"a", "--to-configmap"),
+    "job's flag: namespace": ("sign --key seal -n a", b"a", "--namespace"),
+    "job's flag: name": ("sign --key seal --name a", b"a", "--name"),
+    "job's flag: vault": ("sign --key seal --vault a", b"a", "--vault"),
+    "job's flag: timeout": ("sign --key seal --timeout 1", b"a", "--timeout"),
+    "job's flag: kubeconfig": ("sign --key seal --kubeconfig a", b"a", "--kubeconfig"),
+    "vault's flag: url": ("sign --job --key seal --vault-url https://a.test", b"a", "--vault-url"),
+    "kind without a vault": ("sign --job --key seal --vault-kind KeyVault", b"a", "--vault-kind"),
+    "job with plaintext": (f"encrypt --job --key seal --from-secret s --in {NOT_HERE}", b"", "--in"),
+    "job without plaintext": ("encrypt --job --key seal", b"a", "--from-secret"),
+    "job without target": ("decrypt --job --key seal", b"a", "--to-secret"),
+    "job with a file as target": ("decrypt --job --key seal --to-secret s --out f", b"", "--out"),
+    "job with two targets": (
+        "wrap --job --key seal --from-secret s/k --to-configmap m --out f",
+        b"",
+        "--out",
+    ),
+    "name of a job": ("sign --job --key seal --name A_", b"a", "--name"),
+    "timeout": ("sign --job --key seal --timeout 0", b"a", "--timeout"),
+    "kubeconfig": (f"sign --job --key seal --kubeconfig {NOT_HERE}", b"a", NOT_HERE),
+    "vault's address": ("sign --key seal --vault-url nonsense", b"a", "--vault-url"),
+}
+
+
+@pytest.mark.parametrize("case", USAGE)
+def test_wrong_usage_is_told_by_its_flag(case: str) -> None:
+    """Nothing is asked: there is no vault and no cluster."""
+    line, stdin, flag = USAGE[case]
+    environ = {"AZURE_KEYVAULT_URL": "https://shop.vault.azure.net"}
+    result = CliRunner().invoke(main, ["crypto", *line.split()], input=stdin, env=environ)
+    assert result.exit_code == 2, (result.output, result.exception)
+    assert flag in result.output.partition("Error")[2]
+
+
+async def test_a_ca_file_that_is_none_is_told(shell: Shell) -> None:
+    for data in (b"\xff", b"nothing", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
+        path = shell.file("other", data)
+        result = await shell.run(f"sign --key a --ca-file {path}", stdin=b"a", status=2)
+        assert "--ca-file" in result.output
+
+
+async def test_trouble_that_may_pass(shell: Shell) -> None:
+    shell.world.seed.create_key("release")
+    shell.world.emulator.faults.add(Fault(status=503, retry_after=0.0))
+    await shell.run("sign --key release", stdin=b"a", status=4)
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -175,8 +264,6 @@ async def test_a_vault_must_be_named(shell: Shell) -> None:
 
 async def test_by_job(shell: Shell) -> None:
     world = shell.world
-    if world.cluster.sandbox is None:
-        pytest.skip("the kubeconfig of the real cluster is not in the shell's folder")
     await world.start_operator()
     world.seed.create_key("seal", key_type="RSA")
     world.seed.create_key("release")
@@ -203,10 +290,62 @@ async def test_by_job(shell: Shell) -> None:
     assert "OperationRefused" in refused.output
     late = await shell.job("sign --key missing --timeout 0.5", stdin=b"a", status=4)
     assert "it goes on" in late.output
-    assert "--from-secret" in (await shell.job("encrypt --key seal", stdin=PLAIN, status=2)).output
-    assert "--to-secret" in (await shell.job("decrypt --key seal", stdin=document, status=2)).output
     names = [job["metadata"]["name"] for job in await world.cluster.objects(CRYPTO_JOBS, world.namespace)]
     assert len(names) == 9
+
+
+@pytest.mark.parametrize(
+    ("options", "algorithm", "made"),
+    [
+        ({"key_type": "RSA"}, "RS256", 1),
+        ({"curve": "P-256"}, "ES256", 1),
+        ({"curve": "P-384"}, "ES384", 2),
+        ({"curve": "P-521"}, "ES512", 2),
+        ({"key_type": "oct-HSM"}, "HS256", 1),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_job_gets_the_digest_of_a_large_file(
+    shell: Shell, options: dict[str, Any], algorithm: str, made: int
+) -> None:
+    """Where only the key tells which hash it takes, a first job finds out."""
+    world = shell.world
+    await world.start_operator()
+    world.seed.create_key("release", **options)
+    if algorithm == "HS256":
+        change_operations(world, "release", ("sign", "verify"))
+    await jobs.connect(world)
+    data, document = shell.file("data", LONG * 10), shell.file("document")
+    await shell.job(f"sign --key release --json --name release --in {data} --out {document}")
+    assert json.loads(shell.read("document"))["algorithm"] == algorithm
+    assert (await shell.run(f"verify --key release --signature {document} --in {data}")).output == "valid\n"
+    found = await world.cluster.objects(CRYPTO_JOBS, world.namespace)
+    assert len(found) == made
+    for job in found:
+        assert job["spec"]["messageType"] == "Digest"
+        assert len(job["spec"]["input"]["value"]) <= 88
+    verify = f"verify --key release --signature {document}"
+    assert (await shell.job(f"{verify} --in {data}")).stdout == "valid\n"
+    assert (await shell.job(verify, stdin=b"other", status=1)).stdout == "not valid\n"
+    named = f"sign --key release --algorithm {algorithm} --in {data}"
+    before = len(await world.cluster.objects(CRYPTO_JOBS, world.namespace))
+    await shell.job(named)
+    assert len(await world.cluster.objects(CRYPTO_JOBS, world.namespace)) == before + 1
+
+
+async def test_a_job_that_fails_for_another_reason_is_not_tried_again(shell: Shell) -> None:
+    await shell.world.start_operator()
+    shell.world.seed.create_key("seal", key_type="RSA")
+    change_operations(shell.world, "seal", ("encrypt",))
+    await jobs.connect(shell.world, crypto={"allowedKeys": ["*"], "allowedOperations": ["Sign"]})
+    line = "sign --key seal --algorithm RS512 --timeout 2"
+    assert "it goes on" in (await shell.job(line, stdin=b"a", status=4)).output
+    assert len(await shell.world.cluster.objects(CRYPTO_JOBS, shell.world.namespace)) == 1
+
+
+def change_operations(world: World, key: str, operations: tuple[str, ...]) -> None:
+    now = int(world.clock.now().timestamp())
+    world.vault.vault.keys.update(key, now=now, changes=Changes(operations=operations))
 
 
 def _broken(document: bytes) -> bytes:

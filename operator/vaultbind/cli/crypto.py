@@ -16,7 +16,7 @@ from vaultbind.cli.crypto_files import (
     render_document,
     write_output,
 )
-from vaultbind.cli.crypto_flags import Flags, common_options, in_option, out_option
+from vaultbind.cli.crypto_flags import Flags, common_options, in_option, out_option, rotation_options
 from vaultbind.cli.crypto_work import decrypt_stream, encrypt_stream, perform, perform_rotation, run
 from vaultbind.cryptojobs.facts import Payload
 
@@ -99,21 +99,21 @@ def unwrap(**given: Any) -> None:
 
 
 @crypto.command()
-@common_options
+@rotation_options
 @click.option(
     "--min-age", default="24h", metavar="DURATION", show_default=True, help="A younger version stays."
 )
 def rotate(min_age: str, **given: Any) -> None:
     """Make a new version of the key; prints the id of the latest."""
     flags = Flags.of(CryptoOperation.ROTATE_KEY, given)
-    if flags.job:
-        told = flags.submit({"minAge": min_age})
-        click.echo(told["keyId"])
-        return
     try:
         spec = flags.spec(min_age=parse_duration(min_age))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--min-age") from None
+    if flags.job:
+        told = flags.submit({"minAge": min_age})
+        click.echo(told["keyId"])
+        return
     key_id, made = run(flags.vault_url, flags.ca_file, lambda client: perform_rotation(client, spec))
     if not made:
         click.echo("the latest version is younger than --min-age and stays", err=True)
@@ -157,7 +157,7 @@ def _reveal(operation: CryptoOperation, given: dict[str, Any]) -> None:
     if flags.envelope:
         _stream(flags, spec, decrypt_stream)
         return
-    payload = parse_document(read_input(flags.source))
+    payload = parse_document(read_input(flags.source), operation)
     result, _ = run(flags.vault_url, flags.ca_file, lambda client: perform(client, spec, payload))
     write_output(flags.target, result.secret or b"")
 

@@ -9,10 +9,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any, Final
 
 import click
 
+from vaultbind.api.cryptojob import ALGORITHMS, CryptoOperation
 from vaultbind.cryptojobs.facts import Payload, Result
 from vaultbind.cryptojobs.operate import encode
 
@@ -23,30 +25,41 @@ _BYTES: Final = ("iv", "tag", "aad")
 
 
 @contextmanager
-def open_input(name: str) -> Iterator[IO[bytes]]:
-    """A file, or standard input for `-`; raises click.FileError."""
+def open_input(name: str, flag: str = "--in") -> Iterator[IO[bytes]]:
+    """A file, or standard input for `-`; raises click.BadParameter that names the flag."""
     if name == STANDARD:
         yield sys.stdin.buffer
         return
     try:
-        descriptor = os.open(name, os.O_RDONLY)
+        file = Path(name).open("rb")  # noqa: SIM115 - closed below; what its reader raises is no matter of ours
     except OSError as error:
-        raise click.FileError(name, error.strerror or "") from None
-    with os.fdopen(descriptor, "rb") as file:
+        raise _bad_file(name, flag, error) from None
+    with file:
         yield file
 
 
-def read_input(name: str) -> bytes:
-    """All of a file or of standard input."""
-    with open_input(name) as file:
+def read_input(name: str, flag: str = "--in") -> bytes:
+    """All of a file or of standard input; raises click.BadParameter that names the flag."""
+    with open_input(name, flag) as file:
         return file.read()
+
+
+def _bad_file(name: str, flag: str, error: OSError) -> click.BadParameter:
+    return click.BadParameter(f"{name}: {error.strerror or type(error).__name__}", param_hint=flag)
+
+
+def check_output(name: str) -> None:
+    """Tell what cannot be written before anything is asked; raises click.BadParameter that names --out."""
+    path = Path(name)
+    if name != STANDARD and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise click.BadParameter(f"{name}: it cannot be written", param_hint="--out")
 
 
 @contextmanager
 def collect_output(name: str) -> Iterator[IO[bytes]]:
     """Bytes that come out at the end, and only if nothing failed: half a plaintext looks like a whole one.
 
-    A file is made readable for its owner alone.
+    A file is made readable for its owner alone. Raises click.BadParameter that names --out.
     """
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
         yield spool
@@ -58,7 +71,7 @@ def collect_output(name: str) -> Iterator[IO[bytes]]:
         try:
             descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         except OSError as error:
-            raise click.FileError(name, error.strerror or "") from None
+            raise _bad_file(name, "--out", error) from None
         with os.fdopen(descriptor, "wb") as file:
             shutil.copyfileobj(spool, file)
 
@@ -82,21 +95,25 @@ def render_document(result: Result, algorithm: str) -> bytes:
     return json.dumps(shown, indent=2).encode() + b"\n"
 
 
-def parse_document(data: bytes) -> Payload:
-    """A document that `render_document` wrote, or the data of an output; raises click.ClickException."""
+def parse_document(data: bytes, operation: CryptoOperation) -> Payload:
+    """A document that `render_document` wrote, or the data of an output; raises click.BadParameter."""
     try:
         found = json.loads(data)
         fields: Mapping[str, Any] = found["data"] if isinstance(found.get("data"), dict) else found
         values = {name: base64.b64decode(fields[name], validate=True) for name in _BYTES if name in fields}
+        algorithm = str(fields.get("algorithm", ""))
+        if algorithm and algorithm not in ALGORITHMS[operation]:
+            raise click.BadParameter(f"its algorithm is none of {operation}", param_hint="--in")
         return Payload(
             data=base64.b64decode(fields["result"], validate=True),
             key_id=str(fields.get("keyId", "")),
-            algorithm=str(fields.get("algorithm", "")),
+            algorithm=algorithm,
             iv=values.get("iv"),
             tag=values.get("tag"),
             aad=values.get("aad"),
         )
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
-        raise click.ClickException(
-            "the input is no document of `vaultbind crypto`, nor the data of a CryptoJob's output"
+        raise click.BadParameter(
+            "the input is no document of `vaultbind crypto`, nor the data of a CryptoJob's output",
+            param_hint="--in",
         ) from None

@@ -11,7 +11,8 @@ import click
 
 from vaultbind.api.cryptojob import CryptoJobSpec, CryptoOperation
 from vaultbind.api.vault_ref import DEFAULT_VAULT
-from vaultbind.cli.crypto_files import STANDARD, parse_document, read_input, write_output
+from vaultbind.cli.crypto_checks import check_flags
+from vaultbind.cli.crypto_files import STANDARD, check_output, parse_document, read_input, write_output
 from vaultbind.cli.crypto_job import JobPlace, submit
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,14 +22,16 @@ in_option: Final = click.option(
 out_option: Final = click.option(
     "--out", "target", default=STANDARD, metavar="FILE", help="Output; standard output when left out."
 )
-_COMMON: Final = (
-    click.option("--key", required=True, metavar="NAME", help="Name of the key in the vault."),
+_KEY: Final = click.option("--key", required=True, metavar="NAME", help="Name of the key in the vault.")
+_USE: Final = (
     click.option(
         "--key-version", default="", metavar="HEX", help="Its version; the latest, or what the input names."
     ),
     click.option(
         "--algorithm", default="", metavar="NAME", help="The service's name; usual for the key's type."
     ),
+)
+_PLACE: Final = (
     click.option(
         "--vault-url",
         default="",
@@ -56,7 +59,11 @@ _COMMON: Final = (
         help="With --job: kind of --vault.",
     ),
     click.option(
-        "--timeout", default=60.0, show_default=True, help="With --job: seconds to wait for its end."
+        "--timeout",
+        type=click.FloatRange(min=0, max=86_400, min_open=True),
+        default=60.0,
+        show_default=True,
+        help="With --job: seconds to wait for its end.",
     ),
     click.option(
         "--kubeconfig", default="", metavar="FILE", help="With --job: which cluster; else the usual one."
@@ -65,8 +72,17 @@ _COMMON: Final = (
 
 
 def common_options(command: F) -> F:
-    """Add the options that every operation has."""
-    for option in reversed(_COMMON):
+    """Add the options that every use of a key has."""
+    return _add(command, _KEY, *_USE, *_PLACE)
+
+
+def rotation_options(command: F) -> F:
+    """Add those of a rotation: it takes no version and no algorithm."""
+    return _add(command, _KEY, *_PLACE)
+
+
+def _add(command: F, *options: Callable[[F], F]) -> F:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -77,12 +93,12 @@ class Flags:
 
     operation: CryptoOperation
     key: str
-    key_version: str
-    algorithm: str
     vault_url: str
     ca_file: Path | None
     job: bool
     place: JobPlace
+    key_version: str = ""
+    algorithm: str = ""
     source: str = STANDARD
     target: str = STANDARD
     envelope: bool = False
@@ -93,15 +109,13 @@ class Flags:
 
     @classmethod
     def of(cls, operation: CryptoOperation, given: Mapping[str, Any]) -> "Flags":
-        """Gather what click parsed; raises click.UsageError where it is not said whom to ask."""
+        """Gather what click parsed; raises click.UsageError where it does not fit."""
         place = JobPlace(**{field.name: given[field.name] for field in fields(JobPlace)})
         names = {field.name for field in fields(cls)} - {"aad", "place", "operation"}
         known = {name: value for name, value in given.items() if name in names}
         flags = cls(operation=operation, place=place, aad=given.get("aad", "").encode(), **known)
-        if not flags.job and not flags.vault_url:
-            raise click.UsageError(
-                "--vault-url (or AZURE_KEYVAULT_URL) says which vault, --job asks the cluster"
-            )
+        check_flags(flags)
+        check_output(flags.target)
         return flags
 
     def spec(self, **fields_: Any) -> CryptoJobSpec:
@@ -124,15 +138,15 @@ class Flags:
     def extras(self) -> dict[str, Any]:
         """Envelope and additional data, where they are asked for."""
         found: dict[str, Any] = {"envelope": True} if self.envelope else {}
-        return {**found, **({"aad": _inline(self.aad)} if self.aad else {})}
+        return {**found, **({"aad": inline(self.aad)} if self.aad else {})}
 
     def ciphertext(self) -> dict[str, Any]:
         """Input of the opposite operation, inline: an envelope, or all that a document tells."""
         data = read_input(self.source)
         if self.envelope:
-            return {"input": _inline(data), **self.extras()}
-        document = parse_document(data)
-        found: dict[str, Any] = {"input": _inline(document.data)}
+            return {"input": inline(data), **self.extras()}
+        document = parse_document(data, self.operation)
+        found: dict[str, Any] = {"input": inline(document.data)}
         if document.algorithm and not self.algorithm:
             found["algorithm"] = document.algorithm
         if document.key_id and not self.key_version:
@@ -140,7 +154,7 @@ class Flags:
         for name in ("iv", "tag", "aad"):
             value = getattr(document, name)
             if value is not None:
-                found[name] = _inline(value)
+                found[name] = inline(value)
         return found
 
     def into(self, kind: str, name: str) -> dict[str, Any]:
@@ -157,5 +171,6 @@ class Flags:
         write_output(self.target, json.dumps({**document, **result}, indent=2).encode() + b"\n")
 
 
-def _inline(data: bytes) -> dict[str, str]:
+def inline(data: bytes) -> dict[str, str]:
+    """Bytes as a job has them."""
     return {"value": base64.b64encode(data).decode("ascii")}

@@ -5,7 +5,7 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import click
@@ -32,6 +32,19 @@ class JobPlace:
     vault_kind: str
     timeout: float
     kubeconfig: str = ""
+
+    def another(self, suffix: str) -> "JobPlace":
+        """The same for one more job; a name that was made up is made up again."""
+        return replace(self, name=f"{self.name}-{suffix}") if self.name else self
+
+
+class JobFailedError(RefusedError):
+    """The job has ended as Failed; its status may tell more."""
+
+    def __init__(self, failed: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+        """Say what condition Failed says."""
+        super().__init__(f"{failed['reason']}: {failed['message']}")
+        self.status = status
 
 
 def render_job(place: JobPlace, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +100,7 @@ async def _wait(client: Any, place: JobPlace, job: Mapping[str, Any]) -> Mapping
             return status
         if "Failed" in conditions:
             line.end()
-            raise RefusedError(f"{conditions['Failed']['reason']}: {conditions['Failed']['message']}")
+            raise JobFailedError(conditions["Failed"], status)
         await asyncio.sleep(POLL_SECONDS)
     line.end()
     raise LaterError(f"CryptoJob {namespace}/{name} has not ended within {place.timeout:.0f} s; it goes on")

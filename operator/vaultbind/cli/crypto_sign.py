@@ -3,18 +3,32 @@
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import IO, Any, Final
 
 import click
 
 from vaultbind.api.cryptojob import CryptoJobSpec, CryptoOperation, MessageType, SignatureForm
 from vaultbind.cli.crypto_files import open_input, read_input, render_document, write_output
-from vaultbind.cli.crypto_flags import Flags, common_options, in_option, out_option
-from vaultbind.cli.crypto_work import RefusedError, fetch_key, hash_stream, perform, pick_algorithm, run
+from vaultbind.cli.crypto_flags import Flags, common_options, in_option, inline, out_option
+from vaultbind.cli.crypto_job import JobFailedError
+from vaultbind.cli.crypto_work import (
+    HASHES,
+    USUAL_HASH,
+    fetch_key,
+    hash_of,
+    hash_stream,
+    perform,
+    pick_algorithm,
+    run,
+)
 from vaultbind.cryptojobs.facts import Payload, Result
 from vaultbind.keyvault import KeyVaultClient
 
 NOT_VALID: Final = 1
+DIGEST_BYTES: Final = frozenset({32, 48, 64})
+MOST_INLINE: Final = 768 * 1024
+"""Bytes that a job can hold in base64."""
 FORMS: Final[Mapping[str, SignatureForm]] = {
     "raw": SignatureForm.RAW,
     "der": SignatureForm.DER,
@@ -44,16 +58,19 @@ _FORM: Final = click.option(
 def sign(digest: bool, form: str, binary: bool, as_json: bool, **given: Any) -> None:  # noqa: FBT001 - click's
     """Sign a file or standard input; gives base64, or a JWS."""
     flags = Flags.of(CryptoOperation.SIGN, given)
+    _check_form(form, digest=digest)
+    if binary and (as_json or FORMS[form].is_jws):
+        raise click.UsageError("--binary goes with --form raw and der only, and not with --json")
     if flags.job:
-        fields = _job_fields(flags, digest=digest)
-        told = flags.submit({**fields, "output": {"status": {}, "format": FORMS[form].value}})
+        output: dict[str, Any] = {"output": {"status": {}, "format": FORMS[form].value}}
+        told = _submit(flags, FORMS[form], output, digest=digest)
         result = Result(key_id=told["keyId"], value=told["result"]["value"])
         algorithm = told["algorithm"]
     else:
         result, algorithm = _ask(flags, FORMS[form], b"", digest=digest)
     if as_json:
         write_output(flags.target, render_document(result, algorithm))
-    elif binary and not FORMS[form].is_jws:
+    elif binary:
         write_output(flags.target, base64.b64decode(result.value))
     else:
         write_output(flags.target, result.value.encode() + b"\n")
@@ -73,11 +90,14 @@ def sign(digest: bool, form: str, binary: bool, as_json: bool, **given: Any) -> 
 def verify(digest: bool, form: str, signature: str, **given: Any) -> None:  # noqa: FBT001 - click's
     """Verify the signature of a file or standard input; exit status 1 where it is not valid."""
     flags = Flags.of(CryptoOperation.VERIFY, given)
-    found = parse_signature(read_input(signature), FORMS[form])
+    _check_form(form, digest=digest)
+    if flags.source == signature:
+        raise click.UsageError("--signature and --in name the same; standard input can be one of them only")
+    found = parse_signature(read_input(signature, "--signature"), FORMS[form])
     if flags.job:
         shown = found.decode("ascii") if FORMS[form].is_jws else base64.b64encode(found).decode("ascii")
-        fields = _job_fields(flags, digest=digest)
-        told = flags.submit({**fields, "signature": {"value": shown, "format": FORMS[form].value}})
+        given_signature = {"signature": {"value": shown, "format": FORMS[form].value}}
+        told = _submit(flags, FORMS[form], given_signature, digest=digest)
         valid = bool(told["result"]["valid"])
     else:
         result, _ = _ask(flags, FORMS[form], found, digest=digest)
@@ -88,14 +108,17 @@ def verify(digest: bool, form: str, signature: str, **given: Any) -> None:  # no
 
 
 def parse_signature(data: bytes, form: SignatureForm) -> bytes:
-    """Signature as bytes (a JWS as its text) from what a file holds."""
+    """Signature as bytes (a JWS as its text) from what a file holds; raises click.BadParameter."""
     text = data.strip()
     if text.startswith(b"{"):
         try:
             text = str(json.loads(text)["result"]).encode()
         except (ValueError, KeyError, TypeError):
-            raise click.ClickException("--signature: it is no JSON of `vaultbind crypto sign`") from None
+            message = "it is no JSON of `vaultbind crypto sign`"
+            raise click.BadParameter(message, param_hint="--signature") from None
     if form.is_jws:
+        if not text.isascii():
+            raise click.BadParameter("it is no JWS", param_hint="--signature")
         return text
     try:
         return base64.b64decode(text, validate=True)
@@ -105,44 +128,80 @@ def parse_signature(data: bytes, form: SignatureForm) -> bytes:
 
 def _ask(flags: Flags, form: SignatureForm, signature: bytes, *, digest: bool) -> tuple[Result, str]:
     """Let the vault do it; a file is hashed piece by piece, unless a JWS needs the whole of it."""
+    spec = flags.spec(form=form, message_type=MessageType.MESSAGE if form.is_jws else MessageType.DIGEST)
+    if digest or form.is_jws:
+        payload = Payload(
+            data=_read_digest(flags) if digest else read_input(flags.source), signature=signature
+        )
+        return run(flags.vault_url, flags.ca_file, lambda client: perform(client, spec, payload))
+    with open_input(flags.source) as file:
 
-    async def work(client: KeyVaultClient) -> tuple[Result, str]:
-        spec = flags.spec(form=form, message_type=MessageType.DIGEST)
-        if digest:
-            data = _digest(read_input(flags.source))
-        elif form.is_jws:
-            spec, data = flags.spec(form=form), read_input(flags.source)
-        else:
-            data = await _hash(client, spec, flags.source)
-        return await perform(client, spec, Payload(data=data, signature=signature))
+        async def work(client: KeyVaultClient) -> tuple[Result, str]:
+            data = await _hash(client, spec, file)
+            return await perform(client, spec, Payload(data=data, signature=signature))
 
-    return run(flags.vault_url, flags.ca_file, work)
+        return run(flags.vault_url, flags.ca_file, work)
 
 
-async def _hash(client: KeyVaultClient, spec: CryptoJobSpec, source: str) -> bytes:
+async def _hash(client: KeyVaultClient, spec: CryptoJobSpec, file: IO[bytes]) -> bytes:
     """Which hash it is the algorithm says, and that may depend on the key."""
     algorithm = spec.algorithm
     if not algorithm:
         algorithm = pick_algorithm(spec, Payload(data=b""), await fetch_key(client, spec))
-    try:
-        with open_input(source) as file:
-            return hash_stream(file, algorithm)
-    except ValueError:
-        raise RefusedError(f"{algorithm} is no algorithm that signs") from None
+    return hash_stream(file, hash_of(algorithm))[hash_of(algorithm)]
 
 
-def _digest(data: bytes) -> bytes:
+def _check_form(form: str, *, digest: bool) -> None:
+    if digest and FORMS[form].is_jws:
+        raise click.UsageError("--digest does not go with --form jws: a JWS signs a message")
+
+
+def _read_digest(flags: Flags) -> bytes:
     """Bytes of a digest, which may be written in hexadecimal as `sha256sum` does it."""
+    data = read_input(flags.source)
     words = data.split()
     try:
-        return bytes.fromhex(words[0].decode("ascii"))
+        coded = bytes.fromhex(words[0].decode("ascii"))
     except (ValueError, IndexError):
-        return data
+        coded = b""
+    for found in (coded, data):
+        if len(found) in DIGEST_BYTES:
+            return found
+    raise click.BadParameter("a digest has 32, 48 or 64 bytes", param_hint="--in")
 
 
-def _job_fields(flags: Flags, *, digest: bool) -> dict[str, Any]:
-    data = read_input(flags.source)
+# -- by a job -----------------------------------------------------------------------------------------
+
+
+def _submit(
+    flags: Flags, form: SignatureForm, fields: Mapping[str, Any], *, digest: bool
+) -> Mapping[str, Any]:
+    """Let a job do it; returns its status. Only a JWS takes the input itself into the cluster."""
+    if form.is_jws:
+        data = read_input(flags.source)
+        if len(data) > MOST_INLINE:
+            message = f"with --job a JWS takes at most {MOST_INLINE} bytes; leave --job out"
+            raise click.BadParameter(message, param_hint="--in")
+        return flags.submit({"input": inline(data), **fields})
     if digest:
-        coded = base64.b64encode(_digest(data)).decode("ascii")
-        return {"messageType": MessageType.DIGEST.value, "input": {"value": coded}}
-    return {"input": {"value": base64.b64encode(data).decode("ascii")}}
+        return flags.submit(_as_digest(_read_digest(flags), fields))
+    return _submit_hashed(flags, fields)
+
+
+def _submit_hashed(flags: Flags, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Which hash it is the key may decide, and that the job's status tells: then another job is right."""
+    wanted = hash_of(flags.algorithm) if flags.algorithm else USUAL_HASH
+    with open_input(flags.source) as file:
+        found = hash_stream(file, *({wanted} if flags.algorithm else HASHES.values()))
+    try:
+        return flags.submit(_as_digest(found[wanted], fields))
+    except JobFailedError as failed:
+        used = str(failed.status.get("algorithm") or "")
+        if flags.algorithm or not used or hash_of(used) == wanted:
+            raise
+        named = replace(flags, algorithm=used, place=flags.place.another(used.lower()))
+        return named.submit(_as_digest(found[hash_of(used)], fields))
+
+
+def _as_digest(digest: bytes, fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {"messageType": MessageType.DIGEST.value, "input": inline(digest), **fields}

@@ -27,6 +27,9 @@ from vaultbind.keyvault import (
 
 REFUSED: Final = 3
 LATER: Final = 4
+HASHES: Final = {"256": "sha256", "384": "sha384", "512": "sha512"}
+USUAL_HASH: Final = "sha256"
+"""Of the default algorithms of all keys but two curves'."""
 T = TypeVar("T")
 Work = Callable[[KeyVaultClient], Awaitable[T]]
 
@@ -45,13 +48,31 @@ class LaterError(click.ClickException):
 
 def run(vault_url: str, ca_file: Path | None, work: Work[T]) -> T:
     """Let the vault do it. Raises RefusedError, LaterError."""
+    config = _configure(vault_url, ca_file)
     try:
-        config = KeyVaultConfig.from_env({**os.environ, "AZURE_KEYVAULT_URL": vault_url})
-        if ca_file is not None:
-            config = replace(config, ca_pem=ca_file.read_text(encoding="utf-8"))
         return asyncio.run(_run(config, work))
     except KeyVaultError as error:
+        if error.code == "BadCaBundle":
+            raise _bad_ca_file(ca_file) from None
         raise (LaterError if error.retryable else RefusedError)(f"{vault_url}: {error}") from None
+
+
+def _configure(vault_url: str, ca_file: Path | None) -> KeyVaultConfig:
+    """Raises click.UsageError that names the flag."""
+    try:
+        config = KeyVaultConfig.from_env({**os.environ, "AZURE_KEYVAULT_URL": vault_url})
+    except KeyVaultError as error:
+        raise click.UsageError(f"--vault-url {vault_url}: {error.detail}") from None
+    if ca_file is None:
+        return config
+    try:
+        return replace(config, ca_pem=ca_file.read_text(encoding="utf-8"))
+    except (KeyVaultError, OSError, UnicodeDecodeError):
+        raise _bad_ca_file(ca_file) from None
+
+
+def _bad_ca_file(ca_file: Path | None) -> click.BadParameter:
+    return click.BadParameter(f"{ca_file or ''}: it is no certificate in PEM", param_hint="--ca-file")
 
 
 async def _run(config: KeyVaultConfig, work: Work[T]) -> T:
@@ -124,12 +145,15 @@ async def perform_rotation(client: KeyVaultClient, spec: CryptoJobSpec) -> tuple
     return (await rotate(client, spec.key)).key.kid, True
 
 
-def hash_stream(source: IO[bytes], algorithm: str) -> bytes:
-    """Digest of a file by the hash of a signature's algorithm."""
-    digest = hashlib.new(_HASHES[SignatureAlgorithm(algorithm).value[2:5]])
+def hash_of(algorithm: str) -> str:
+    """Name of the hash of a signature's algorithm."""
+    return HASHES[SignatureAlgorithm(algorithm).value[2:5]]
+
+
+def hash_stream(source: IO[bytes], *names: str) -> dict[str, bytes]:
+    """Digests of a file by their hashes, in one pass; raises OSError."""
+    digests = {name: hashlib.new(name) for name in names}
     while chunk := source.read(1024 * 1024):
-        digest.update(chunk)
-    return digest.digest()
-
-
-_HASHES: Final = {"256": "sha256", "384": "sha384", "512": "sha512"}
+        for digest in digests.values():
+            digest.update(chunk)
+    return {name: digest.digest() for name, digest in digests.items()}
