@@ -82,13 +82,20 @@ async def test_a_process_that_is_killed_at_an_await(
     for number, (point, moment) in enumerate(itertools.product(points, MOMENTS)):
         lasting = await submit_all(world, str(number))
         async with operator(world, kubeconfig, tmp_path, program=killed_at(point, moment)) as process:
-            assert await process.wait_ended(PATIENCE) == -signal.SIGKILL, process.log
+            await dies(process, f"{point} {moment}")
         seen: dict[str, Any] = {}
         await snapshot(world, f"{number}-", seen)
         async with operator(world, kubeconfig, tmp_path):
             await jobs.until_complete(world, *lasting)
             await world.until(partial(is_gone, world, f"{number}-brief"))
         await check_end(world, str(number), seen, f"{point} {moment}")
+
+
+async def dies(process: OperatorProcess, where: str) -> None:
+    try:
+        assert await process.wait_ended(PATIENCE) == -signal.SIGKILL, process.log
+    except TimeoutError:
+        raise AssertionError(f"nobody came to {where}\n{process.log}") from None
 
 
 async def is_gone(world: World, name: str) -> bool:
