@@ -114,7 +114,8 @@ async def test_all_objects_of_a_vault_are_watched(world: World) -> None:
     assert (status["objects"], status["expired"]) == (3, 1)
     assert (await condition(world)).startswith("True Expired: 1 expired, the first is secret unbound at ")
     assert (await world.conditions("app"))["Expiring"] == "False Valid"
-    assert (await world.spent()).vault == ["certificates.list", "keys.list", "secrets.list"]
+    spent = (await world.spent()).vault
+    assert spent == ["certificates.get web", "certificates.list", "keys.list", "secrets.list"]
     assert await vault_events(world) == ["ExpiresSoon", "Expired"]
     world.vault.set_secret("unbound", "2")
     await world.next_look()

@@ -41,6 +41,7 @@ from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import Engine
 from vaultbind.engine.queue import Priority
 from vaultbind.expiry.absence import Absences
+from vaultbind.expiry.ends import Ends
 from vaultbind.expiry.reconcile import ExpiryRoom
 from vaultbind.expiry.renewals import Renewals
 from vaultbind.expiry.rotation import KeyRotations
@@ -112,7 +113,6 @@ class Operator:
             draw=random.random,
             wakes_readers=self._asks_for_secrets,
         )
-        keyvaults = self._build_keyvaults(vaults)
         bindings = WholeBinding(
             bindings=self._build_bindings(),
             rollouts=self._build_rollouts(),
@@ -121,6 +121,7 @@ class Operator:
             absences=Absences(hub=self.hub, reads=self.outlets.reads),
             now=self._clock.now,
         )
+        keyvaults = self._build_keyvaults(vaults, bindings)
         return Engine(
             clock=self._clock,
             cache=cache,
@@ -137,7 +138,7 @@ class Operator:
             lane_of=self._lane_of,
         )
 
-    def _build_keyvaults(self, vaults: VaultRoom) -> VaultAndExpiry:
+    def _build_keyvaults(self, vaults: VaultRoom, bindings: WholeBinding) -> VaultAndExpiry:
         expiry = ExpiryRoom(
             hub=self.hub,
             observer=self.metrics.expiry,
@@ -146,10 +147,13 @@ class Operator:
             on_told=self.outlets.handlers.tell if self.outlets.handlers is not None else None,
             on_outbox=self.outlets.wake,
         )
+        renewals = Renewals(reads=self.outlets.reads)
         return VaultAndExpiry(
             vaults=vaults,
             expiry=expiry,
-            renewals=Renewals(reads=self.outlets.reads),
+            ends=Ends(reads=self.outlets.reads, has_asked=renewals.has_asked),
+            renewals=renewals,
+            is_awaited=bindings.is_awaited,
             rotations=KeyRotations(reads=self.outlets.reads),
         )
 

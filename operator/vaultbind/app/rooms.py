@@ -1,18 +1,19 @@
 """Rooms as the engine sees them: several may report on one object."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from vaultbind.api.conditions import ConditionType, Reason, Status, find_condition
-from vaultbind.api.refs import ObjectKey
+from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.bindings.intake import Intake
 from vaultbind.bindings.reconcile import BindingRoom
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.queue import Priority
 from vaultbind.engine.report import Report, merge_reports
 from vaultbind.expiry.absence import Absences, Deleted
+from vaultbind.expiry.ends import Ends
 from vaultbind.expiry.judge import judge_expiry
 from vaultbind.expiry.reconcile import ExpiryRoom
 from vaultbind.expiry.renewals import Renewals
@@ -21,7 +22,12 @@ from vaultbind.expiry.times import parse_time
 from vaultbind.rollouts.reconcile import RolloutRoom
 from vaultbind.telemetry.recorders import VaultMetrics
 from vaultbind.vaults.hub import VaultHub
+from vaultbind.vaults.look import Sighting, can_have_own_end
 from vaultbind.vaults.room import VaultRoom
+from vaultbind.vaults.session import VaultSession
+
+LONGEST_WAIT = timedelta(seconds=30)
+WAIT_STEP = 0.2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,12 +40,32 @@ class WholeBinding:
     hub: VaultHub
     absences: Absences
     now: Callable[[], datetime]
+    _passed: set[ObjectKey] = field(default_factory=set)
+    """Bindings that have had their first turn in this process."""
+
+    def is_awaited(self, vault: ObjectKey) -> bool:
+        """Whether a binding that knows when a certificate of a KeyVault ends has still to have its turn."""
+        resolution = self.hub.resolve(vault)
+        if resolution is None or resolution.session is None:
+            return False
+        sightings = resolution.session.known.sightings
+        return any(
+            can_have_own_end(ref, sightings.get(ref))
+            for reader in self.hub.book.readers_of(vault)
+            if reader not in self._passed
+            for ref in self.hub.book.refs_of(reader)
+        )
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
         """Report of the bindings room, with condition Expiring and the rollout added."""
+        seen = self._sightings(key)
         report = await self.bindings.reconcile(key, obj, priority)
+        self._passed.add(key)
         if obj is None:
+            self._passed.discard(key)
             self.rollouts.drop(key)
+        elif report is not None and _is_synced(report):
+            self._teach_ends(key, obj, report, {**self._sightings(key), **seen})
         if report is not None:
             report = await self._tell_deleted(key, report)
         if report is None or obj is None or not report.conditions:
@@ -53,6 +79,36 @@ class WholeBinding:
             restarts = spec.restarts if spec is not None else ()
             added.append(await self.rollouts.reconcile(key, obj, restarts, int(revision)))
         return merge_reports(report, *added)
+
+    def _sightings(self, key: ObjectKey) -> dict[VaultObjectRef, Sighting]:
+        """How the objects look that a binding wants, as far as they do."""
+        session = self._session(key)
+        known = session.known.sightings if session is not None else {}
+        seen = {ref: known.get(ref) for ref in self.hub.book.refs_of(key)}
+        return {ref: sighting for ref, sighting in seen.items() if sighting is not None}
+
+    def _session(self, key: ObjectKey) -> VaultSession | None:
+        vault = self.hub.book.vault_of(key)
+        resolution = self.hub.resolve(vault) if vault is not None else None
+        return resolution.session if resolution is not None else None
+
+    def _teach_ends(
+        self, key: ObjectKey, obj: RawObject, report: Report, seen: Mapping[VaultObjectRef, Sighting]
+    ) -> None:
+        """Let the vault's session know when objects end, which a binding's read has shown, now or earlier.
+
+        So a restart, which reads nothing, knows it from the status. What does not follow the vault may hold
+        an older version than the vault shows, and teaches nothing.
+        """
+        session = self._session(key)
+        if session is None or obj["spec"].get("refreshPolicy", "Follow") != "Follow":
+            return
+        for item in report.fields.get("objects", (obj.get("status") or {}).get("objects")) or ():
+            ends = parse_time(item.get("expires"))
+            pinned = VaultObjectRef(VaultObjectKind(item["kind"]), item["name"], item.get("version", ""))
+            ref = pinned if pinned in seen else replace(pinned, version="")
+            if ref in seen and ends is not None:
+                session.known.learn_end(ref, seen[ref], ends)
 
     async def _tell_deleted(self, key: ObjectKey, report: Report) -> Report:
         """Tell apart what is missing from what is deleted and can be recovered."""
@@ -104,8 +160,13 @@ class VaultAndExpiry:
 
     vaults: VaultRoom
     expiry: ExpiryRoom
+    ends: Ends
     renewals: Renewals
     rotations: KeyRotations
+    is_awaited: Callable[[ObjectKey], bool]
+    """Whether bindings will soon show more of a KeyVault's objects than a list."""
+    _waits: dict[ObjectKey, datetime] = field(default_factory=dict)
+    """By KeyVault that was not judged yet: since when its bindings are waited for."""
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
         """Report of the vaults' room with what the room of expiry has to tell."""
@@ -114,12 +175,24 @@ class VaultAndExpiry:
             self.expiry.forget(key)
             self.renewals.forget(key)
             self.rotations.forget(key)
+            self._waits.pop(key, None)
         if report is None or obj is None or not report.conditions:
             return report
-        judged = self.expiry.judge(key, obj)
+        facts = self.expiry.observe(key, obj)
+        if facts is None:
+            return report
+        if self._is_too_early(key):
+            return Report(next_in=WAIT_STEP)
+        judged = self.expiry.judge(key, obj, await self.ends.learn(key, facts))
         await self.renewals.observe(key, self.expiry.urgent(key))
         renewals = self.renewals.report(key, _told(obj, ConditionType.RENEWAL_FAILED))
         return merge_reports(report, judged, renewals, await self._rotate(key, obj))
+
+    def _is_too_early(self, key: ObjectKey) -> bool:
+        """Whether a first judgement waits for what bindings know: so a restart tells what was told before."""
+        now = self.expiry.now()
+        since = self._waits.setdefault(key, now)
+        return not self.expiry.has_judged(key) and now - since < LONGEST_WAIT and self.is_awaited(key)
 
     async def _rotate(self, key: ObjectKey, obj: RawObject) -> Report:
         """Follow `spec.rotation`; without rules nothing is asked."""

@@ -11,6 +11,7 @@ from vaultbind.bindings.facts import Content, Facts
 from vaultbind.bindings.mark import Mark
 from vaultbind.keyvault import KeyVaultError
 from vaultbind.rendering.digest import matches, parse_digest, source_digest
+from vaultbind.rendering.ends import earlier
 from vaultbind.rendering.problems import RenderProblem
 from vaultbind.rendering.render import Rendered, render
 from vaultbind.rendering.values import VaultValue
@@ -64,14 +65,16 @@ def _content(
         ref: sighting_of(value.properties).fingerprint if value is not None else None
         for ref, value in values.items()
     }
-    objects = [_object(ref, value) for ref, value in values.items() if value is not None]
+    objects = [
+        _object(ref, value, rendered.ends.get(ref)) for ref, value in values.items() if value is not None
+    ]
     digest = source_digest(source, prints, looked_at)
     if mark is not None and matches(parse_digest(mark.digest), source, prints):
         digest = mark.digest
     return Content(data=rendered.data, objects=tuple(objects), digest=digest)
 
 
-def _object(ref: VaultObjectRef, value: VaultValue) -> dict[str, Any]:
+def _object(ref: VaultObjectRef, value: VaultValue, own_end: datetime | None) -> dict[str, Any]:
     properties = value.properties
     entry: dict[str, Any] = {
         "kind": ref.kind.value,
@@ -79,6 +82,7 @@ def _object(ref: VaultObjectRef, value: VaultValue) -> dict[str, Any]:
         "version": properties.version,
         "enabled": properties.enabled,
     }
-    if properties.expires_on is not None:
-        entry["expires"] = properties.expires_on.strftime("%Y-%m-%dT%H:%M:%SZ")
+    expires = earlier(properties.expires_on, own_end)
+    if expires is not None:
+        entry["expires"] = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
     return entry

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from vaultbind.keyvault import ObjectProperties
 from vaultbind.keyvault.rotation.judgement import Telling, Validity
 from vaultbind.keyvault.rotation.state import MonitorState
+from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class VaultFacts:
     """When the last look at the vault began: what is known is of then."""
     sent_until: datetime | None = None
     """Of the status: what the CloudEvents sink has; None where it was told nothing yet."""
+    own_ends: frozenset[VaultKey] = frozenset()
+    """Certificates whose own end is known, so that `expires_on` is not what their attribute says alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from vaultbind.api.keyvault import ExpiryScope, KeyVaultSpec
 from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.engine.cache import RawObject
+from vaultbind.expiry.absence import key_of
 from vaultbind.expiry.facts import VaultFacts
 from vaultbind.expiry.times import parse_time
 from vaultbind.keyvault import CertificateProperties, KeyProperties, ObjectProperties, SecretProperties
@@ -35,6 +36,11 @@ def observe_vault(hub: VaultHub, key: ObjectKey, obj: RawObject, now: datetime) 
         now=now,
         looked=session.look_began,
         sent_until=parse_time(status.get("eventsSentUntil")),
+        own_ends=frozenset(
+            key_of(ref)
+            for ref, seen in session.known.sightings.items()
+            if seen is not None and seen.own_end is not None
+        ),
     )
 
 
@@ -64,7 +70,7 @@ def properties_of(ref: VaultObjectRef, sighting: Sighting) -> ObjectProperties:
         "version": ref.version,
         "enabled": sighting.enabled,
         "not_before": sighting.not_before,
-        "expires_on": sighting.expires_on,
+        "expires_on": sighting.ends,
         "created_on": sighting.fingerprint.created,
         "updated_on": sighting.fingerprint.updated,
     }

@@ -12,6 +12,7 @@ from typing import Final
 from vaultbind.api.refs import ObjectKey
 from vaultbind.expiry.cloudevents import Entry, is_rotation_doubtful
 from vaultbind.expiry.facts import VaultFacts
+from vaultbind.expiry.plan import adopt_ends
 from vaultbind.keyvault.rotation.judgement import Event, Telling, judge
 from vaultbind.keyvault.rotation.state import MonitorState, Seen
 from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
@@ -28,11 +29,17 @@ class _Box:
     sent_until: datetime | None
     state: MonitorState = field(default_factory=MonitorState)
     """Of what was put into the box."""
+    own_ends: frozenset[VaultKey] = frozenset()
     begun: bool = False
     """All objects were judged once; what is new from now on is new."""
     seen_until: datetime | None = None
     """Everything up to then is in the box, or was."""
     waiting: set[str] = field(default_factory=set)
+    sent_before: datetime | None = field(init=False)
+    """What the sink had before this process came."""
+
+    def __post_init__(self) -> None:
+        self.sent_before = self.sent_until
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +67,8 @@ class Outbox:
         return box.sent_until
 
     def _fill(self, box: _Box, key: ObjectKey, facts: VaultFacts) -> None:
-        known = replace(box.state, told_until=None if box.begun else box.sent_until)
+        known = adopt_ends(box.state, facts, box.own_ends, box.sent_before)
+        known = replace(known, told_until=None if box.begun else box.sent_until)
         judged = judge(facts.objects, known, facts.now, thresholds=facts.warn_before)
         found: dict[VaultKey, list[tuple[Telling, bool]]] = {}
         for telling in judged.tellings:
@@ -71,7 +79,7 @@ class Outbox:
         late = [name for name, told in found.items() if not self._put(box, key, facts, told)]
         for name in late:
             _restore(seen, known, name)
-        box.state = MonitorState(objects=seen)
+        box.state, box.own_ends = MonitorState(objects=seen), facts.own_ends
         if not late:
             box.begun, box.seen_until = True, min(facts.looked, facts.now)
 

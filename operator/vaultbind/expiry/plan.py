@@ -1,12 +1,15 @@
 """Pure: what of a KeyVault's objects is worth telling now, by the library's own judgement."""
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from datetime import datetime
 
 from vaultbind.expiry.facts import VaultFacts, VaultJudgement
 from vaultbind.keyvault import ObjectProperties
-from vaultbind.keyvault.rotation.judgement import Validity, decide_validity, judge
+from vaultbind.keyvault.rotation.judgement import Validity, decide_validity, judge, mark_of, told_before
 from vaultbind.keyvault.rotation.state import MonitorState
+from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
 
 ACT = (Validity.EXPIRED, Validity.EXPIRES_SOON)
 
@@ -31,6 +34,25 @@ def decide(facts: VaultFacts, state: MonitorState) -> VaultJudgement:
         urgent=tuple(urgent),
         soonest=min(urgent, key=_urgency, default=None),
     )
+
+
+def adopt_ends(
+    state: MonitorState, facts: VaultFacts, before: AbstractSet[VaultKey], told_until: datetime | None
+) -> MonitorState:
+    """Let ends that were learned after a first judgement count as if they had been known from the start on.
+
+    `before` are those that were known; `told_until` is until when all was told before this process. So what
+    was told then is not told again, and what has passed since is not missed.
+    """
+    learned = facts.own_ends - before
+    seen = dict(state.objects)
+    for item in facts.objects if learned else ():
+        key = VaultKey.of(item)
+        known = seen.get(key)
+        if key in learned and known and known.mark == mark_of(item) and known.expires != item.expires_on:
+            told = told_before(item, facts.warn_before, told_until)
+            seen[key] = replace(known, expires=item.expires_on, told=told)
+    return replace(state, objects=seen) if learned else state
 
 
 def _urgency(properties: ObjectProperties) -> tuple[float, str, str]:

@@ -12,11 +12,12 @@ from vaultbind.expiry.cloudevents import Entry
 from vaultbind.expiry.facts import VaultFacts, VaultJudgement
 from vaultbind.expiry.observe import observe_vault
 from vaultbind.expiry.outbox import Outbox
-from vaultbind.expiry.plan import decide
+from vaultbind.expiry.plan import adopt_ends, decide
 from vaultbind.expiry.report import report
 from vaultbind.keyvault import ObjectProperties
 from vaultbind.keyvault.rotation.judgement import Telling, Validity
 from vaultbind.keyvault.rotation.state import MonitorState
+from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
 from vaultbind.vaults.hub import VaultHub
 
 
@@ -39,6 +40,17 @@ class ExpiryObserver(Protocol):
         """The KeyVault is gone, or watches no expiry any more."""
 
 
+@dataclass(slots=True)
+class _Memory:
+    """Of one KeyVault, from one judgement to the next."""
+
+    uid: str
+    told_before: datetime | None
+    """Until when all was told before this process came."""
+    state: MonitorState = field(default_factory=MonitorState)
+    own_ends: frozenset[VaultKey] = frozenset()
+
+
 @dataclass(slots=True, kw_only=True)
 class ExpiryRoom:
     """Judges the objects of KeyVaults; what was told is remembered here and, in short, in their status."""
@@ -52,21 +64,29 @@ class ExpiryRoom:
     """Told of each telling, once; for handlers."""
     on_outbox: Callable[[], None] = lambda: None
     """Told that something may be in it."""
-    _states: dict[ObjectKey, tuple[str, MonitorState]] = field(default_factory=dict)
-    """By KeyVault: its uid, and what was told."""
+    _memories: dict[ObjectKey, _Memory] = field(default_factory=dict)
     _objects: dict[ObjectKey, tuple[ObjectProperties, ...]] = field(default_factory=dict)
     _urgent: dict[ObjectKey, tuple[ObjectProperties, ...]] = field(default_factory=dict)
 
-    def judge(self, key: ObjectKey, obj: RawObject) -> Report:
-        """Judge what the last look showed."""
-        facts = observe_vault(self.hub, key, obj, self.now())
-        if facts is None:
-            return Report()
-        judgement = decide(facts, self._state(key, obj))
-        self._states[key] = (str(obj["metadata"]["uid"]), judgement.state)
+    def observe(self, key: ObjectKey, obj: RawObject) -> VaultFacts | None:
+        """Gather what the last look showed; None where nothing is known yet."""
+        return observe_vault(self.hub, key, obj, self.now())
+
+    def judge(self, key: ObjectKey, obj: RawObject, facts: VaultFacts) -> Report:
+        """Judge what was observed."""
+        uid, memory = str(obj["metadata"]["uid"]), self._memories.get(key)
+        if memory is None or memory.uid != uid:
+            memory = self._memories[key] = _Memory(uid, facts.told_until)
+        state = adopt_ends(memory.state, facts, memory.own_ends, memory.told_before)
+        judgement = decide(facts, state)
+        memory.state, memory.own_ends = judgement.state, facts.own_ends
         self._urgent[key], self._objects[key] = judgement.urgent, facts.objects
         self._tell(key, facts, judgement)
         return report(facts, judgement, sent_until=self._send(key, obj, facts))
+
+    def has_judged(self, key: ObjectKey) -> bool:
+        """Whether a KeyVault has been judged in this process."""
+        return key in self._memories
 
     def urgent(self, key: ObjectKey) -> tuple[ObjectProperties, ...]:
         """Objects of a KeyVault that had expired at its last judgement, or soon will."""
@@ -78,7 +98,7 @@ class ExpiryRoom:
 
     def forget(self, key: ObjectKey) -> None:
         """A KeyVault is gone."""
-        self._states.pop(key, None)
+        self._memories.pop(key, None)
         self._urgent.pop(key, None)
         self._objects.pop(key, None)
         self.observer.forgotten(key)
@@ -96,10 +116,6 @@ class ExpiryRoom:
         if len(self.outbox):
             self.on_outbox()
         return sent_until
-
-    def _state(self, key: ObjectKey, obj: RawObject) -> MonitorState:
-        uid, state = self._states.get(key, ("", MonitorState()))
-        return state if uid == obj["metadata"]["uid"] else MonitorState()
 
     def _tell(self, key: ObjectKey, facts: VaultFacts, judgement: VaultJudgement) -> None:
         if not facts.watched:

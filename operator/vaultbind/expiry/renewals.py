@@ -14,6 +14,7 @@ from vaultbind.keyvault import (
     CertificateOperation,
     KeyVaultClient,
     KeyVaultError,
+    KeyVaultErrorKind,
     ObjectKind,
     ObjectProperties,
 )
@@ -30,29 +31,33 @@ class Renewals:
     """What is known of failed renewals, by KeyVault."""
 
     reads: OwnReads
-    _failed: dict[ObjectKey, dict[VaultKey, str]] = field(default_factory=dict)
-    """By certificate: the code of the failure."""
+    _answers: dict[ObjectKey, dict[VaultKey, str]] = field(default_factory=dict)
+    """By certificate: the code of the failure, empty where none is pending."""
 
     async def observe(self, keyvault: ObjectKey, urgent: Iterable[ObjectProperties]) -> None:
         """Ask for pending operations, as far as the day's reads allow it; what is not urgent is forgotten."""
         certificates = {
             VaultKey.of(item): item for item in urgent if item.kind is ObjectKind.CERTIFICATE and item.enabled
         }
-        before = self._failed.get(keyvault, {})
-        failed = {key: code for key, code in before.items() if key in certificates}
+        before = self._answers.get(keyvault, {})
+        answers = {key: code for key, code in before.items() if key in certificates}
         due = [key for key in certificates if self.reads.may(keyvault, key)]
         for key in due[:MOST_AT_ONCE]:
             answer = await self.reads.ask(keyvault, key, "pending", _asking_for(certificates[key].name))
             if answer is None:
+                if not self.reads.may(keyvault, key):
+                    answers.setdefault(key, "")  # asked, without an answer: it stays as it was
                 continue
-            failed.pop(key, None)
-            if answer[0] is not None and (code := failure_of(answer[0])):
-                failed[key] = code
-        self._failed[keyvault] = failed
+            answers[key] = failure_of(answer[0]) if answer[0] is not None else ""
+        self._answers[keyvault] = answers
+
+    def has_asked(self, keyvault: ObjectKey, key: VaultKey) -> bool:
+        """Whether it is known of a certificate how its renewal stands."""
+        return key in self._answers.get(keyvault, {})
 
     def report(self, keyvault: ObjectKey, told: str) -> Report:
         """Report the condition, and an Event where its message is not the one that was `told` before."""
-        failed = self._failed.get(keyvault)
+        failed = {key: code for key, code in self._answers.get(keyvault, {}).items() if code}
         if not failed:
             return Report()
         message = _sentence(failed)
@@ -67,7 +72,7 @@ class Renewals:
 
     def forget(self, keyvault: ObjectKey) -> None:
         """A KeyVault is gone, or watches nothing."""
-        self._failed.pop(keyvault, None)
+        self._answers.pop(keyvault, None)
 
 
 def failure_of(operation: CertificateOperation) -> str:
@@ -90,8 +95,8 @@ def _asking_for(name: str) -> Callable[[KeyVaultClient], Awaitable[tuple[Certifi
         try:
             return (await client.certificates.get_certificate_operation(name),)
         except KeyVaultError as error:
-            if is_not_found(error):
-                return (None,)
+            if is_not_found(error) or error.kind is KeyVaultErrorKind.NOT_FOUND:
+                return (None,)  # what was imported has no operation, either
             raise
 
     return ask

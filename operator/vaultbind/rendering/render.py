@@ -23,6 +23,7 @@ from vaultbind.keyvault.types.key import Key
 from vaultbind.keyvault.types.secret import Secret
 from vaultbind.rendering.certificates import parse_secret, render_leaf, render_part, render_tls
 from vaultbind.rendering.decode import decode_text
+from vaultbind.rendering.ends import end_of
 from vaultbind.rendering.json_property import PropertyError, PropertyFault, render_property
 from vaultbind.rendering.keys import check_keys, check_size
 from vaultbind.rendering.problems import EntryError, RenderProblem
@@ -40,6 +41,8 @@ class Rendered:
     data: Mapping[str, bytes] = field(repr=False)
     missing: tuple[str, ...] = ()
     """Optional entries that were left out: their keys, or for `dataFrom` the objects' names."""
+    ends: Mapping[VaultObjectRef, datetime] = field(default_factory=dict)
+    """When certificates that were read end by themselves, whatever their attributes say."""
 
 
 def render(spec: BindingSpec, values: Values, *, now: datetime) -> Rendered | tuple[RenderProblem, ...]:
@@ -58,7 +61,7 @@ def render(spec: BindingSpec, values: Values, *, now: datetime) -> Rendered | tu
         work.add(tls.name, tls, optional=tls.optional)
     if problems := tuple(work.problems) or check_size(work.data):
         return problems
-    return Rendered(data=work.data, missing=tuple(work.missing))
+    return Rendered(data=work.data, missing=tuple(work.missing), ends=work.ends())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +88,12 @@ class _Work:
                 self.missing.append(entry)
             else:
                 self.problems.append(error.to_problem(entry))
+
+    def ends(self) -> dict[VaultObjectRef, datetime]:
+        """Ends of what was parsed for an entry, and of what costs little to parse."""
+        found = {ref: end_of(value) for ref, value in self.values.items() if isinstance(value, Certificate)}
+        found |= {ref: bundle.leaf.not_valid_after_utc for ref, bundle in self.bundles.items()}
+        return {ref: end for ref, end in found.items() if end is not None}
 
     def _render_source(self, source: Source) -> bytes:
         if isinstance(source, SecretSource):

@@ -135,7 +135,7 @@ EXPIRY_TOLD: Final = _counter(
 
 EXPIRY_READS: Final = _counter(
     "expiry_reads",
-    "Reads of single objects for expiry: versions, deleted, pending; spared: it was read within a day.",
+    "Reads of objects for expiry: versions, deleted, pending, policy, end; spared: it was read within a day.",
     "vault",
     "purpose",
     "outcome",

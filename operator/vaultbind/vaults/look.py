@@ -1,12 +1,13 @@
 """Pure: what one look at a vault shows, and how to look cheapest."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from vaultbind.api.keyvault import Detection
 from vaultbind.api.refs import VaultObjectKind, VaultObjectRef
 from vaultbind.keyvault import CertificateProperties, KeyProperties, SecretProperties
+from vaultbind.rendering.ends import earlier
 from vaultbind.rendering.fingerprint import Fingerprint, fingerprint_of
 
 Properties = SecretProperties | CertificateProperties | KeyProperties
@@ -23,15 +24,26 @@ class Sighting:
     enabled: bool
     not_before: datetime | None
     expires_on: datetime | None
+    managed: bool = False
+    """A secret that is a certificate's: it holds what the certificate of that name shows, and its key."""
+    own_end: datetime | None = None
+    """When a certificate ends by itself, or its attribute if that is earlier; no list shows it."""
+
+    @property
+    def ends(self) -> datetime | None:
+        """The earlier one of what the attribute says and what the certificate says, as far as known."""
+        return earlier(self.expires_on, self.own_end)
 
 
-def sighting_of(properties: Properties) -> Sighting:
+def sighting_of(properties: Properties, own_end: datetime | None = None) -> Sighting:
     """Keep what matters of an item or bundle."""
     return Sighting(
         fingerprint=fingerprint_of(properties),
         enabled=properties.enabled,
         not_before=properties.not_before,
         expires_on=properties.expires_on,
+        managed=isinstance(properties, SecretProperties) and properties.managed,
+        own_end=own_end,
     )
 
 
@@ -70,9 +82,23 @@ class Known:
 
     def note(self, ref: VaultObjectRef, sighting: Sighting | None) -> bool:
         """Take a sighting; tell whether it differs from the one before (a first one does not)."""
-        changed = ref in self.sightings and _mark(self.sightings[ref]) != _mark(sighting)
+        before = self.sightings.get(ref)
+        changed = ref in self.sightings and _mark(before) != _mark(sighting)
+        if before is not None and sighting is not None and before.own_end is not None and not changed:
+            sighting = replace(sighting, own_end=earlier(sighting.own_end, before.own_end))
         self.sightings[ref] = sighting
         return changed
+
+    def learn_end(self, ref: VaultObjectRef, seen: Sighting, own_end: datetime) -> None:
+        """Note when a certificate ends by itself, unless it has changed since it was `seen`."""
+        now = self.sightings.get(ref)
+        if (
+            can_have_own_end(ref, seen)
+            and now is not None
+            and now.fingerprint == seen.fingerprint
+            and now.own_end != own_end
+        ):
+            self.sightings[ref] = replace(now, own_end=own_end)
 
     def take_unsettled(self, ref: VaultObjectRef) -> bool:
         """Tell once whether an object must be read again although it looks the same."""
@@ -86,6 +112,11 @@ class Known:
         for ref in [ref for ref in self.sightings if ref not in refs]:
             del self.sightings[ref]
             self.unsettled.discard(ref)
+
+
+def can_have_own_end(ref: VaultObjectRef, sighting: Sighting | None) -> bool:
+    """Whether an object is a certificate, or the secret of one."""
+    return sighting is not None and (ref.kind is VaultObjectKind.CERTIFICATE or sighting.managed)
 
 
 def _mark(sighting: Sighting | None) -> Fingerprint | None:

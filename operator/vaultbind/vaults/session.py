@@ -12,8 +12,9 @@ from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import StaleStateError
 from vaultbind.engine.queue import Priority
-from vaultbind.keyvault import KeyVaultClient, KeyVaultError
+from vaultbind.keyvault import Certificate, KeyVaultClient, KeyVaultError
 from vaultbind.keyvault import Priority as Pace
+from vaultbind.rendering.ends import end_of
 from vaultbind.rendering.fingerprint import is_settled
 from vaultbind.rendering.values import VaultValue
 from vaultbind.vaults.causes import Trouble, decide_pause, decide_trouble, is_not_found, is_of_object
@@ -164,7 +165,7 @@ class VaultSession:
                 raise
             value = None
         self.note_success(started)
-        self.note(ref, sighting_of(value.properties) if value is not None else None, sent)
+        self.note(ref, _sighting_of(value) if value is not None else None, sent)
         return value
 
     def _users(self, ref: VaultObjectRef) -> set[ObjectKey]:
@@ -235,6 +236,11 @@ class VaultSession:
     def is_stale(self, now: datetime, stale_after: timedelta) -> bool:
         """Whether the vault has been failing for longer than Secrets may be trusted."""
         return self.trouble is not None and now - (self.last_good or self._born) > stale_after
+
+
+def _sighting_of(value: VaultValue) -> Sighting:
+    own_end = end_of(value) if isinstance(value, Certificate) else None
+    return sighting_of(value.properties, own_end)
 
 
 def _is_cancelled_itself() -> bool:

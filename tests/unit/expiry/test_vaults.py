@@ -1,5 +1,6 @@
 """What is told of a KeyVault's objects, and when."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,14 +9,16 @@ import pytest
 from vaultbind.api.conditions import Reason
 from vaultbind.engine.report import Report
 from vaultbind.expiry.facts import VaultFacts
-from vaultbind.expiry.plan import decide
+from vaultbind.expiry.plan import adopt_ends, decide
 from vaultbind.expiry.report import MOST_NOTES, report
-from vaultbind.keyvault import ObjectProperties, SecretProperties
+from vaultbind.keyvault import ObjectKind, ObjectProperties, SecretProperties
 from vaultbind.keyvault.rotation.state import MonitorState
+from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 BORN = NOW - 100 * DAY
+A = VaultKey(ObjectKind.SECRET, "a")
 
 
 def secret(name: str = "a", left: float | None = None, **fields: Any) -> SecretProperties:
@@ -155,3 +158,35 @@ def test_many_are_told_by_their_number() -> None:
 def test_a_keyvault_that_watches_nothing_counts_only() -> None:
     result, _ = judged(facts_of(secret(left=-1), watched=False))
     assert result == Report(fields={"objects": 1, "expired": None, "expiring": None, "eventsSentUntil": None})
+
+
+LATE = NOW - 10 * DAY
+"""Until when all was told before this process came."""
+LEARNED = {
+    "told before this process": (5, NOW - DAY, []),
+    "passed since": (5, LATE, ["ExpiresSoon: secret a expires at 2026-11-29T12:00:00Z, within 7d"]),
+    "never told anything": (5, None, ["ExpiresSoon: secret a expires at 2026-11-29T12:00:00Z, within 7d"]),
+    "over for long": (-12, LATE, []),
+    "far": (100, LATE, []),
+}
+
+
+@pytest.mark.parametrize(("left", "told_until", "notes"), LEARNED.values(), ids=LEARNED.keys())
+def test_an_end_that_is_learned_late(left: int, told_until: datetime | None, notes: list[str]) -> None:
+    """As if it had been known from the start on, although something else was told in between."""
+    _, state = judged(facts_of(secret(left=300), told_until=told_until))
+    state = replace(state, told_until=NOW)
+    facts = facts_of(secret(left=left), own_ends=frozenset({A}), told_until=NOW)
+    result, state = judged(facts, adopt_ends(state, facts, frozenset(), told_until))
+    assert told(result) == notes
+    result, _ = judged(facts, adopt_ends(state, facts, facts.own_ends, told_until))
+    assert told(result) == [], "once"
+
+
+def test_an_end_that_was_known_and_moves_is_told_again() -> None:
+    """Somebody has moved the date: that is another one."""
+    first = facts_of(secret(left=5), own_ends=frozenset({A}), told_until=NOW - DAY)
+    _, state = judged(first)
+    second = facts_of(secret(left=6), own_ends=frozenset({A}))
+    assert adopt_ends(state, second, first.own_ends, NOW) is state
+    assert len(told(judged(second, state)[0])) == 1

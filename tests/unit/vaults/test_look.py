@@ -6,7 +6,7 @@ import pytest
 
 from vaultbind.api.keyvault import Detection
 from vaultbind.api.refs import VaultObjectKind, VaultObjectRef
-from vaultbind.keyvault import SecretProperties
+from vaultbind.keyvault import CertificateProperties, SecretProperties
 from vaultbind.vaults.look import (
     RELIST_AFTER_LOOKS,
     KindPlan,
@@ -130,3 +130,45 @@ def test_what_nobody_wants_is_forgotten() -> None:
     known.keep_only(frozenset({ref("b")}))
     assert set(known.sightings) == {ref("b")}
     assert known.unsettled == {ref("b")}
+
+
+WEB = VaultObjectRef(VaultObjectKind.CERTIFICATE, "web")
+END = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def shown(thumbprint: bytes = b"1") -> Sighting:
+    """A certificate as a list shows it: without its own end, with an attribute that is later."""
+    properties = CertificateProperties(
+        id="", name="web", x509_thumbprint=thumbprint, expires_on=END + timedelta(days=300)
+    )
+    return sighting_of(properties)
+
+
+def test_an_end_that_was_learned_holds_while_the_certificate_is_the_same() -> None:
+    known = Known()
+    known.note(WEB, shown())
+    known.learn_end(WEB, shown(), END)
+    assert not known.note(WEB, shown())
+    sighting = known.sightings[WEB]
+    assert sighting is not None
+    assert sighting.ends == END
+    assert known.note(WEB, shown(b"2"))
+    sighting = known.sightings[WEB]
+    assert sighting is not None
+    assert sighting.ends == END + timedelta(days=300)
+    known.learn_end(WEB, shown(), END)
+    assert known.sightings[WEB] == shown(b"2"), "what was read of another version tells nothing"
+
+
+def test_only_certificates_have_an_end_of_their_own() -> None:
+    known = Known()
+    known.note(ref("a"), seen())
+    known.learn_end(ref("a"), seen(), END)
+    known.learn_end(ref("b"), seen(), END)
+    assert known.sightings == {ref("a"): seen()}
+    managed = seen(managed=True)
+    known.note(ref("a"), managed)
+    known.learn_end(ref("a"), managed, END)
+    sighting = known.sightings[ref("a")]
+    assert sighting is not None
+    assert sighting.ends == END

@@ -106,7 +106,7 @@ def judge_object(
     tellings = []
     current = Seen(mark=mark_of(properties), expires=properties.expires_on, version=properties.version)
     if known is None:
-        current = replace(current, told=_told_before(properties, thresholds, told_until))
+        current = replace(current, told=told_before(properties, thresholds, told_until))
     elif known.mark != current.mark:
         tellings.append(Telling(event=Event.ROTATED, properties=properties, previous_version=known.version))
     else:
@@ -153,9 +153,10 @@ def mark_of(properties: ObjectProperties) -> str:
     return properties.created_on.isoformat() if properties.created_on is not None else ""
 
 
-def _told_before(
+def told_before(
     properties: ObjectProperties, thresholds: Sequence[timedelta], told_until: datetime | None
 ) -> timedelta | None:
+    """Most urgent threshold that counts as told by somebody who told all until then; None for none."""
     if told_until is None or properties.created_on is None or properties.created_on > told_until:
         return None
     return decide_crossing(properties, told_until, thresholds)
