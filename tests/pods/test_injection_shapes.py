@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.pods.stage import CONTAINER, RESTRICTED, SHOP, PodStage, render_opt_in, render_spec
-from tests.pods.test_injection import CREDENTIALS, FILE, NONE, WAIT, opted
+from tests.pods.test_injection import CREDENTIALS, FILE, FOLLOWS, NONE, WAIT, opted
 
 pytestmark = pytest.mark.timeout(400)
 OPENSHIFT_USER = 1_000_650_000
@@ -47,7 +47,7 @@ def test_off_stays_on_follows_within_its_minute(stage: PodStage) -> None:
     assert set(agents(stage, "off")) == {"vaultbind-agent"}
     assert agents(stage, "on")["vaultbind-refresh"]["restartPolicy"] == "Always"
     seconds = stage.until(lambda: stage.says("on", f'file {path}="two"'), "it does not follow")
-    assert seconds < 75
+    assert seconds < 60 + FOLLOWS
     assert not stage.says("off", "two")
 
 

@@ -4,6 +4,7 @@ The names of the tests from `threat` on are those of docs/guides/injection-secur
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
 import time
@@ -257,11 +258,47 @@ async def _talk(stage: BrokerStage, text: bytes, newest: ssl.TLSVersion = ssl.TL
 
 
 async def test_threat_slow_request(stage: BrokerStage) -> None:
-    """Who does not finish a request's head in time is cut off."""
+    """Who finishes neither a request's head nor the handshake before it in time is cut off."""
     started = time.monotonic()
-    assert await _talk(stage, b"GET /v1/values/shop-db HTTP/1.1\r\nHost: lo") == b""
+    head = b"GET /v1/values/shop-db HTTP/1.1\r\nHost: lo"
+    half, nothing = await asyncio.gather(_talk(stage, head), _say_nothing(stage))
+
+    assert (half, nothing) == (b"", b"")
 
     assert time.monotonic() - started < server.IDLE_SECONDS + 3
+
+
+async def _say_nothing(stage: BrokerStage) -> bytes:
+    """Connect, and leave the handshake to the other side."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.process.server.port)
+    try:
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+async def test_threat_connection_that_is_held(stage: BrokerStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that nobody takes, or that does not come, holds its connection for its time only."""
+    monkeypatch.setattr(server, "CONNECTION_SECONDS", 0.3)
+    monkeypatch.setattr(stage.process.values, "_rendered", _Never())
+    token = stage.pod("one")
+    request = f"GET /v1/values/shop-db HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+    started = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        assert await _talk(stage, request.encode()) == b""
+
+    assert time.monotonic() - started < server.REQUEST_SECONDS / 2
+
+
+class _Never:
+    """Values that do not come."""
+
+    async def get(self, _: object) -> dict[str, bytes]:
+        await asyncio.Event().wait()
+        return {}
+
+    def purge(self) -> None:
+        pass
 
 
 async def test_threat_older_tls(stage: BrokerStage) -> None:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -74,6 +76,16 @@ async def test_a_server_that_does_not_answer_refuses_the_pod() -> None:
     stage.cluster.errors["get vaultbindings"] = KubeErrorKind.UNREACHABLE
     with pytest.raises(InjectionError, match="VaultBindings cannot be read: no connection; try again"):
         await stage.names(make_pod({"mode": "env"}))
+
+
+def test_what_a_review_runs_has_no_client_of_a_vault_in_it() -> None:
+    """Nothing that could call Azure is loaded, pods that ask as themselves included."""
+    program = "import sys, vaultbind.injection.reviews; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+
+    assert "vaultbind.injection.pod_auth" in loaded
+    assert [name for name in loaded if name.startswith(("azure", "vaultbind.keyvault", "msal"))] == []
 
 
 @pytest.mark.parametrize("resource", FED.values(), ids=FED)
