@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import kopf
@@ -11,7 +12,10 @@ from vaultbind.api.names import GROUP, KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT, VER
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.kinds import FED
 from vaultbind.app.operator import Operator
+from vaultbind.kube.sieve import sieved_by
 
+TIMED = (KIND_KEYVAULT, KIND_CLUSTER_KEYVAULT)
+"""Kinds of which Kopf sees all there is: it keeps a timer for each."""
 TIMER = "judge-"
 """How the ids of our timers begin; Kopf names their tasks after them."""
 
@@ -22,20 +26,25 @@ def build_registry(operator: Operator) -> kopf.OperatorRegistry:
     _add_login(registry, operator)
     for resource in FED.values():
         _add_feed(registry, operator, resource.plural)
-    for kind in (KIND_KEYVAULT, KIND_CLUSTER_KEYVAULT):
+    for kind in TIMED:
         _add_timer(registry, operator, kind)
     return registry
 
 
 def _add_login(registry: kopf.OperatorRegistry, operator: Operator) -> None:
+    def is_kept(event_type: str | None, obj: Mapping[str, Any]) -> bool:
+        return operator.feed.hear(event_type, obj) or obj["kind"] in TIMED
+
     @kopf.on.login(registry=registry, id="login")
     async def login(**_: Any) -> kopf.AiohttpSession:
         connection = operator.client.connection
-        return kopf.AiohttpSession(server=connection.server, aiohttp_session=connection.open_session())
+        session = connection.open_session(sieved_by(is_kept, is_ready=operator.feed.synced.wait))
+        return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
 
 
 def _add_feed(registry: kopf.OperatorRegistry, operator: Operator, plural: str) -> None:
     def is_news(event: kopf.RawEvent, **_: Any) -> bool:
+        """Ask again: it may have become known while it waited in Kopf's queue."""
         return operator.feed.hear(event["type"], event["object"])
 
     @kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"feed-{plural}", when=is_news)

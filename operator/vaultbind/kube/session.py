@@ -47,9 +47,12 @@ class KubeConnection:
     session: aiohttp.ClientSession
     """Our own session; Kopf gets one from `open_session`."""
 
-    def open_session(self) -> aiohttp.ClientSession:
+    def open_session(
+        self, response_class: type[aiohttp.ClientResponse] = OrjsonResponse
+    ) -> aiohttp.ClientSession:
         """A further session over the same pool, for `kopf.AiohttpSession`; its user closes it."""
-        return _session(self.server, self.connector, self.tokens, self.proxy, self.server_name)
+        authorizing = _authorizing(self.server, self.tokens, self.server_name)
+        return _session(self.connector, authorizing, self.proxy, response_class)
 
     async def aclose(self) -> None:
         """Close our session and the pool, and with it every session's connections."""
@@ -77,16 +80,15 @@ def open_connection(
         tokens=tokens,
         proxy=proxy,
         server_name=server_name,
-        session=_session(server, connector, tokens, proxy, server_name),
+        session=_session(connector, _authorizing(server, tokens, server_name), proxy),
     )
 
 
 def _session(
-    server: str,
     connector: aiohttp.TCPConnector,
-    tokens: TokenSource,
+    authorizing: Middleware,
     proxy: str | None,
-    server_name: str | None,
+    response_class: type[aiohttp.ClientResponse] = OrjsonResponse,
 ) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
@@ -94,9 +96,9 @@ def _session(
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         json_serialize=_to_json,
-        middlewares=(_authorizing(server, tokens, server_name),),
+        middlewares=(authorizing,),
         proxy=proxy,
-        response_class=OrjsonResponse,
+        response_class=response_class,
     )
 
 

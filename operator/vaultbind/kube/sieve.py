@@ -1,0 +1,88 @@
+"""Lists and watches with what is known already taken out, for a reader to whom each object is dear.
+
+Kopf brings every object and event through a queue, a task and a chain of filters of its own, a quarter of a
+millisecond each, and keeps the last state of each. Our list has the objects before, and the answers to our
+own writes are the later events: what passes here is what nobody knows yet.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final, TypeGuard, cast
+
+import aiohttp
+import orjson
+
+from vaultbind.kube.session import OrjsonResponse
+
+Keep = Callable[[str | None, Mapping[str, Any]], bool]
+"""Tells by type (None: of a list) and object whether the reader is to see it."""
+
+_OF_OBJECTS: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
+_REFUSED: Final = 400
+
+
+def sieved_by(keep: Keep, *, is_ready: Callable[[], Awaitable[object]]) -> type[OrjsonResponse]:
+    """Make the class of responses of a session whose reader sees only what `keep` lets through.
+
+    A list is held back until `is_ready` returns: before, `keep` would let through what it is yet to learn of.
+    """
+
+    class SievedResponse(OrjsonResponse):
+        async def start(self, connection: Any) -> aiohttp.ClientResponse:
+            """Read the head; the body of a watch is sieved line by line."""
+            await super().start(connection)
+            if self.status < _REFUSED and self.url.query.get("watch") == "true":
+                self.content = cast("aiohttp.StreamReader", _SievedStream(self.content, keep))
+            return self
+
+        async def json(self, **options: Any) -> Any:
+            """Parse the body; a list is sieved."""
+            answer = await super().json(**options)
+            if not _is_list(answer):
+                return answer
+            await is_ready()
+            return sieve_list(answer, keep)
+
+    return SievedResponse
+
+
+def _is_list(answer: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(answer, dict) and isinstance(answer.get("items"), list)
+
+
+def sieve_list(answer: dict[str, Any], keep: Keep) -> dict[str, Any]:
+    """Leave out items of a list."""
+    kind = str(answer.get("kind", "")).removesuffix("List")
+    return {**answer, "items": [item for item in answer["items"] if keep(None, {"kind": kind, **item})]}
+
+
+def is_kept(line: bytes, keep: Keep) -> bool:
+    """Judge one line of a watch; what is no event of an object is for the reader to understand."""
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return True
+    if not isinstance(event, dict) or event.get("type") not in _OF_OBJECTS:
+        return True
+    return keep(event["type"], event["object"])
+
+
+class _SievedStream:
+    """A body of lines; whatever else is asked of it, the stream below answers."""
+
+    def __init__(self, below: aiohttp.StreamReader, keep: Keep) -> None:
+        self._below = below
+        self._keep = keep
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._below, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        """Whole lines, as many as came at once; what a cut connection left of a line comes last."""
+        rest = b""
+        async for chunk in self._below.iter_chunked(size):
+            *lines, rest = (rest + chunk).split(b"\n")
+            kept = [line for line in lines if is_kept(line, self._keep)]
+            if kept:
+                yield b"\n".join([*kept, b""])
+        if rest:
+            yield rest

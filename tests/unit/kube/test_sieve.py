@@ -1,0 +1,126 @@
+"""What is known already does not reach the reader; whatever else comes, does."""
+
+import asyncio
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import aiohttp
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.kube.api_stub import Answer, json_answer, raw_answer, rig, stream_answer
+from tests.unit.kube.virtual_time import run_virtually
+from vaultbind.kube.sieve import _SievedStream, is_kept, sieve_list, sieved_by
+
+
+def is_wanted(event_type: str | None, obj: Mapping[str, Any]) -> bool:
+    """Anything but what is marked as known."""
+    _ = event_type
+    return not obj.get("known")
+
+
+def line(event_type: str, **obj: Any) -> bytes:
+    return orjson.dumps({"type": event_type, "object": {"kind": "VaultBinding", **obj}})
+
+
+LINES = [
+    pytest.param(line("ADDED", known=True), False, id="known"),
+    pytest.param(line("MODIFIED", known=True), False, id="an echo"),
+    pytest.param(line("DELETED", known=True), False, id="a known end: the judge decides"),
+    pytest.param(line("ADDED"), True, id="new"),
+    pytest.param(line("BOOKMARK", known=True), True, id="a bookmark carries the version to go on from"),
+    pytest.param(line("ERROR", known=True), True, id="an error"),
+    pytest.param(b'{"type":"ADDED","obj', True, id="no JSON"),
+    pytest.param(b"[]", True, id="no event"),
+    pytest.param(b"", True, id="an empty line"),
+]
+
+
+@pytest.mark.parametrize(("text", "kept"), LINES)
+def test_lines_of_a_watch(text: bytes, *, kept: bool) -> None:
+    assert is_kept(text, is_wanted) is kept
+
+
+def test_items_of_a_list_are_judged_with_their_kind_and_given_as_they_are() -> None:
+    judged: list[Any] = []
+
+    def keep(event_type: str | None, obj: Mapping[str, Any]) -> bool:
+        judged.append((event_type, obj["kind"]))
+        return is_wanted(event_type, obj)
+
+    answer = {"kind": "CryptoJobList", "metadata": {"continue": "x"}, "items": [{"a": 1}, {"known": True}]}
+    assert sieve_list(answer, keep) == {**answer, "items": [{"a": 1}]}
+    assert judged == [(None, "CryptoJob")] * 2
+
+
+class Body:
+    """A body in chunks."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self.chunks = chunks
+        self.total_bytes = 7
+
+    async def iter_chunked(self, _: int) -> Any:
+        for chunk in self.chunks:
+            yield chunk
+
+
+@given(st.lists(st.booleans(), max_size=6), st.lists(st.integers(0, 400), max_size=8), st.booleans())
+def test_however_the_network_cuts(known: list[bool], cuts: list[int], cut_off: bool) -> None:
+    lines = [line("MODIFIED", known=flag, number=number) + b"\n" for number, flag in enumerate(known)]
+    rest = b'{"type":"ADD' if cut_off else b""
+    body = b"".join(lines) + rest
+    edges = [0, *sorted(cut for cut in cuts if cut < len(body)), len(body)]
+    chunks = [body[start:end] for start, end in itertools.pairwise(edges)]
+
+    async def story() -> None:
+        stream = _SievedStream(cast("aiohttp.StreamReader", Body(chunks)), is_wanted)
+        found = [piece async for piece in stream.iter_chunked(9)]
+        wanted = [text for text, flag in zip(lines, known, strict=True) if not flag]
+        assert b"".join(found) == b"".join(wanted) + rest
+        assert all(piece.endswith(b"\n") for piece in found[: len(found) - cut_off])
+        assert stream.total_bytes == 7
+
+    run_virtually(story())
+
+
+async def get(answer: Answer, *, ready: asyncio.Event | None = None, watch: bool = False) -> Any:
+    """What a session with a sieve shows: parsed JSON, or the lines of a watch."""
+    is_ready = ready or asyncio.Event()
+    if ready is None:
+        is_ready.set()
+    async with rig(answer) as it:
+        sieved = sieved_by(is_wanted, is_ready=is_ready.wait)
+        async with (
+            it.client.connection.open_session(sieved) as session,
+            session.get(f"{it.client.server}/x", params={"watch": "true"} if watch else {}) as response,
+        ):
+            if not watch or response.status != 200:
+                return await response.json()
+            return [piece async for piece in response.content.iter_chunked(100)]
+
+
+LIST = {"kind": "VaultBindingList", "items": [{"known": True}, {"a": 1}]}
+
+
+async def test_a_session_with_a_sieve() -> None:
+    assert await get(json_answer(LIST)) == {**LIST, "items": [{"a": 1}]}
+    assert await get(json_answer({"kind": "APIResourceList"})) == {"kind": "APIResourceList"}
+    both = line("ADDED", known=True) + b"\n" + line("ADDED") + b"\n"
+    assert await get(stream_answer(both), watch=True) == [line("ADDED") + b"\n"]
+
+
+async def test_a_refusal_of_a_watch_is_not_sieved() -> None:
+    assert await get(raw_answer(b'{"kind":"Status"}', status=403), watch=True) == {"kind": "Status"}
+
+
+async def test_a_list_waits_until_the_judge_knows() -> None:
+    ready = asyncio.Event()
+    getting = asyncio.create_task(get(json_answer(LIST), ready=ready))
+    assert await get(json_answer({"kind": "APIResourceList"}), ready=ready) == {"kind": "APIResourceList"}
+    assert not getting.done()
+    ready.set()
+    assert await getting == {**LIST, "items": [{"a": 1}]}
