@@ -72,11 +72,12 @@ class KeyVaultConfig:
 
     @staticmethod
     def from_env(environ: Mapping[str, str] | None = None) -> "KeyVaultConfig":
-        """Read `AZURE_KEYVAULT_URL`, `HTTPS_PROXY`, `NO_PROXY` and `VAULTBIND_KEYVAULT_*`.
+        """Read `AZURE_*`, `HTTPS_PROXY`, `NO_PROXY` and `VAULTBIND_KEYVAULT_*`; `docs/library.md` lists them.
 
-        The identity is Azure's default one, of the cloud that the vault belongs to; it reads the `AZURE_*`
-        variables of the process. `VAULTBIND_KEYVAULT_CA_FILE` is read now. Raises KeyVaultError
-        (CONFIGURATION) that tells all mistakes at once, and no value.
+        `VAULTBIND_KEYVAULT_CREDENTIAL` says which kind of identity it is; without it Azure's default one, of
+        the cloud that the vault belongs to, which reads the `AZURE_*` variables of the process. Files that
+        are named are read now. Raises KeyVaultError (CONFIGURATION) that tells all mistakes at once, and no
+        value.
         """
         return _build(*read_environment(os.environ if environ is None else environ))
 

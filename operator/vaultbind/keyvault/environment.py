@@ -1,7 +1,11 @@
-"""Environment variables to settings: Azure's own names where there are any, else `VAULTBIND_KEYVAULT_*`."""
+"""Environment variables to settings: Azure's own names where there are any, else `VAULTBIND_KEYVAULT_*`.
+
+`VARIABLES` is the table of `docs/library.md`, too: a test compares them.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,13 +13,13 @@ from urllib.parse import urlsplit
 from vaultbind.keyvault.cache.policy import CacheConfig
 from vaultbind.keyvault.resilience.breaker import BreakerConfig
 from vaultbind.keyvault.resilience.retry import RetryConfig
-from vaultbind.keyvault.transport.clouds import find_cloud
-from vaultbind.keyvault.transport.identities import DefaultIdentity
+from vaultbind.keyvault.rotation.config import MonitorConfig
+from vaultbind.keyvault.transport.identity_variables import CREDENTIAL_VARIABLES, PREFIX, read_identity
+from vaultbind.keyvault.types.common import ObjectKind
 
 URL_VARIABLE = "AZURE_KEYVAULT_URL"
-AUTHORITY_VARIABLE = "AZURE_AUTHORITY_HOST"
-PREFIX = "VAULTBIND_KEYVAULT_"
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
 def _parse_flag(text: str) -> bool:
@@ -26,69 +30,103 @@ def _parse_list(text: str) -> tuple[str, ...]:
     return tuple(part for part in (item.strip() for item in text.split(",")) if part)
 
 
-_FIELDS: dict[str, Callable[[str], Any]] = {
-    "connect_timeout": float,
-    "read_timeout": float,
-    "total_timeout": float,
-    "requests_per_second": float,
-    "burst": int,
-    "max_wait": float,
-    "proxy": str,
-    "user_agent": str,
-    "api_version": str,
-    "secrets_api_version": str,
-    "keys_api_version": str,
-    "certificates_api_version": str,
-    "tracing": _parse_flag,
-    "verify_challenge_resource": _parse_flag,
-    "allowed_suffixes": _parse_list,
-    "ca_file": lambda name: Path(name).read_text(encoding="utf-8"),
-    "retry_attempts": int,
-    "retry_budget": float,
-    "breaker_failures": int,
-    "breaker_open_seconds": float,
-    "cache_ttl": float,
-}
+def _parse_durations(text: str) -> tuple[timedelta, ...]:
+    return tuple(timedelta(**{_UNITS[part[-1]]: int(part[:-1])}) for part in _parse_list(text))
+
+
+def _parse_kinds(text: str) -> tuple[ObjectKind, ...]:
+    return tuple(ObjectKind(part) for part in _parse_list(text))
+
+
+def _read_file(name: str) -> str:
+    return Path(name).read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A setting by its path in KeyVaultConfig, how its text is read, and what it means."""
+
+    path: str
+    parse: Callable[[str], Any]
+    meaning: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in the environment."""
+        return PREFIX + ("ca_file" if self.path == "ca_pem" else self.path).replace(".", "_").upper()
+
+
+VARIABLES = (
+    Variable("connect_timeout", float, "seconds for a connection"),
+    Variable("read_timeout", float, "seconds without a byte of the answer"),
+    Variable("total_timeout", float, "seconds for a call with its token, waits and retries"),
+    Variable("retry.attempts", int, "attempts of a request"),
+    Variable("retry.base_delay", float, "seconds before the first repetition, at most"),
+    Variable("retry.max_delay", float, "seconds before any repetition, at most"),
+    Variable("retry.budget", float, "seconds for all attempts"),
+    Variable("retry.share", float, "repetitions per call, over all calls"),
+    Variable("retry.reserve", float, "repetitions before the share counts"),
+    Variable("breaker.failures", int, "failures in a row that open the circuit breaker"),
+    Variable("breaker.open_seconds", float, "seconds for which it opens at first"),
+    Variable("breaker.max_open_seconds", float, "seconds for which it opens at most"),
+    Variable("requests_per_second", float, "rate limit of the vault"),
+    Variable("burst", int, "requests at once"),
+    Variable("max_wait", float, "seconds that a request waits for the limit"),
+    Variable("cache.ttl", float, "seconds for which reads are kept; any of these switches the cache on"),
+    Variable("cache.negative_ttl", float, 'seconds for which "not found" is believed'),
+    Variable("cache.refresh_after", float, "share of the ttl after which a hit refreshes"),
+    Variable("cache.max_entries", int, "objects in the cache"),
+    Variable("cache.max_bytes", int, "bytes in the cache"),
+    Variable("monitor.thresholds", _parse_durations, "times before an expiry that are told"),
+    Variable("monitor.kinds", _parse_kinds, "kinds that are watched"),
+    Variable("monitor.handler_timeout", float, "seconds for a handler"),
+    Variable("tracing", _parse_flag, "OpenTelemetry spans (`vaultbind[otel]`)"),
+    Variable("ca_pem", _read_file, "file of certificates to trust beside the system's"),
+    Variable("proxy", str, "proxy; else `HTTPS_PROXY`, unless `NO_PROXY` names the vault"),
+    Variable("user_agent", str, "what requests call themselves"),
+    Variable("api_version", str, "version of the service's interface"),
+    Variable("secrets_api_version", str, "the same for secrets alone"),
+    Variable("keys_api_version", str, "for keys alone"),
+    Variable("certificates_api_version", str, "for certificates alone"),
+    Variable("verify_challenge_resource", _parse_flag, "compare the challenge's resource with the vault"),
+    Variable("allowed_suffixes", _parse_list, "endings that the vault's host may have"),
+)
 _GROUPS: dict[str, Callable[[], Any]] = {
     "retry": RetryConfig,
     "breaker": BreakerConfig,
     "cache": CacheConfig,
+    "monitor": MonitorConfig,
 }
-"""A field that begins with one of these words belongs to a value of its own."""
-_NAMES = {PREFIX + name.upper(): name for name in _FIELDS}
+"""A path that begins with one of these words leads into a value of its own."""
 
 
 def read_environment(variables: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Fields of KeyVaultConfig that the variables set, and what is wrong with them, without values.
 
-    Reads the file of `VAULTBIND_KEYVAULT_CA_FILE`.
+    Reads the files that are named. What is set to nothing is not set.
     """
     values: dict[str, Any] = {"vault_url": variables.get(URL_VARIABLE, "")}
     problems: list[str] = []
-    for variable, name in _NAMES.items():
-        text = variables.get(variable)
+    for variable in VARIABLES:
+        text = variables.get(variable.name)
         if text:
             try:
-                _put(values, name, _FIELDS[name](text))
-            except (ValueError, KeyError, OSError):
-                problems.append(f"{variable}: cannot be read")
-    unknown = sorted(name for name in variables if name.startswith(PREFIX) and name not in _NAMES)
+                _put(values, variable.path, variable.parse(text))
+            except (ValueError, KeyError, OSError, OverflowError):
+                problems.append(f"{variable.name}: cannot be read ({variable.meaning})")
+    known = {variable.name for variable in VARIABLES} | CREDENTIAL_VARIABLES.keys()
+    unknown = sorted(name for name in variables if name.startswith(PREFIX) and name not in known)
     problems += [f"{name}: unknown variable" for name in unknown]
     values.setdefault("proxy", _find_proxy(values["vault_url"], variables))
-    cloud = find_cloud(values["vault_url"])
-    if cloud is not None and not variables.get(AUTHORITY_VARIABLE):
-        values["credential"] = DefaultIdentity(authority_host=cloud.authority_host)
-    return values, problems
+    values["credential"], mistakes = read_identity(variables, values["vault_url"])
+    return values, problems + mistakes
 
 
-def _put(values: dict[str, Any], name: str, value: Any) -> None:
-    group, _, member = name.partition("_")
-    if name == "ca_file":
-        values["ca_pem"] = value
-    elif group in _GROUPS:
-        values[group] = replace(values.get(group) or _GROUPS[group](), **{member: value})
-    else:
-        values[name] = value
+def _put(values: dict[str, Any], path: str, value: Any) -> None:
+    group, _, member = path.partition(".")
+    if member:
+        value = replace(values.get(group) or _GROUPS[group](), **{member: value})
+    values[group] = value
 
 
 def _find_proxy(vault_url: str, variables: Mapping[str, str]) -> str | None:

@@ -5,12 +5,16 @@ import asyncio
 import inspect
 import logging
 import re
+from dataclasses import replace
+from datetime import timedelta
+from operator import attrgetter
 
 import pytest
 
 from tests.unit.docs.pages import load
-from vaultbind.keyvault import KeyVaultClient, MockKeyVaultClient, environment
+from vaultbind.keyvault import CacheConfig, KeyVaultClient, KeyVaultConfig, MockKeyVaultClient, environment
 from vaultbind.keyvault.envelope import form
+from vaultbind.keyvault.transport.identity_variables import CREDENTIAL_VARIABLES
 
 PAGE = load("docs/library.md")
 _EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
@@ -70,7 +74,29 @@ def test_the_envelopes_bytes_are_described_as_in_the_code() -> None:
     assert "\n".join(rows) in PAGE.text
 
 
-def test_every_variable_is_named() -> None:
-    for variable in environment._NAMES:
-        short = "..." + variable.removeprefix("VAULTBIND_KEYVAULT")
-        assert f"`{variable}`" in PAGE.text or f"`{short}`" in PAGE.text, variable
+def test_the_table_of_variables_is_the_codes() -> None:
+    usual = replace(KeyVaultConfig(vault_url="https://shop.vault.azure.net"), cache=CacheConfig())
+    rows = [
+        f"| `{variable.name}` | {variable.meaning} | {_tell_default(variable.path, usual)} |"
+        for variable in environment.VARIABLES
+    ]
+    rows += [f"| `{name}` | {meaning} | " for name, meaning in CREDENTIAL_VARIABLES.items()]
+
+    assert [row for row in rows if row not in PAGE.text] == []
+    named = re.findall(r"^\| `(VAULTBIND_KEYVAULT_\w+)` \|", PAGE.text, re.MULTILINE)
+    assert len(named) == len(rows), "none is there twice, and none that is not known"
+
+
+def _tell_default(path: str, config: KeyVaultConfig) -> str:
+    """The default as it is written in a variable."""
+    value = attrgetter(path)(config)
+    match value:
+        case None | ():
+            return ""
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ",".join(f"{item.days}d" if isinstance(item, timedelta) else item for item in value)
+        case float():
+            return f"{value:g}"
+    return str(value)

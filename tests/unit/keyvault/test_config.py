@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +26,9 @@ from vaultbind.keyvault.resilience.breaker import BreakerConfig
 from vaultbind.keyvault.resilience.ratelimit import TokenBucket
 from vaultbind.keyvault.resilience.retry import RetryConfig
 from vaultbind.keyvault.rotation.config import MonitorConfig
-from vaultbind.keyvault.transport.clouds import find_cloud
-from vaultbind.keyvault.transport.identities import ClientSecretIdentity, DefaultIdentity
+from vaultbind.keyvault.transport.identities import (
+    ClientSecretIdentity,
+)
 from vaultbind.keyvault.types.common import ObjectKind, SecretString
 
 PEM = leaf().pem
@@ -158,97 +158,6 @@ async def test_each_kind_may_have_a_version_of_its_own(config: KeyVaultConfig, v
 
     asked = [re.findall(r"api-version=([^&]*)", request.url) for request in transport.requests[1:]]
     assert asked == [[version] for version in (*versions, versions[2])]
-
-
-def test_from_env() -> None:
-    config = KeyVaultConfig.from_env(
-        {
-            "AZURE_KEYVAULT_URL": VAULT,
-            "AZURE_CLIENT_ID": "not ours",
-            ENV + "CONNECT_TIMEOUT": "1.5",
-            ENV + "BURST": "7",
-            ENV + "RETRY_ATTEMPTS": "2",
-            ENV + "CACHE_TTL": "60",
-            ENV + "TRACING": "true",
-            ENV + "VERIFY_CHALLENGE_RESOURCE": "False",
-            ENV + "PROXY": "",
-        }
-    )
-
-    assert (config.vault_url, config.connect_timeout, config.burst) == (VAULT, 1.5, 7)
-    assert config.retry == RetryConfig(attempts=2)
-    assert config.cache == CacheConfig(ttl=60)
-    assert config.tracing
-    assert config.proxy is None
-    assert not config.verify_challenge_resource
-    assert isinstance(config.credential, DefaultIdentity)
-
-
-def test_what_the_environment_can_set_within(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text(PEM)
-
-    config = KeyVaultConfig.from_env(
-        {
-            "AZURE_KEYVAULT_URL": VAULT,
-            ENV + "RETRY_ATTEMPTS": "2",
-            ENV + "RETRY_BUDGET": "9",
-            ENV + "BREAKER_FAILURES": "3",
-            ENV + "BREAKER_OPEN_SECONDS": "4",
-            ENV + "ALLOWED_SUFFIXES": ".vault.azure.net, .localhost",
-            ENV + "CA_FILE": str(tmp_path / "ca.pem"),
-        }
-    )
-
-    assert config.retry == RetryConfig(attempts=2, budget=9)
-    assert config.breaker == BreakerConfig(failures=3, open_seconds=4)
-    assert config.allowed_suffixes == (".vault.azure.net", ".localhost")
-    assert config.ca_pem == PEM
-
-
-def test_a_ca_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(KeyVaultError, match="CA_FILE: cannot be read"):
-        KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": VAULT, ENV + "CA_FILE": str(tmp_path / "ca.pem")})
-
-
-PROXIES: list[tuple[str, dict[str, str], str | None]] = [
-    ("none", {}, None),
-    ("as everybody has it", {"HTTPS_PROXY": "http://p"}, "http://p"),
-    ("in small letters", {"https_proxy": "http://p"}, "http://p"),
-    ("our own goes first", {"HTTPS_PROXY": "http://p", ENV + "PROXY": "http://q"}, "http://q"),
-    ("not for this domain", {"HTTPS_PROXY": "http://p", "NO_PROXY": "a, .vault.azure.net"}, None),
-    ("not for this host", {"HTTPS_PROXY": "http://p", "no_proxy": "SHOP.vault.azure.net"}, None),
-    ("not for anybody", {"HTTPS_PROXY": "http://p", "NO_PROXY": "*"}, None),
-    ("not for others", {"HTTPS_PROXY": "http://p", "NO_PROXY": "op.vault.azure.net"}, "http://p"),
-]
-
-
-@pytest.mark.parametrize(
-    ("variables", "proxy"), [row[1:] for row in PROXIES], ids=[row[0] for row in PROXIES]
-)
-def test_the_proxy_of_the_environment(variables: dict[str, str], proxy: str | None) -> None:
-    assert KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": VAULT, **variables}).proxy == proxy
-
-
-CLOUDS: list[tuple[str, dict[str, str], str]] = [
-    ("https://a.vault.azure.net", {}, "https://login.microsoftonline.com"),
-    ("https://a.vault.azure.cn", {}, "https://login.chinacloudapi.cn"),
-    ("https://a.vault.usgovcloudapi.net", {}, "https://login.microsoftonline.us"),
-    ("https://a.vault.azure.cn", {"AZURE_AUTHORITY_HOST": "https://login.example"}, ""),
-    ("https://a.vault.localhost:8443", {}, ""),
-]
-
-
-@pytest.mark.parametrize(("url", "variables", "authority"), CLOUDS)
-def test_a_vault_tells_its_cloud(url: str, variables: dict[str, str], authority: str) -> None:
-    config = KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": url, **variables})
-
-    assert config.credential == DefaultIdentity(authority_host=authority)
-
-
-def test_what_is_no_url_has_no_cloud() -> None:
-    assert find_cloud("https://[") is None
-    with pytest.raises(KeyVaultError, match="vault_url"):
-        KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": "https://[", "HTTPS_PROXY": "http://p"})
 
 
 def test_defaults_are_strict() -> None:
