@@ -5,8 +5,9 @@ import json
 import logging
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -18,6 +19,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from vaultbind.keyvault import AccessLogEntry, MonitorState
+from vaultbind.keyvault.simulation.replay import save_log
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.telemetry.vault_observers import LoggingVaultObserver, ManyObservers
 from vaultbind.telemetry.vault_otel import OtelVaultObserver
@@ -67,6 +70,9 @@ class Output:
         self.shown: list[str] = []
         self.errors: list[str] = []
         self.warned: list[str] = []
+        self.states: list[str] = []
+        self.access: list[str] = []
+        self.files: list[str] = []
         self.metrics = Metrics()
         self.spans = InMemorySpanExporter()
         self.reader = InMemoryMetricReader()
@@ -87,6 +93,17 @@ class Output:
         """Note what a program would see that logs an error, with everything behind it."""
         self.errors += [repr(error), str(error), str(vars(error)), *traceback.format_exception(error)]
 
+    def keep(self, state: MonitorState) -> None:
+        """Note what a program would store of a monitor, and that it says what it is to say."""
+        self.states += [state.to_json(), repr(state)]
+        assert MonitorState.from_json(state.to_json()) == state
+
+    def keep_log(self, entries: Sequence[AccessLogEntry], file: Path) -> None:
+        """Note a log as it is shown, and as it is on disk."""
+        self.access += [repr(entry) for entry in entries]
+        save_log(entries, file)
+        self.files.append(file.read_text(encoding="utf-8"))
+
     def texts(self, printed: str = "") -> dict[str, str]:
         """All output by channel; `printed` went to stdout and stderr."""
         data = self.reader.get_metrics_data()
@@ -96,6 +113,9 @@ class Output:
             "errors": "\n".join(self.errors),
             "warnings": "\n".join(self.warned),
             "printed": printed,
+            "states": "\n".join(self.states),
+            "access log": "\n".join(self.access),
+            "files": "\n".join(self.files),
             "prometheus": self.metrics.render()[0].decode(),
             "spans": "\n".join(span.to_json() for span in self.spans.get_finished_spans()),
             "otel": data.to_json() if data is not None else "",

@@ -5,6 +5,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -13,8 +14,16 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.unit.keyvault.canary.leaks import Output, everything_recorded, find_leaks
 from tests.unit.keyvault.canary.operations import HARMLESS, OPERATIONS, RUNS, SECRET, VALUES
-from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind, MockKeyVaultClient
+from vaultbind.keyvault import (
+    AccessLogEntry,
+    KeyVaultError,
+    KeyVaultErrorKind,
+    MockKeyVaultClient,
+    MonitorState,
+    ObjectKind,
+)
 from vaultbind.keyvault.cache.policy import CacheConfig
+from vaultbind.keyvault.rotation.state import ObjectKey, Seen
 from vaultbind.keyvault.simulation.faults import Ending, Fault
 
 
@@ -105,7 +114,7 @@ ENCODINGS: dict[str, Callable[[bytes], str]] = {
 }
 
 
-def plant(channel: str, text: str, output: Output) -> None:
+def plant(channel: str, text: str, output: Output, folder: Path) -> None:
     """Let a value out, as a mistake in our code would."""
     match channel:
         case "logs":
@@ -118,6 +127,11 @@ def plant(channel: str, text: str, output: Output) -> None:
             warnings.warn(text, stacklevel=1)
         case "printed":
             sys.stderr.write(text)
+        case "states":
+            key = ObjectKey(ObjectKind.SECRET, text)
+            output.keep(MonitorState(objects={key: Seen(mark="1", version=text)}))
+        case "access log" | "files":
+            output.keep_log([entry_of(text)], folder / "log.jsonl")
         case "prometheus" | "otel":
             output.observer.request("secret", "GET", text, 200, 0.1)
         case "spans":
@@ -136,15 +150,22 @@ def _chained(text: str) -> KeyVaultError:
         return error
 
 
-CHANNELS = ("logs", "results", "errors", "warnings", "printed", "prometheus", "spans", "otel")
+def entry_of(text: str) -> AccessLogEntry:
+    words = {"vault": "mock", "method": "GET", "route": "/secrets/{name}", "kind": "secrets", "action": "get"}
+    return AccessLogEntry(time=1.0, name=text, principal="operator", outcome="200", **words)
+
+
+CHANNELS = tuple(Output().texts())
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_planted_leak_is_found(channel: str, encoding: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_planted_leak_is_found(
+    channel: str, encoding: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     output = Output()
     with everything_recorded(output):
-        plant(channel, ENCODINGS[encoding](VALUES["secret"]), output)
+        plant(channel, ENCODINGS[encoding](VALUES["secret"]), output, tmp_path)
 
     found = find_leaks(output.texts("".join(capfd.readouterr())), VALUES)
     assert (channel, "secret", encoding) in found
