@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import agent, cryptojobs, emulator, expiry, library
+from bench import agent, cryptojobs, emulator, expiry, hints, library
 from bench.cluster import render_namespace
 from bench.floor import measure_floor
 from bench.injection import PODS_COUNT, measure_broker, measure_webhook
@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LATENCY = "10ms"
 KUBERNETES = "v1.37.2"
 INJECTION = ("webhook", "broker")
+SUITES = {"cryptojobs": cryptojobs, "hints": hints}
 
 SCENARIOS: dict[str, Callable[[Stage], Awaitable[dict[str, Any]]]] = {
     "fresh": measure_fresh,
@@ -59,7 +60,7 @@ def main() -> int:
     if sys.argv[1:2] == [library.SUBJECT]:
         return library.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["operator", "cryptojobs", *INJECTION], default="operator")
+    parser.add_argument("what", nargs="?", choices=["operator", *SUITES, *INJECTION], default="operator")
     parser.add_argument(
         "--count", type=int, help="bindings or jobs (default 1000), pods of the broker (10000)"
     )
@@ -73,7 +74,7 @@ def main() -> int:
         if arguments.what in INJECTION:
             result = asyncio.run(_measure_injection(Path(folder), arguments.what, count))
         else:
-            suite = cryptojobs if arguments.what == "cryptojobs" else None
+            suite = SUITES.get(arguments.what)
             result = asyncio.run(_measure(Path(folder), count, chosen, suite))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -125,7 +126,7 @@ async def _run_suite(stage: Stage, suite: ModuleType) -> dict[str, Any]:
     return {
         "suite": suite.__name__.rpartition(".")[2],
         "machine": {**describe_machine(), "kubernetes": KUBERNETES},
-        "conditions": f"{stage.count} jobs, {LATENCY} added to each vault request.",
+        "conditions": suite.CONDITIONS.format(count=stage.count, latency=LATENCY),
         "count": stage.count,
         "latency": LATENCY,
         **figures,

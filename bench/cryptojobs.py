@@ -16,6 +16,7 @@ AT_ONCE = 12
 """As many as the operator works on at once for one vault."""
 MESSAGE = b"v1.2.3"
 SEED = f"vaults:\n  {VAULT}:\n    keys:\n      {KEY}: {{type: EC, curve: P-256}}\n"
+CONDITIONS = "{count} jobs, {latency} added to each vault request."
 ALL = {"allowedKeys": ["*"], "allowedOperations": ["Sign"]}
 
 

@@ -115,6 +115,10 @@ class Vault:
         with urllib.request.urlopen(request, context=self._tls) as answer:  # noqa: S310 - our own emulator
             answer.read()
 
+    def subscribe(self, name: str, endpoint: str) -> None:
+        """Push events to an endpoint from now on."""
+        self._control("POST", "subscriptions", {"name": name, "endpoint": endpoint})
+
     def bearer(self) -> str:
         """Token for any vault."""
         if not self._token:

@@ -41,8 +41,8 @@ class Stage:
     _vault: dict[str, int] = field(default_factory=dict)
     _cpu: float = 0.0
 
-    def start_operator(self) -> None:
-        """Start `vaultbind run` under a ServiceAccount with the operator's rights."""
+    def start_operator(self, *flags: str) -> None:
+        """Start `vaultbind run` under a ServiceAccount with the operator's rights, with further flags."""
         self.cluster.grant("kube-system", "vaultbind", OPERATOR_RULES)
         kubeconfig = self.cluster.service_account_kubeconfig("kube-system", "vaultbind")
         environ = {
@@ -54,7 +54,7 @@ class Stage:
         suffix = f".vault.localhost:{self.vault.port}"
         arguments = ["run", "--no-leader-election", "--metrics-address", "127.0.0.1:0"]
         self.operator = Process(
-            [*arguments, "--allowed-vault-suffixes", suffix],
+            [*arguments, "--allowed-vault-suffixes", suffix, *flags],
             log=self.folder / "operator.log",
             environ=environ,
         )

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from bench import cryptojobs
+from bench import cryptojobs, hints
+
+SUITES = {"cryptojobs": cryptojobs.render_rows, "hints": hints.render_rows}
 
 
 def render_table(result: dict[str, Any]) -> str:
     """Markdown."""
     count = result["count"]
-    rows = cryptojobs.render_rows(result) if result.get("suite") == "cryptojobs" else []
+    rows = list(SUITES[result["suite"]](result)) if "suite" in result else []
     rows += [row for name, render in _ROWS.items() if name in result for row in render(result, count)]
     lines = ["| what | measured | target |", "|---|---|---|"]
     lines += [f"| {what} | {measured} | {target} |" for what, measured, target in rows]

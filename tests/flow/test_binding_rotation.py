@@ -1,5 +1,7 @@
 """The vault moves, the Secret follows: what that costs, and what it tells."""
 
+import pytest
+
 from tests.flow.world import Spent, World
 from vaultbind.kube.resources import SECRETS
 
@@ -107,3 +109,23 @@ async def test_two_changes_within_one_second_both_arrive(world: World) -> None:
     world.emulator.estate.vault("shop").secrets.set("a", "second", now=int(clock.timestamp()))
     await world.next_look()
     assert (await world.secret("app"))["a"] == b"second"
+
+
+@pytest.mark.parametrize("interval", [5, 60, 3600])
+@pytest.mark.parametrize("moment", [0.02, 0.5, 0.98], ids=["early", "in the middle", "late"])
+async def test_a_change_is_in_the_secret_an_interval_later_at_most(
+    world: World, interval: int, moment: float
+) -> None:
+    """Wherever between two looks it falls; two seconds are for the work. Nothing tells of it but the look."""
+    world.seed.set_secret("a", "1")
+    await world.connect(refreshInterval=f"{interval}s")
+    await world.bind("app", data=DATA[:1])
+    await world.ready("app")
+    for _ in range(2):
+        await world.advance(interval + 1)
+    await world.advance(moment * (interval - 2))
+    assert await world.secret("app") == {"a": b"1"}
+    world.vault.set_secret("a", "2")
+    changed = world.clock.monotonic()
+    await world.advance(interval + 2 - (world.clock.monotonic() - changed))
+    assert await world.secret("app") == {"a": b"2"}
