@@ -32,6 +32,8 @@ from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.vaults.session import VaultSession
 
+FRESH_SECONDS: Final = 5.0
+"""How old what is known of a claimed job's key may be before the key is used."""
 TIMESTAMP_GRAIN: Final = timedelta(seconds=1)
 """creationTimestamp is cut to whole seconds."""
 
@@ -44,8 +46,8 @@ class JobObserver:
     clock: Clock
     deadline: Deadline
     claimant: Claimant
-    _claimed: dict[ObjectKey, Key] = field(default_factory=dict)
-    """What the pass that claims has read, for the pass that comes at once."""
+    _claimed: dict[ObjectKey, tuple[Key, float]] = field(default_factory=dict)
+    """What the pass that claims has read, and when, for the pass that comes at once."""
 
     def forget(self, key: ObjectKey) -> None:
         """Drop what was kept for a job that is gone."""
@@ -107,7 +109,7 @@ class JobObserver:
             return replace(facts, setback=_other_key(spec, key_id))
         found = await self._read_key(session, version, priority, facts)
         if found is not None:
-            self._claimed[facts.key] = found
+            self._claimed[facts.key] = (found, self.clock.monotonic())
         payload = Payload(data=b"", key_id=key_id, algorithm=algorithm)
         return _with_key(replace(facts, payload=payload), found)
 
@@ -115,7 +117,7 @@ class JobObserver:
 
     async def _for_run(self, facts: Facts, session: VaultSession, priority: Priority) -> Facts:
         spec = facts.spec
-        kept = self._claimed.pop(facts.key, None)
+        kept, read_at = self._claimed.pop(facts.key, (None, 0.0))
         if spec.operation is CryptoOperation.ROTATE_KEY:
             return _with_key(facts, await self._read_key(session, "", priority, facts))
         payload = parse_payload(spec, await self._read_holders(facts, only_whole=False))
@@ -123,7 +125,8 @@ class JobObserver:
             return replace(facts, setback=payload)
         facts = replace(facts, payload=payload)
         key_id = str(facts.status.get("keyId"))
-        if kept is not None and kept.key.kid == key_id:
+        is_fresh = self.clock.monotonic() - read_at < FRESH_SECONDS
+        if kept is not None and is_fresh and kept.key.kid == key_id:
             return _with_key(facts, kept)
         return _with_key(facts, await self._read_key(session, key_id.rpartition("/")[2], priority, facts))
 
@@ -136,10 +139,15 @@ class JobObserver:
         return reading.value if isinstance(reading.value, Key) else None
 
     def _not_before(self, facts: Facts) -> float:
-        """Monotonic second of the job's making; now for a rotation and where an attempt has failed."""
+        """Monotonic second of the job's making, for a new one.
+
+        Now for a rotation and after a failed attempt; a moment ago for a claim that was left lying.
+        """
         now = self.clock.monotonic()
         if facts.spec.operation is CryptoOperation.ROTATE_KEY or facts.status.get("attempts"):
             return now
+        if facts.status.get("keyId"):
+            return now - FRESH_SECONDS
         age = max(timedelta(0), facts.now - facts.created - TIMESTAMP_GRAIN)
         return now - age.total_seconds()
 

@@ -86,6 +86,9 @@ def _act(facts: Facts, key: Key) -> Decision:
         return Conclude(reason=Reason.COMPLETED, message=_rotated(facts), key_id=key.key.kid)
     if facts.payload is None:
         raise ValueError("nothing was observed")
+    problem = check_key(facts.spec, key, facts.now)
+    if problem is not None:  # the claim may be old: a job goes on after a crash, a failure, a suspension
+        return GiveUp(setback=problem)
     algorithm = str(facts.status.get("algorithm"))
     others = other_sizes(facts.spec, facts.payload.algorithm, algorithm)
     return Run(spec=facts.spec, vault_key=key, algorithm=algorithm, others=others, payload=facts.payload)

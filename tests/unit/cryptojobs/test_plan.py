@@ -133,6 +133,21 @@ def test_decisions(given: Facts, decision: object) -> None:
     assert decide(given) == decision
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"enabled": False}, Reason.KEY_DISABLED),
+        ({"expires_on": NOW}, Reason.KEY_EXPIRED),
+        ({"not_before": NOW + timedelta(seconds=1)}, Reason.KEY_NOT_YET_VALID),
+        ({"operations": ("verify",)}, Reason.KEY_OPERATION_NOT_ALLOWED),
+    ],
+)
+def test_a_claimed_job_checks_its_key_again(changes: Mapping[str, Any], reason: Reason) -> None:
+    decision = decide(facts(status=CLAIMED, vault_key=key(**changes), payload=PAYLOAD))
+    assert isinstance(decision, GiveUp)
+    assert decision.setback.reason is reason
+
+
 def test_a_deadline_goes_before_a_setback_and_names_itself() -> None:
     decision = decide(facts(spec(activeDeadlineSeconds=5), CLAIMED, setback=LOST))
     assert isinstance(decision, GiveUp)

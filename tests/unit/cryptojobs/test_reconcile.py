@@ -239,6 +239,17 @@ async def test_what_a_dead_operator_had_claimed_is_taken_up_at_once() -> None:
     assert reasons(await play.go())["Complete"] == "Completed"
 
 
+@pytest.mark.parametrize(("after", "gets"), [(1.0, 0), (5.0, 1)])
+async def test_what_the_claim_has_read_is_used_at_once_or_not_at_all(after: float, gets: int) -> None:
+    play = Play()
+    play.stage.vault.create_key("k")
+    await play.go()
+    play.stage.asked()
+    play.clock.seconds += after
+    await play.go()
+    assert play.stage.asked() == [*["keys.get k"] * gets, "keys.sign k"]
+
+
 # -- what is counted ----------------------------------------------------------------------------------
 
 
