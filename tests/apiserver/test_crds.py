@@ -86,6 +86,16 @@ def test_rules_for_fields_of_later_releases(
     assert message in answer.body["message"]
 
 
+@pytest.mark.parametrize("path", cases_cryptojob.LIMITS)
+def test_texts_of_a_cryptojob_have_a_limit(apiserver: RealCluster, path: str) -> None:
+    limit, make = cases_cryptojob.LIMITS[path]
+    answer = create(apiserver, "CryptoJob", make(limit))
+    assert answer.status == 201, answer.body["message"]
+    answer = create(apiserver, "CryptoJob", make(limit + 1))
+    assert answer.status == 422, answer.body
+    assert f"{path}: Too long: may not be more than {limit} bytes" in answer.body["message"]
+
+
 @pytest.mark.parametrize("kind", list(PATHS))
 def test_status_is_not_ready_before_the_first_look_and_has_its_own_door(
     apiserver: RealCluster, kind: str

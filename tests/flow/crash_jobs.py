@@ -10,12 +10,15 @@ from tests.flow.world_cluster import MERGE, encode
 from vaultbind.kube.resources import CONFIG_MAPS, CRYPTO_JOBS, SECRETS
 
 PLAIN = b"0123456789abcdef"
+SIZES = (128, 256)
 Wait = Callable[..., Awaitable[None]]
 """Waits until jobs are complete: `jobs.complete`, or `jobs.until_complete` where no operator can be asked."""
 
 
 async def set_up(world: World, complete: Wait = jobs.complete) -> None:
     """A key, a plaintext, and outputs that the opposite operations work on."""
+    for size in SIZES:
+        world.seed.create_key(f"aes-{size}", key_type="oct-HSM", size=size)
     await world.create(SECRETS, "plain", data=encode(k=PLAIN.decode()))
     for name, operation in (("sealed", "Encrypt"), ("wrapped", "WrapKey"), ("signed", "Sign")):
         source = {"text": "a"} if operation == "Sign" else {"secretKeyRef": {"name": "plain", "key": "k"}}
@@ -48,6 +51,8 @@ def _jobs(number: str) -> Mapping[str, tuple[str, dict[str, Any]]]:
         "jws": ("Sign", {**text, "output": jws}),
         "verify": ("Verify", {**text, **given}),
         "verify-digest": ("Verify", {**digest, **given}),
+        "aes-128": ("Encrypt", {**plain, "output": {"configMap": {}}}),  # its size has to be found out
+        "aes-256": ("Encrypt", {**plain, "output": {"configMap": {}}}),
         "rotate": ("RotateKey", {"minAge": "30m"}),
         "brief": ("Sign", {**text, "ttlSecondsAfterFinished": 0}),
     }
@@ -62,7 +67,8 @@ async def submit_all(world: World, number: str) -> list[str]:
     await world.create(CONFIG_MAPS, f"{number}-again", metadata=metadata, data={"result": "old"})
     submitted = _jobs(number)
     for name, (operation, spec) in submitted.items():
-        key = f"key-{number}" if operation == "RotateKey" else "seal"
+        own = {"rotate": f"key-{number}", "aes-128": "aes-128", "aes-256": "aes-256"}
+        key = own.get(name.removeprefix(f"{number}-"), "seal")
         await jobs.submit(world, name, operation, key, **spec)
     await _submit_claimed(world, f"{number}-claimed")
     return [*(name for name in submitted if not name.endswith("-brief")), f"{number}-claimed"]
@@ -85,6 +91,8 @@ async def check_end(world: World, number: str, seen: Mapping[str, Any], where: s
         assert await world.secret(f"{number}-{name}") == {"result": PLAIN}, where
     assert (await jobs.status(world, f"{number}-verify"))["result"] == {"valid": True}, where
     assert (await jobs.config_map(world, f"{number}-again"))["result"] != "old", where
+    for size in SIZES:
+        assert (await jobs.config_map(world, f"{number}-aes-{size}"))["algorithm"] == f"A{size}GCM", where
     end: dict[str, Any] = {}
     await snapshot(world, f"{number}-", end)
     for name, thing in seen.items():

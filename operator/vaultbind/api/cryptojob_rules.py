@@ -22,7 +22,12 @@ CIPHERS: Final = frozenset({CryptoOperation.ENCRYPT, CryptoOperation.DECRYPT})
 SIGNING: Final = frozenset({CryptoOperation.SIGN, CryptoOperation.VERIFY})
 _TELLING: Final = frozenset({CryptoOperation.VERIFY, CryptoOperation.ROTATE_KEY})
 _WHOLE: Final = ("secretRef", "configMapRef")
-_DIGEST_CHARACTERS: Final = frozenset({44, 64, 88})
+_DIGEST_BYTES: Final = frozenset({32, 48, 64})
+_IV_BYTES: Final = frozenset({12, 16})
+_TAG_BYTES: Final = frozenset({16})
+_RSA_BYTES: Final = frozenset({256, 384, 512})
+_LONGEST_SIGNATURE: Final = 684
+"""Characters of 512 bytes in base64."""
 _KNOWN: Final = sorted({name for names in ALGORITHMS.values() for name in names})
 ANY_ALGORITHM: Final = Grammar(
     pattern=f"^({'|'.join(map(re.escape, _KNOWN))})$",
@@ -41,6 +46,7 @@ def check_rules(spec: Fields) -> None:
     _check_algorithm(spec, operation)
     _check_company(spec, operation)
     _check_digest(spec)
+    _check_sizes(spec, operation)
     _check_shown(spec, operation)
 
 
@@ -110,11 +116,39 @@ def _check_digest(spec: Fields) -> None:
         return
     given = spec.object("input")
     value = given.text("value", _ANY) if given is not None else ""
-    if value and len(value) not in _DIGEST_CHARACTERS:
+    if value and _bytes_of(value) not in _DIGEST_BYTES:
         raise SpecError("spec.input.value", "a digest has 32, 48 or 64 bytes")
     for place in (spec.object("output"), spec.object("signature")):
         if place is not None and place.choice("format", SignatureForm.RAW).is_jws:
             raise spec.fail("messageType", "a JWS signs a message, not a digest")
+
+
+def _check_sizes(spec: Fields, operation: CryptoOperation) -> None:
+    """What is inline has the size that the algorithms ask for."""
+    for field, sizes, sentence in (
+        ("iv", _IV_BYTES, "an iv has 12 bytes for GCM, 16 bytes for CBC"),
+        ("tag", _TAG_BYTES, "a tag has 16 bytes"),
+    ):
+        if (value := _inline(spec, field)) and _bytes_of(value) not in sizes:
+            raise spec.fail(field, sentence)
+    signature = spec.object("signature")
+    is_jws = signature is not None and signature.choice("format", SignatureForm.RAW).is_jws
+    if not is_jws and len(_inline(spec, "signature")) > _LONGEST_SIGNATURE:
+        raise spec.fail("signature", "a signature has at most 512 bytes")
+    by_rsa = spec.text("algorithm", ANY_ALGORITHM).startswith("RSA") and not spec.flag("envelope")
+    value = _inline(spec, "input")
+    if operation in REVEALING and by_rsa and value and _bytes_of(value) not in _RSA_BYTES:
+        raise spec.fail("input", "what RSA gives has 256, 384 or 512 bytes")
+
+
+def _inline(spec: Fields, field: str) -> str:
+    source = spec.object(field)
+    return source.text("value", _ANY) if source is not None else ""
+
+
+def _bytes_of(coded: str) -> int:
+    """Bytes of base64 text; -1 for what is none by its length alone."""
+    return len(coded) // 4 * 3 - coded.count("=") if len(coded) % 4 == 0 else -1
 
 
 def _check_shown(spec: Fields, operation: CryptoOperation) -> None:

@@ -1,13 +1,16 @@
 """Specs of CryptoJobs that are refused and that are accepted, for the parser and for the real API server."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Any
 
 from tests.unit.api.cases import VERSION, Refused, _object, row
 
 DATA = base64.b64encode(b"data").decode()
 DIGEST = base64.b64encode(b"d" * 32).decode()
+IV = base64.b64encode(b"i" * 12).decode()
+TAG = base64.b64encode(b"t" * 16).decode()
 REF = {"secretKeyRef": {"name": "s", "key": "k"}}
 MAP_REF = {"configMapKeyRef": {"name": "m", "key": "k"}}
 SECRET = {"secret": {"name": "out"}}
@@ -46,12 +49,21 @@ NO_DECODE_REF = "decode goes with secretKeyRef and configMapKeyRef only"
 DIGEST_SIZE = "a digest has 32, 48 or 64 bytes"
 JWS_PAYLOAD = "a JWS has its payload in it: of a Secret it goes into output.secret, or is JWSDetached"
 SHOWN_AAD = "an output repeats aad: of a Secret it goes into output.secret only"
+IV_SIZE = "an iv has 12 bytes for GCM, 16 bytes for CBC"
+TAG_SIZE = "a tag has 16 bytes"
+SIGNATURE_SIZE = "a signature has at most 512 bytes"
+RSA_SIZE = "what RSA gives has 256, 384 or 512 bytes"
 JWS_MESSAGE = "a JWS signs a message, not a digest"
 
 
 def _same(name: str, spec: Mapping[str, Any], path: str, sentence: str) -> Refused:
     """Parser and server say the same."""
     return row(name, spec, path, sentence, sentence)
+
+
+def coded(size: int) -> dict[str, str]:
+    """So many bytes, inline."""
+    return {"value": base64.b64encode(b"x" * size).decode()}
 
 
 def _company(field: str, value: object, operation: str, sentence: str, **spec: object) -> Refused:
@@ -177,7 +189,7 @@ INVALID_CRYPTOJOBS = (
     _same("empty iv", job("Decrypt", iv={}), "spec.iv", ONE_PARAMETER),
     row(
         "iv's decode",
-        job("Decrypt", iv={"value": DATA, "decode": "Hex"}),
+        job("Decrypt", iv={"value": IV, "decode": "Hex"}),
         "spec.iv.decode",
         "goes with",
         NO_DECODE_REF,
@@ -185,7 +197,7 @@ INVALID_CRYPTOJOBS = (
     row(
         "long iv",
         job("Decrypt", iv={"value": "A" * 28}),
-        "spec.iv.value",
+        "spec.iv",
         "16 bytes",
         "may not be more than 24",
     ),
@@ -214,6 +226,30 @@ INVALID_CRYPTOJOBS = (
     row("minAge", job("RotateKey", minAge="soon"), "spec.minAge", "must be a duration", "should match"),
     _same(
         "digest too short", job(messageType="Digest", input={"value": DATA}), "spec.input.value", DIGEST_SIZE
+    ),
+    *(
+        _same(f"digest of {size} bytes", job(messageType="Digest", input=coded(size)), path, DIGEST_SIZE)
+        for size in (20, 31, 33, 47, 49, 63, 65)
+        for path in ("spec.input.value",)
+    ),
+    *(
+        _same(f"iv of {size} bytes", job("Decrypt", iv=coded(size)), "spec.iv", IV_SIZE)
+        for size in (11, 13, 15, 17)
+    ),
+    *(
+        _same(f"tag of {size} bytes", job("Decrypt", tag=coded(size)), "spec.tag", TAG_SIZE)
+        for size in (12, 15, 17)
+    ),
+    _same("signature of 513 bytes", job("Verify", signature=coded(514)), "spec.signature", SIGNATURE_SIZE),
+    *(
+        _same(
+            f"{operation} of {size} bytes by {algorithm}",
+            job(operation, input=coded(size), algorithm=algorithm),
+            "spec.input",
+            RSA_SIZE,
+        )
+        for operation, algorithm in (("Decrypt", "RSA-OAEP"), ("UnwrapKey", "RSA1_5"))
+        for size in (255, 257, 383, 385, 511, 513)
     ),
     _same(
         "digest as JWS",
@@ -276,11 +312,20 @@ VALID_CRYPTOJOBS: Mapping[str, Mapping[str, Any]] = {
     "decrypt by GCM": job(
         "Decrypt",
         algorithm="A128GCM",
-        iv={"value": DATA},
+        iv={"value": IV},
         tag={**MAP_REF, "decode": "Base64"},
         aad=REF,
         output={"secret": {"name": "out", "key": "plain", "owner": "Job"}},
     ),
+    **{f"digest of {size}": job(messageType="Digest", input=coded(size)) for size in (32, 48, 64)},
+    **{f"iv of {size}": job("Decrypt", iv=coded(size), tag=coded(16)) for size in (12, 16)},
+    "signature of 512": job("Verify", signature=coded(512)),
+    **{
+        f"{operation} of {size}": job(operation, input=coded(size), algorithm="RSA-OAEP-256")
+        for operation in ("Decrypt", "UnwrapKey")
+        for size in (256, 384, 512)
+    },
+    "envelope by RSA": job("Decrypt", input=coded(600), algorithm="RSA-OAEP", envelope=True),
     "no envelope": job("Encrypt", envelope=False, algorithm="RSA1_5"),
     "like a Job": job(
         "RotateKey",
@@ -292,6 +337,48 @@ VALID_CRYPTOJOBS: Mapping[str, Mapping[str, Any]] = {
         output={"status": {}},
     ),
 }
+
+
+LONG = 1_048_576
+Make = Callable[[int], dict[str, Any]]
+
+
+def _of_whole(kind: str) -> Make:
+    return lambda size: job("Decrypt", input={f"{kind}Ref": {"name": "a" * size}})
+
+
+def _of_ref(field: str, kind: str, name: str) -> Make:
+    operation = "Verify" if field == "signature" else "Decrypt"
+    return lambda size: job(
+        operation, **{field: {f"{kind}KeyRef": {"name": "n", "key": "k", name: "a" * size}}}
+    )
+
+
+def _of_output(kind: str, name: str) -> Make:
+    return lambda size: job(output={kind: {name: "a" * size}})
+
+
+KINDS = ("secret", "configMap")
+SOURCES = ("input", "signature", "iv", "aad", "tag")
+PARTS = ("name", "key")
+LIMITS: Mapping[str, tuple[int, Make]] = {
+    "spec.input.value": (LONG, lambda size: job(input={"value": "A" * size})),
+    "spec.input.text": (LONG, lambda size: job(input={"text": "a" * size})),
+    "spec.signature.value": (
+        LONG,
+        lambda size: job("Verify", signature={"value": "A" * (size - 4) + ".A.A", "format": "JWS"}),
+    ),
+    "spec.aad.value": (65_536, lambda size: job("Encrypt", aad={"value": "A" * size})),
+    "spec.iv.value": (24, lambda size: job("Encrypt", iv={"value": "A" * (size - 2) + "=="})),
+    "spec.tag.value": (24, lambda size: job("Decrypt", tag={"value": "A" * (size - 2) + "=="})),
+    **{f"spec.input.{kind}Ref.name": (253, _of_whole(kind)) for kind in KINDS},
+    **{
+        f"spec.{field}.{kind}KeyRef.{name}": (253, _of_ref(field, kind, name))
+        for field, kind, name in product(SOURCES, KINDS, PARTS)
+    },
+    **{f"spec.output.{kind}.{name}": (253, _of_output(kind, name)) for kind, name in product(KINDS, PARTS)},
+}
+"""Each text that an input or output may hold: its longest length, and a spec with such a text."""
 
 
 def cryptojob(spec: Mapping[str, Any], name: str = "sign-it") -> dict[str, Any]:

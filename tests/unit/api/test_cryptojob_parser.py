@@ -8,6 +8,7 @@ from tests.unit.api.cases import VERSION, Refused
 from tests.unit.api.cases_cryptojob import (
     INVALID_CRYPTOJOBS,
     JWS,
+    LIMITS,
     MAP_REF,
     REF,
     VALID_CRYPTOJOBS,
@@ -56,6 +57,15 @@ def test_valid_specs_are_parsed(name: str) -> None:
     assert parse(spec).operation == spec["operation"]
 
 
+@pytest.mark.parametrize("path", LIMITS)
+def test_the_longest_is_taken_and_no_longer(path: str) -> None:
+    limit, make = LIMITS[path]
+    parse(make(limit))
+    with pytest.raises(SpecError) as caught:
+        parse(make(limit + 1))
+    assert caught.value.path in {path, path.rpartition(".")[0]}
+
+
 def test_a_field_of_a_newer_release_is_refused() -> None:
     with pytest.raises(SpecError) as caught:
         parse(job(hash="SHA-3"))
@@ -95,7 +105,7 @@ def test_every_field_comes_out() -> None:
             key={"name": "K-1", "version": VERSION.upper()},
             algorithm="A256GCM",
             input={**REF, "decode": "Base64"},
-            iv={"value": "AAEC"},
+            iv={"value": "AAECAwQFBgcICQoL"},
             aad=MAP_REF,
             tag={**MAP_REF, "decode": "Hex"},
             output={"secret": {"key": "plain", "owner": "None"}},
@@ -112,7 +122,7 @@ def test_every_field_comes_out() -> None:
         operation=CryptoOperation.DECRYPT,
         algorithm="A256GCM",
         input=KeyRef(kind=HolderKind.SECRET, name="s", key="k", decode=Decode.BASE64),
-        iv=Inline(data=b"\0\1\2"),
+        iv=Inline(data=bytes(range(12))),
         aad=KeyRef(kind=HolderKind.CONFIG_MAP, name="m", key="k"),
         tag=KeyRef(kind=HolderKind.CONFIG_MAP, name="m", key="k", decode=Decode.HEX),
         output=Output(kind=HolderKind.SECRET, name="sign-it", key="plain", owner=OutputOwner.NONE),
