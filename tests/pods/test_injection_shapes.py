@@ -119,6 +119,16 @@ def test_an_init_container_by_name_and_a_cronjob(stage: PodStage) -> None:
     kubectl("-n", SHOP, "delete", "cronjob", "yearly", "--wait=false")
 
 
+def test_a_pod_that_is_refreshed_ends_with_its_own_containers(stage: PodStage) -> None:
+    """A native sidecar keeps nothing from finishing, with or without a Job."""
+    stage.run_probe("ending", "-once", "-file", FILE, annotations=opted(refresh="5s"), restart="Never")
+    wait = ("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/ending", "--timeout=55s")
+    stage.cluster.kubectl("-n", SHOP, *wait)
+
+    assert set(agents(stage, "ending")) == {"vaultbind-agent", "vaultbind-refresh"}
+    assert stage.says("ending", f'file {FILE}="s3cr3t-value"')
+
+
 def test_an_ephemeral_container_comes_to_an_injected_pod(stage: PodStage) -> None:
     """The webhook is not asked, and the debugger gets nothing of the pod's files."""
     stage.run_probe("debugged", "-file", FILE, annotations=opted())

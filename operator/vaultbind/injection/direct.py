@@ -103,7 +103,7 @@ class Vaults:
         except KeyVaultError as error:
             if is_not_found(error):
                 return None
-            raise _refusal(error, ref, binding, client_id) from None
+            raise refusal_of(error, ref, binding, client_id) from None
 
     async def _aclose(self) -> None:
         for client in self._clients.values():
@@ -117,7 +117,7 @@ async def _read_token(path: Path) -> str:
     return (await asyncio.to_thread(path.read_text, encoding="ascii")).strip()
 
 
-def _refusal(error: KeyVaultError, ref: VaultObjectRef, binding: str, client_id: str) -> RetryableError:
+def refusal_of(error: KeyVaultError, ref: VaultObjectRef, binding: str, client_id: str) -> RetryableError:
     """Say as whom the vault was asked: whoever reads it has to give a role to that identity."""
     trouble = decide_trouble(error, ref)
     told = trouble.message

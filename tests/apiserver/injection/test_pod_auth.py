@@ -1,8 +1,11 @@
 """Real admission of pods that ask vaults as themselves: the webhook with the rights that the chart adds."""
 
+import contextlib
+import ssl
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.client import HTTPSConnection
 from typing import Any
 
 import pytest
@@ -122,6 +125,25 @@ def test_the_server_stores_what_the_agent_is_told(stage: Stage, mode: str) -> No
     (volume,) = [item for item in answer.body["spec"]["volumes"] if item["name"] == "vaultbind-token"]
     (projected,) = volume["projected"]["sources"]
     assert projected["serviceAccountToken"]["audience"] == "api://AzureADTokenExchange"
+
+
+def test_the_agents_token_is_of_no_use_for_the_api_server(stage: Stage) -> None:
+    """The audience is Entra ID's exchange; the same account's usual token is good."""
+    path = f"/api/v1/namespaces/{stage.namespace}/serviceaccounts/web/token"
+    seen = []
+    for audiences in (["api://AzureADTokenExchange"], []):
+        request = {"spec": {"audiences": audiences, "expirationSeconds": 600}}
+        token = stage.cluster.call("POST", path, request).body["status"]["token"]
+        seen.append(status_with(stage.cluster, token))
+    assert seen == [401, 200]
+
+
+def status_with(cluster: RealCluster, token: str) -> int:
+    """Status of a question that every account may ask."""
+    context = ssl.create_default_context(cadata=cluster.ca_pem)
+    with contextlib.closing(HTTPSConnection("127.0.0.1", cluster.port, context=context, timeout=30)) as http:
+        http.request("GET", "/version/", headers={"Authorization": f"Bearer {token}"})
+        return http.getresponse().status
 
 
 REFUSED = {

@@ -301,9 +301,19 @@ async def test_a_binding_that_is_missing_broken_or_going() -> None:
     assert (await refused(stage, "other")).startswith("NotReady: InvalidSpec: spec")
     stage.bind("other", refreshPolicy="Once")
     assert (await refused(stage, "other")).startswith("NotReady: NotImplemented: spec.refreshPolicy")
+    stage.bind("other", target={"template": {"type": "Opaque"}})
+    assert (await refused(stage, "other")).startswith("NotReady: NotImplemented: spec.target.template")
     stage.bind("other")
     stage.cluster.objects["vaultbindings", "shop", "other"]["metadata"]["deletionTimestamp"] = "now"
     assert (await refused(stage, "other")).startswith("BindingNotFound")
+
+
+async def test_a_suspended_binding_is_read_for_its_pods() -> None:
+    """`suspend` holds the operator back; a pod that starts has nothing to go on with."""
+    stage = Stage()
+    stage.bind("other", suspend=True)
+
+    assert (await stage.ask("other"))[0] == 200
 
 
 async def test_a_keyvault_that_is_missing_or_not_allowed() -> None:

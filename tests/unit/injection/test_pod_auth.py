@@ -126,12 +126,13 @@ def test_a_refused_pod(pod: dict[str, Any], installation: Installation, message:
 
 
 def test_each_vault_is_told_once_and_of_a_spec_only_what_values_are_made_of() -> None:
-    spec = {"data": DATA, "target": {"creationPolicy": "None", "labels": {"a": "b"}}, "suspend": True}
+    made = {"data": DATA, "dataFrom": [{"tls": {"name": "web"}}]}
+    spec = {**made, "target": {"creationPolicy": "None", "labels": {"a": "b"}}, "suspend": True}
     auth = replace(AUTH, sources={name: source_of(ADDRESS, spec) for name in "abc"})
     told = json.loads(render_sources(auth))
 
     assert len(told["vaults"]) == 1
-    assert told["bindings"]["a"] == {"vault": 0, "spec": {"data": DATA}}
+    assert told["bindings"]["a"] == {"vault": 0, "spec": made}
     assert parse_sources(render_sources(auth)) == auth
 
 
@@ -195,7 +196,10 @@ async def test_the_vault_names_the_tenant_where_the_account_does_not() -> None:
         authorityHost="https://login.microsoftonline.us",
     )
     address = (await stage.fetch()).sources["shop-db"].vault
+    stage.account("other", client_id=CLIENT, tenant_id=TENANT)
+    named = (await stage.fetch(account="other")).sources["shop-db"].vault
 
+    assert named.tenant_id == TENANT, "the pod's identity is where its account says"
     assert (address.tenant_id, address.authority_host) == (OTHER_TENANT, "https://login.microsoftonline.us")
 
 
@@ -311,6 +315,17 @@ async def test_a_review_asks_for_the_pods_own_account() -> None:
     assert told.client_id == CLIENT
     with pytest.raises(InjectionError, match="on ServiceAccount default"):
         await reviews(stage).review(make_pod({"auth": "pod"}), "shop")
+
+
+async def test_for_pods_of_the_broker_nothing_is_asked() -> None:
+    stage = Stage()
+    found = PodReviews(
+        installation=lambda: INSTALLATION,
+        lookup=KeyLookup(stage.cluster.client, lambda: 0.0),
+        pod_auth=stage.lookup,
+    )
+    assert await found.review(make_pod(), "shop") is not None
+    assert stage.cluster.calls == []
 
 
 async def test_where_it_is_not_offered_nothing_is_asked() -> None:
