@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from tests.flow.test_expiry import DAY
+import pytest
+
+from tests.flow.test_expiry import DAY, condition, judge
 from tests.flow.test_expiry_reads import counted
 from tests.flow.test_keyvaults import vault_events
-from tests.flow.world import World
+from tests.flow.world import World, stamp
 from vaultbind.keyvault.simulation.faults import Fault
 from vaultbind.keyvault.simulation.records import Kind
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS
@@ -80,3 +82,64 @@ async def test_a_right_that_lacks_is_told(world: World) -> None:
     world.emulator.faults.clear()
     await world.advance(86_400)
     assert await unmet(world) == ""
+
+
+NOTIFY = {
+    "lifetimeActions": [{"trigger": {"timeBeforeExpiry": "P45D"}, "action": {"type": "Notify"}}],
+    "attributes": {"expiryTime": "P100D"},
+}
+HOUR = 3600
+
+
+@pytest.mark.parametrize("rotation", [{}, {"rotation": rules(policy="Check")}], ids=["no rule", "a rule"])
+async def test_a_key_is_told_when_its_policy_notifies(world: World, rotation: dict[str, Any]) -> None:
+    """Its own threshold beside those of the KeyVault, told once, also over a restart."""
+    end = world.clock.now() + 60 * DAY
+    world.seed.create_key("sign-a", expires=end)
+    world.seed.create_key("plain", expires=end)
+    world.seed.create_key("endless")
+    world.vault.vault.keys.set_rotation("sign-a", NOTIFY, now=int(world.clock.now().timestamp()))
+    spec = {"expiry": {"scope": "All", "warnBefore": ["7d"]}, "refreshInterval": "365d", **rotation}
+    await world.connect(**spec)
+    await judge(world)
+    world.clock.offset += HOUR
+    await judge(world)
+    await judge(world)
+    assert (await condition(world)).startswith("False Valid")
+    world.clock.offset += (end - 45 * DAY - world.clock.now()).total_seconds() - 60
+    await judge(world)
+    assert await vault_events(world) == []
+    world.clock.offset += 120
+    await judge(world)
+    assert await vault_events(world) == ["ExpiresSoon"]
+    assert await condition(world) == (
+        f"True ExpiresSoon: 1 within 45d of their expiry, the first is key sign-a at {stamp(end)}"
+    )
+    await world.restart()
+    for _ in range(3):
+        world.clock.offset += HOUR
+        await judge(world)
+    assert (await condition(world)).startswith("True ExpiresSoon"), "learned again"
+    assert await vault_events(world) == ["ExpiresSoon"], "and not told again"
+    world.clock.offset += (end - 7 * DAY - world.clock.now()).total_seconds() + 60
+    await judge(world)
+    told = [reason for reason in await vault_events(world) if reason != "Unauthorized"]
+    assert told == ["ExpiresSoon"] * 3, "of both keys, by the KeyVault's threshold; tokens last thirty days"
+
+
+async def test_policies_are_read_once_per_version(world: World) -> None:
+    """Not at a restart, not of keys without an end, and not again while the version is the same."""
+    world.seed.create_key("a", expires=world.clock.now() + 300 * DAY)
+    world.seed.create_key("endless")
+    await world.connect(expiry=ALL, refreshInterval="365d")
+    await judge(world)
+    assert await counted(world, "policy") == {}
+    for _ in range(5):
+        world.clock.offset += 86_400
+        await judge(world)
+    assert await counted(world, "policy") == {"ok": 1.0}
+    world.vault.create_key("a", expires=world.clock.now() + 300 * DAY)
+    await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"refreshInterval": "1h"}})
+    for _ in range(3):
+        await world.advance(86_400)
+    assert await counted(world, "policy") == {"ok": 2.0}

@@ -42,6 +42,7 @@ from vaultbind.engine.engine import Engine
 from vaultbind.engine.queue import Priority
 from vaultbind.expiry.absence import Absences
 from vaultbind.expiry.ends import Ends
+from vaultbind.expiry.notices import Notices
 from vaultbind.expiry.reconcile import ExpiryRoom
 from vaultbind.expiry.renewals import Renewals
 from vaultbind.expiry.rotation import KeyRotations
@@ -147,14 +148,15 @@ class Operator:
             on_told=self.outlets.handlers.tell if self.outlets.handlers is not None else None,
             on_outbox=self.outlets.wake,
         )
-        renewals = Renewals(reads=self.outlets.reads)
+        renewals, rotations = Renewals(reads=self.outlets.reads), KeyRotations(reads=self.outlets.reads)
         return VaultAndExpiry(
             vaults=vaults,
             expiry=expiry,
             ends=Ends(reads=self.outlets.reads, has_asked=renewals.has_asked),
+            notices=Notices(reads=self.outlets.reads, policy_of=rotations.policy_of),
             renewals=renewals,
             is_awaited=bindings.is_awaited,
-            rotations=KeyRotations(reads=self.outlets.reads),
+            rotations=rotations,
         )
 
     def _build_outlets(self) -> Outlets:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from vaultbind.api.conditions import ConditionType, Reason, Status, find_condition
+from vaultbind.api.keyvault import RotationRule
 from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.bindings.intake import Intake
 from vaultbind.bindings.reconcile import BindingRoom
@@ -15,6 +16,7 @@ from vaultbind.engine.report import Report, merge_reports
 from vaultbind.expiry.absence import Absences, Deleted
 from vaultbind.expiry.ends import Ends
 from vaultbind.expiry.judge import judge_expiry
+from vaultbind.expiry.notices import Notices
 from vaultbind.expiry.reconcile import ExpiryRoom
 from vaultbind.expiry.renewals import Renewals
 from vaultbind.expiry.rotation import KeyRotations
@@ -161,6 +163,7 @@ class VaultAndExpiry:
     vaults: VaultRoom
     expiry: ExpiryRoom
     ends: Ends
+    notices: Notices
     renewals: Renewals
     rotations: KeyRotations
     is_awaited: Callable[[ObjectKey], bool]
@@ -183,7 +186,9 @@ class VaultAndExpiry:
             return report
         if self._is_too_early(key):
             return Report(next_in=WAIT_STEP)
-        judged = self.expiry.judge(key, obj, await self.ends.learn(key, facts))
+        facts = await self.ends.learn(key, facts)
+        facts = await self.notices.learn(key, facts, self._rules(key))
+        judged = self.expiry.judge(key, obj, facts)
         await self.renewals.observe(key, self.expiry.urgent(key))
         renewals = self.renewals.report(key, _told(obj, ConditionType.RENEWAL_FAILED))
         return merge_reports(report, judged, renewals, await self._rotate(key, obj))
@@ -194,10 +199,13 @@ class VaultAndExpiry:
         since = self._waits.setdefault(key, now)
         return not self.expiry.has_judged(key) and now - since < LONGEST_WAIT and self.is_awaited(key)
 
+    def _rules(self, key: ObjectKey) -> tuple[RotationRule, ...]:
+        resolution = self.expiry.hub.resolve(key)
+        return resolution.spec.rotation if resolution is not None and resolution.spec is not None else ()
+
     async def _rotate(self, key: ObjectKey, obj: RawObject) -> Report:
         """Follow `spec.rotation`; without rules nothing is asked."""
-        resolution = self.expiry.hub.resolve(key)
-        rules = resolution.spec.rotation if resolution is not None and resolution.spec is not None else ()
+        rules = self._rules(key)
         if not rules:
             self.rotations.forget(key)
             return Report()

@@ -30,8 +30,15 @@ class VaultFacts:
     """When the last look at the vault began: what is known is of then."""
     sent_until: datetime | None = None
     """Of the status: what the CloudEvents sink has; None where it was told nothing yet."""
-    own_ends: frozenset[VaultKey] = frozenset()
-    """Certificates whose own end is known, so that `expires_on` is not what their attribute says alone."""
+    notices: Mapping[VaultKey, timedelta] = field(default_factory=dict)
+    """Keys that have a threshold more, by their rotation policy."""
+    learned: frozenset[VaultKey] = frozenset()
+    """Objects of which more is known than lists show: certificates' own ends, keys' policies."""
+
+    def thresholds_of(self, properties: ObjectProperties) -> tuple[timedelta, ...]:
+        """Thresholds that count for an object."""
+        notice = self.notices.get(VaultKey.of(properties)) if self.notices else None
+        return self.warn_before if notice is None else (*self.warn_before, notice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

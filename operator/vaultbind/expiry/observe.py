@@ -36,7 +36,7 @@ def observe_vault(hub: VaultHub, key: ObjectKey, obj: RawObject, now: datetime) 
         now=now,
         looked=session.look_began,
         sent_until=parse_time(status.get("eventsSentUntil")),
-        own_ends=frozenset(
+        learned=frozenset(
             key_of(ref)
             for ref, seen in session.known.sightings.items()
             if seen is not None and seen.own_end is not None
@@ -76,4 +76,5 @@ def properties_of(ref: VaultObjectRef, sighting: Sighting) -> ObjectProperties:
     }
     if ref.kind is VaultObjectKind.CERTIFICATE:
         return CertificateProperties(**known, x509_thumbprint=sighting.fingerprint.x5t)
+    known["managed"] = sighting.managed
     return SecretProperties(**known) if ref.kind is VaultObjectKind.SECRET else KeyProperties(**known)

@@ -12,7 +12,7 @@ from typing import Final
 from vaultbind.api.refs import ObjectKey
 from vaultbind.expiry.cloudevents import Entry, is_rotation_doubtful
 from vaultbind.expiry.facts import VaultFacts
-from vaultbind.expiry.plan import adopt_ends
+from vaultbind.expiry.plan import adopt
 from vaultbind.keyvault.rotation.judgement import Event, Telling, judge
 from vaultbind.keyvault.rotation.state import MonitorState, Seen
 from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
@@ -29,7 +29,7 @@ class _Box:
     sent_until: datetime | None
     state: MonitorState = field(default_factory=MonitorState)
     """Of what was put into the box."""
-    own_ends: frozenset[VaultKey] = frozenset()
+    learned: frozenset[VaultKey] = frozenset()
     begun: bool = False
     """All objects were judged once; what is new from now on is new."""
     seen_until: datetime | None = None
@@ -67,9 +67,9 @@ class Outbox:
         return box.sent_until
 
     def _fill(self, box: _Box, key: ObjectKey, facts: VaultFacts) -> None:
-        known = adopt_ends(box.state, facts, box.own_ends, box.sent_before)
+        known = adopt(box.state, facts, box.learned, box.sent_before)
         known = replace(known, told_until=None if box.begun else box.sent_until)
-        judged = judge(facts.objects, known, facts.now, thresholds=facts.warn_before)
+        judged = judge(facts.objects, known, facts.now, thresholds=facts.thresholds_of)
         found: dict[VaultKey, list[tuple[Telling, bool]]] = {}
         for telling in judged.tellings:
             found.setdefault(telling.key, []).append((telling, False))
@@ -79,7 +79,7 @@ class Outbox:
         late = [name for name, told in found.items() if not self._put(box, key, facts, told)]
         for name in late:
             _restore(seen, known, name)
-        box.state, box.own_ends = MonitorState(objects=seen), facts.own_ends
+        box.state, box.learned = MonitorState(objects=seen), facts.learned
         if not late:
             box.begun, box.seen_until = True, min(facts.looked, facts.now)
 

@@ -24,8 +24,8 @@ def decide(facts: VaultFacts, state: MonitorState) -> VaultJudgement:
         return VaultJudgement(state=MonitorState(told_until=facts.told_until))
     told = [moment for moment in (state.told_until, facts.told_until) if moment is not None]
     before = replace(state, told_until=max(told, default=None))  # the last status may not have been taken
-    judged = judge(facts.objects, before, facts.now, thresholds=facts.warn_before)
-    validity = [decide_validity(item, facts.now, facts.warn_before) for item in facts.objects]
+    judged = judge(facts.objects, before, facts.now, thresholds=facts.thresholds_of)
+    validity = [decide_validity(item, facts.now, facts.thresholds_of(item)) for item in facts.objects]
     urgent = [item for item, what in zip(facts.objects, validity, strict=True) if what in ACT]
     return VaultJudgement(
         state=judged.state,
@@ -36,22 +36,25 @@ def decide(facts: VaultFacts, state: MonitorState) -> VaultJudgement:
     )
 
 
-def adopt_ends(
+def adopt(
     state: MonitorState, facts: VaultFacts, before: AbstractSet[VaultKey], told_until: datetime | None
 ) -> MonitorState:
-    """Let ends that were learned after a first judgement count as if they had been known from the start on.
+    """Let what was learned after a first judgement count as if it had been known from the start on.
 
-    `before` are those that were known; `told_until` is until when all was told before this process. So what
+    `before` is what was known; `told_until` is until when all was told before this process. So what
     was told then is not told again, and what has passed since is not missed.
     """
-    learned = facts.own_ends - before
+    learned = facts.learned - before
     seen = dict(state.objects)
     for item in facts.objects if learned else ():
         key = VaultKey.of(item)
         known = seen.get(key)
-        if key in learned and known and known.mark == mark_of(item) and known.expires != item.expires_on:
-            told = told_before(item, facts.warn_before, told_until)
-            seen[key] = replace(known, expires=item.expires_on, told=told)
+        if key not in learned or known is None or known.mark != mark_of(item):
+            continue
+        told = told_before(item, facts.thresholds_of(item), told_until)
+        if known.expires == item.expires_on and known.told is not None:
+            told = known.told if told is None else min(told, known.told)
+        seen[key] = replace(known, expires=item.expires_on, told=told)
     return replace(state, objects=seen) if learned else state
 
 

@@ -12,7 +12,7 @@ from vaultbind.expiry.cloudevents import Entry
 from vaultbind.expiry.facts import VaultFacts, VaultJudgement
 from vaultbind.expiry.observe import observe_vault
 from vaultbind.expiry.outbox import Outbox
-from vaultbind.expiry.plan import adopt_ends, decide
+from vaultbind.expiry.plan import adopt, decide
 from vaultbind.expiry.report import report
 from vaultbind.keyvault import ObjectProperties
 from vaultbind.keyvault.rotation.judgement import Telling, Validity
@@ -48,7 +48,7 @@ class _Memory:
     told_before: datetime | None
     """Until when all was told before this process came."""
     state: MonitorState = field(default_factory=MonitorState)
-    own_ends: frozenset[VaultKey] = frozenset()
+    learned: frozenset[VaultKey] = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,9 +77,9 @@ class ExpiryRoom:
         uid, memory = str(obj["metadata"]["uid"]), self._memories.get(key)
         if memory is None or memory.uid != uid:
             memory = self._memories[key] = _Memory(uid, facts.told_until)
-        state = adopt_ends(memory.state, facts, memory.own_ends, memory.told_before)
+        state = adopt(memory.state, facts, memory.learned, memory.told_before)
         judgement = decide(facts, state)
-        memory.state, memory.own_ends = judgement.state, facts.own_ends
+        memory.state, memory.learned = judgement.state, facts.learned
         self._urgent[key], self._objects[key] = judgement.urgent, facts.objects
         self._tell(key, facts, judgement)
         return report(facts, judgement, sent_until=self._send(key, obj, facts))

@@ -40,7 +40,7 @@ def report(facts: VaultFacts, judgement: VaultJudgement, *, sent_until: datetime
 
 def _condition(facts: VaultFacts, judgement: VaultJudgement) -> Condition:
     counts = judgement.counts
-    widest = max(facts.warn_before, default=timedelta(0))
+    widest = max((*facts.warn_before, *facts.notices.values()), default=timedelta(0))
     parts = []
     if counts.get(Validity.EXPIRED):
         parts.append(f"{counts[Validity.EXPIRED]} expired")

@@ -3,7 +3,6 @@
 A key's policy is no part of a list: it is read once a day. With `policy: Check` nothing is ever changed.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from vaultbind.api.keyvault import RotationRule
 from vaultbind.api.refs import ObjectKey
 from vaultbind.engine.engine import StaleStateError
 from vaultbind.engine.report import Note, NoteType, Report
+from vaultbind.expiry.periods import parse_days, render_days
 from vaultbind.expiry.reads import OwnReads
 from vaultbind.keyvault import (
     KeyRotationAction,
@@ -33,7 +33,6 @@ DAY: Final = timedelta(days=1)
 MOST_AT_ONCE: Final = 20
 """Keys that are asked for in one pass; the others come with the next look."""
 MOST_NAMED: Final = 5
-_DAYS: Final = {"D": 1, "W": 7, "M": 30, "Y": 365}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +50,8 @@ class KeyRotations:
     reads: OwnReads
     _wrong: dict[ObjectKey, dict[VaultKey, Found]] = field(default_factory=dict)
     _notes: dict[ObjectKey, list[Note]] = field(default_factory=dict)
+    _policies: dict[ObjectKey, dict[VaultKey, KeyRotationPolicy]] = field(default_factory=dict)
+    """As they were read last."""
 
     async def observe(
         self,
@@ -63,12 +64,16 @@ class KeyRotations:
         wanted = {VaultKey.of(key): (key, rule) for key in keys if (rule := find_rule(key, rules))}
         before = self._wrong.get(keyvault, {})
         wrong = self._wrong[keyvault] = {key: found for key, found in before.items() if key in wanted}
+        policies = self._policies.setdefault(keyvault, {})
+        for key in [key for key in policies if key not in wanted]:
+            del policies[key]
         due = [key for key in wanted if self.reads.may(keyvault, key)]
         for key in due[:MOST_AT_ONCE]:
             properties, rule = wanted[key]
             policy = await self.reads.ask(keyvault, key, "policy", _asking_for(properties.name))
             if policy is None:
                 continue
+            policies[key] = policy
             wrong.pop(key, None)
             found = await self._follow(keyvault, properties, rule, policy, now)
             if found is not None:
@@ -127,6 +132,11 @@ class KeyRotations:
         """A KeyVault is gone, or has no rules."""
         self._wrong.pop(keyvault, None)
         self._notes.pop(keyvault, None)
+        self._policies.pop(keyvault, None)
+
+    def policy_of(self, keyvault: ObjectKey, key: VaultKey) -> KeyRotationPolicy | None:
+        """Policy of a key as it was read last; None for one without a rule."""
+        return self._policies.get(keyvault, {}).get(key)
 
 
 def find_rule(properties: ObjectProperties, rules: Sequence[RotationRule]) -> RotationRule | None:
@@ -149,9 +159,9 @@ def find_differences(rule: RotationRule, policy: KeyRotationPolicy) -> list[str]
         ("expiry", rule.expires_after, policy.expires_in),
     )
     return [
-        f"{what} {_told(_parse(found))} instead of {_told(wanted)}"
+        f"{what} {_told(parse_days(found))} instead of {_told(wanted)}"
         for what, wanted, found in points
-        if wanted is not None and _parse(found) != wanted
+        if wanted is not None and parse_days(found) != wanted
     ]
 
 
@@ -163,12 +173,12 @@ def render_policy(rule: RotationRule, before: KeyRotationPolicy) -> KeyRotationP
         rotate = [
             KeyRotationLifetimeAction(
                 action=KeyRotationAction.ROTATE,
-                time_after_create=_iso(rule.after_creation),
-                time_before_expiry=_iso(rule.before_expiry),
+                time_after_create=render_days(rule.after_creation),
+                time_before_expiry=render_days(rule.before_expiry),
             )
         ]
     return KeyRotationPolicy(
-        lifetime_actions=(*rotate, *others), expires_in=_iso(rule.expires_after) or before.expires_in
+        lifetime_actions=(*rotate, *others), expires_in=render_days(rule.expires_after) or before.expires_in
     )
 
 
@@ -182,15 +192,6 @@ def is_overdue(rule: RotationRule, properties: ObjectProperties, now: datetime) 
     return (
         rule.before_expiry is not None and expires is not None and expires - rule.before_expiry + DAY <= now
     )
-
-
-def _parse(text: str | None) -> timedelta | None:
-    match = re.fullmatch(r"P(\d+)([DWMY])", text or "")
-    return timedelta(days=int(match[1]) * _DAYS[match[2]]) if match else None
-
-
-def _iso(duration: timedelta | None) -> str | None:
-    return None if duration is None else f"P{duration.days}D"
 
 
 def _told(duration: timedelta | None) -> str:

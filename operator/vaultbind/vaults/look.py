@@ -25,7 +25,7 @@ class Sighting:
     not_before: datetime | None
     expires_on: datetime | None
     managed: bool = False
-    """A secret that is a certificate's: it holds what the certificate of that name shows, and its key."""
+    """A secret or a key that is a certificate's: the secret holds what the certificate shows, and its key."""
     own_end: datetime | None = None
     """When a certificate ends by itself, or its attribute if that is earlier; no list shows it."""
 
@@ -42,7 +42,7 @@ def sighting_of(properties: Properties, own_end: datetime | None = None) -> Sigh
         enabled=properties.enabled,
         not_before=properties.not_before,
         expires_on=properties.expires_on,
-        managed=isinstance(properties, SecretProperties) and properties.managed,
+        managed=not isinstance(properties, CertificateProperties) and properties.managed,
         own_end=own_end,
     )
 
@@ -116,7 +116,9 @@ class Known:
 
 def can_have_own_end(ref: VaultObjectRef, sighting: Sighting | None) -> bool:
     """Whether an object is a certificate, or the secret of one."""
-    return sighting is not None and (ref.kind is VaultObjectKind.CERTIFICATE or sighting.managed)
+    if sighting is None or ref.kind is VaultObjectKind.KEY:
+        return False
+    return sighting.managed or ref.kind is VaultObjectKind.CERTIFICATE
 
 
 def _mark(sighting: Sighting | None) -> Fingerprint | None:

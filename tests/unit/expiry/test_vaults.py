@@ -9,7 +9,7 @@ import pytest
 from vaultbind.api.conditions import Reason
 from vaultbind.engine.report import Report
 from vaultbind.expiry.facts import VaultFacts
-from vaultbind.expiry.plan import adopt_ends, decide
+from vaultbind.expiry.plan import adopt, decide
 from vaultbind.expiry.report import MOST_NOTES, report
 from vaultbind.keyvault import ObjectKind, ObjectProperties, SecretProperties
 from vaultbind.keyvault.rotation.state import MonitorState
@@ -176,17 +176,17 @@ def test_an_end_that_is_learned_late(left: int, told_until: datetime | None, not
     """As if it had been known from the start on, although something else was told in between."""
     _, state = judged(facts_of(secret(left=300), told_until=told_until))
     state = replace(state, told_until=NOW)
-    facts = facts_of(secret(left=left), own_ends=frozenset({A}), told_until=NOW)
-    result, state = judged(facts, adopt_ends(state, facts, frozenset(), told_until))
+    facts = facts_of(secret(left=left), learned=frozenset({A}), told_until=NOW)
+    result, state = judged(facts, adopt(state, facts, frozenset(), told_until))
     assert told(result) == notes
-    result, _ = judged(facts, adopt_ends(state, facts, facts.own_ends, told_until))
+    result, _ = judged(facts, adopt(state, facts, facts.learned, told_until))
     assert told(result) == [], "once"
 
 
 def test_an_end_that_was_known_and_moves_is_told_again() -> None:
     """Somebody has moved the date: that is another one."""
-    first = facts_of(secret(left=5), own_ends=frozenset({A}), told_until=NOW - DAY)
+    first = facts_of(secret(left=5), learned=frozenset({A}), told_until=NOW - DAY)
     _, state = judged(first)
-    second = facts_of(secret(left=6), own_ends=frozenset({A}))
-    assert adopt_ends(state, second, first.own_ends, NOW) is state
+    second = facts_of(secret(left=6), learned=frozenset({A}))
+    assert adopt(state, second, first.learned, NOW) is state
     assert len(told(judged(second, state)[0])) == 1

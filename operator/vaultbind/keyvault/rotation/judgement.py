@@ -5,7 +5,7 @@ Each is told once per version and expiry date. When several have passed since th
 urgent one is told for all of them.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -69,11 +69,12 @@ def judge(
     state: MonitorState,
     now: datetime,
     *,
-    thresholds: Sequence[timedelta] = THRESHOLDS,
+    thresholds: Sequence[timedelta] | Callable[[ObjectProperties], Sequence[timedelta]] = THRESHOLDS,
     kinds: Collection[ObjectKind] = tuple(ObjectKind),
 ) -> Judgement:
     """Judge all objects of the vault's `kinds`; what is known of other kinds is kept.
 
+    `thresholds` are for all of them, or a function says which are for one.
     What is not among `objects` is forgotten. `told_until` of the state moves to `now` with a crossing.
     """
     seen = {key: known for key, known in state.objects.items() if key.kind not in kinds}
@@ -81,9 +82,8 @@ def judge(
     for properties in objects:
         key = ObjectKey.of(properties)
         known = state.objects.get(key)
-        told, seen[key] = judge_object(
-            properties, known, now, thresholds=thresholds, told_until=state.told_until
-        )
+        limits = thresholds(properties) if callable(thresholds) else thresholds
+        told, seen[key] = judge_object(properties, known, now, thresholds=limits, told_until=state.told_until)
         tellings += told
     crossed = any(telling.event is not Event.ROTATED for telling in tellings)
     told_until = now if crossed else state.told_until
