@@ -27,6 +27,10 @@ class Page:
         """Contents of the fenced blocks in that language."""
         return tuple(body for found, body in _FENCE.findall(self.text) if found == language)
 
+    def blocks_in_order(self) -> tuple[tuple[str, str], ...]:
+        """All fenced blocks, each with its language."""
+        return tuple(_FENCE.findall(self.text))
+
     def manifests(self) -> Iterator[str]:
         """YAML blocks, and YAML that a command is fed with."""
         yield from self.blocks("yaml")
