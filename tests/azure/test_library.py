@@ -21,14 +21,6 @@ from vaultbind.keyvault import (
 )
 
 
-async def test_the_vault_can_be_used(client: KeyVaultClient) -> None:
-    found = await client.health_check()
-
-    assert found.is_healthy, found.error
-    assert all(found.authorized.values()), found.authorized
-    assert abs(found.clock_skew or 0) < 60
-
-
 async def test_a_secret_from_writing_to_purging(client: KeyVaultClient, name: str) -> None:
     secrets = client.secrets
     first = await secrets.set_secret(name, "one", SetSecretOptions(content_type="text/plain"))

@@ -44,7 +44,9 @@ async def test_all_of_it_passes_on_the_emulator(house: House, tmp_path: Path) ->
         IDENTITY_HEADER="test",
     )
 
+    log = house.emulator.estate.log
     assert status == 0, output[-3000:]
+    assert log.count(route="/msi/token") == 1, "one credential for all tests"
     assert output.strip().splitlines()[-1].startswith(f"{written_tests()} passed")
     left = [await kind.list_all() for kind in (house.client.secrets, house.client.keys)]
     assert left == [[], []], "every test cleans up after itself"
