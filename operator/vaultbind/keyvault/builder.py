@@ -12,10 +12,12 @@ from vaultbind.keyvault.resilience.ratelimit import TokenBucket
 
 
 class KeyVaultClientBuilder(KeyVaultSettings):
-    """Collects the settings of a client; `build()` checks them together.
+    """Collects the settings of a client.
 
-    async with KeyVaultClient.builder().vault_url(url).timeouts(read=5) as client:
-        ...
+        async with KeyVaultClient.builder().vault_url(config.vault_url).timeouts(read=5) as built:
+            print(built.config.read_timeout)
+
+    `build()` checks them together. Times are seconds.
     """
 
     def __init__(self) -> None:

@@ -27,6 +27,8 @@ class KeyVaultConfig:
 
     `credential` is the description of an identity, or any asynchronous credential of azure.identity.
     Raises KeyVaultError (CONFIGURATION) that tells all mistakes at once.
+
+        made = KeyVaultConfig(vault_url="https://shop.vault.azure.net", cache=CacheConfig(ttl=60))
     """
 
     vault_url: str
@@ -166,7 +168,12 @@ class KeyVaultSettings:
 
 
 class KeyVaultConfigBuilder(KeyVaultSettings):
-    """Collects the settings of a configuration."""
+    """Collects the settings of a configuration.
+
+        built = KeyVaultConfigBuilder("https://shop.vault.azure.net").rate_limit(100, 200).build()
+
+    `build()` checks them together. Times are seconds.
+    """
 
     def build(self) -> KeyVaultConfig:
         """Make the configuration; raises KeyVaultError (CONFIGURATION) that tells all mistakes at once."""

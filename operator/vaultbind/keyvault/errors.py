@@ -85,6 +85,11 @@ class KeyVaultError(Exception):
 
     `retryable` tells whether the same request can work later without anybody changing anything, `retry_after`
     (seconds) when the other side named a time. `code` is the service's or the transport's short code.
+
+        try:
+            await client.get_secret("no-such-secret")
+        except KeyVaultError as error:
+            print(error.kind is KeyVaultErrorKind.SECRET_NOT_FOUND, error.object_name, error.retryable)
     """
 
     def __init__(

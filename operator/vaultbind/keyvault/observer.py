@@ -8,6 +8,9 @@ class Observer(Protocol):
 
     `kind` is secret, key or certificate; `route` is a template without names (`/secrets/{name}`); `status`
     is the HTTP status, or 0 when no answer came; times are seconds.
+
+        client = KeyVaultClient(config, observer=NullObserver())
+        print(client.observer_failures)
     """
 
     def request(self, kind: str, method: str, route: str, status: int, seconds: float) -> None:
@@ -32,7 +35,17 @@ class Observer(Protocol):
 
 
 class NullObserver:
-    """Listens to nothing."""
+    """Listens to nothing; override what you need.
+
+        class Slow(NullObserver):
+            def request(self, kind, method, route, status, seconds):
+                if seconds > 1:
+                    print(route, seconds)
+
+        client = KeyVaultClient(config, observer=Slow())
+
+    So it goes on working when observers are told of more.
+    """
 
     def request(self, kind: str, method: str, route: str, status: int, seconds: float) -> None:
         """Do nothing."""

@@ -79,7 +79,12 @@ def parse_exact_version(version: str) -> str:
 
 
 def parse_vault_url(url: str) -> VaultUrl:
-    """Parse `https://host[:port]`; no user, path, query or fragment. Raises KeyVaultError (VALIDATION)."""
+    """Parse `https://host[:port]`; no user, path, query or fragment.
+
+        print(parse_vault_url("HTTPS://Shop.vault.azure.net:443/"))
+
+    Raises KeyVaultError (VALIDATION) for anything else.
+    """
     match = _URL.fullmatch(url)
     if not match:
         raise _invalid("a vault's URL has the form https://host or https://host:port")
@@ -94,6 +99,8 @@ def has_allowed_suffix(url: VaultUrl, suffixes: Iterable[str]) -> bool:
 
     Compared label by label on the lower-cased host. A suffix with a leading dot asks for one more label; a
     suffix with a port asks for that port.
+
+        print(has_allowed_suffix(parse_vault_url("https://shop.vault.azure.net"), [".vault.azure.net"]))
     """
     labels = url.host.split(".")
     return any(_ends_in(labels, url.port, suffix) for suffix in suffixes)

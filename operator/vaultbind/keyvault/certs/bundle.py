@@ -18,7 +18,13 @@ MAX_CERTIFICATES: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateBundle:
-    """What a certificate's value holds, put in order; its repr shows no key."""
+    """What a certificate's value holds, put in order.
+
+        bundle = await (await client.get_certificate("shop")).with_chain()
+        print(bundle.leaf.subject, [item.issuer for item in bundle.intermediates], len(bundle.roots))
+
+    Its repr shows no key.
+    """
 
     leaf: Certificate
     intermediates: tuple[Certificate, ...] = ()

@@ -80,7 +80,12 @@ class Envelopes:
         version: str = "",
         aad: bytes = b"",
     ) -> bytes:
-        """Encrypt bytes for a key, its latest version when none is named."""
+        """Encrypt bytes for a key, its latest version when none is named; needs `keys/wrapKey`.
+
+            envelope = await client.envelopes.encrypt("orders", b"a long report", aad=b"report 7")
+
+        Raises KeyVaultError as `keys.wrap_key`.
+        """
         target = io.BytesIO()
         await self.encrypt_stream(
             key, io.BytesIO(plaintext), target, algorithm=algorithm, version=version, aad=aad
@@ -88,7 +93,13 @@ class Envelopes:
         return target.getvalue()
 
     async def decrypt(self, envelope: bytes, *, key: str = "", aad: bytes = b"") -> bytes:
-        """Decrypt an envelope; `key` as for `decrypt_stream`."""
+        """Decrypt an envelope; needs `keys/unwrapKey`.
+
+            report = await client.envelopes.decrypt(envelope, aad=b"report 7")
+
+        `key` as for `decrypt_stream`. Raises KeyVaultError: VALIDATION (codes EnvelopeBroken, OtherKey), and
+        as `keys.unwrap_key`.
+        """
         target = io.BytesIO()
         await self.decrypt_stream(io.BytesIO(envelope), target, key=key, aad=aad)
         return target.getvalue()
@@ -103,7 +114,13 @@ class Envelopes:
         version: str = "",
         aad: bytes = b"",
     ) -> None:
-        """Encrypt a file to another, both opened by the caller, in a thread; raises OSError as they do."""
+        """Encrypt a file to another, both opened by the caller, in a thread; needs `keys/wrapKey`.
+
+            with open("report.pdf", "rb") as source, open("report.vben", "wb") as target:
+                await client.envelopes.encrypt_stream("orders", source, target)
+
+        Raises KeyVaultError as `keys.wrap_key`, and OSError as the files do.
+        """
         content_key = secrets.token_bytes(KEY_BYTES)
         wrapped = await self._keys.wrap_key(key, algorithm, content_key, version=version)
         header = EnvelopeHeader(
@@ -117,10 +134,14 @@ class Envelopes:
     async def decrypt_stream(
         self, source: Readable, target: Writable, *, key: str = "", aad: bytes = b""
     ) -> None:
-        """Decrypt a file to another in a thread. After an error, `target` holds a part: throw it away.
+        """Decrypt a file to another in a thread; needs `keys/unwrapKey`.
 
-        The envelope names its key. `key` says which key it must be; it may then have been made in another
-        vault, from where the key was restored.
+            with open("report.vben", "rb") as source, open("again.pdf", "wb") as target:
+                await client.envelopes.decrypt_stream(source, target, aad=b"report 7")
+
+        After an error, `target` holds a part: throw it away. The envelope names its key. `key` says which key
+        it must be; it may then have been made in another vault, from where the key was restored. Raises as
+        `decrypt`, and OSError as the files do.
         """
         header, rest = await asyncio.to_thread(_read_header, source)
         self._check(header, key)
@@ -148,7 +169,13 @@ class Envelopes:
 
 
 def read_envelope_header(envelope: bytes) -> EnvelopeHeader:
-    """Tell which key an envelope needs, without asking anybody; raises KeyVaultError (VALIDATION)."""
+    """Tell which key an envelope needs, without asking anybody.
+
+        header = read_envelope_header(envelope)
+        print(header.vault_url, header.key_name, header.key_version)
+
+    Raises KeyVaultError (VALIDATION) for what is none.
+    """
     return parse_header(envelope)[0]
 
 

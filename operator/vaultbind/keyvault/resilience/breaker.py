@@ -22,7 +22,14 @@ class BreakerConfig:
 
 
 class Breaker:
-    """State of one vault's breaker; all times are monotonic seconds given by the caller."""
+    """State of one vault's breaker.
+
+        breaker = Breaker(BreakerConfig(failures=3))
+        client = KeyVaultClient(config, breaker=breaker)  # another client of the vault may have it, too
+        print(client.breaker_state)
+
+    All times are monotonic seconds given by the caller.
+    """
 
     def __init__(self, config: BreakerConfig | None = None) -> None:
         """Start closed."""

@@ -24,6 +24,9 @@ class TokenBucket:
 
     A request that would wait longer than `max_wait` seconds is refused at once with the time to come back
     (THROTTLED during a pause, else RATE_LIMITED), so that a busy or paused vault never holds a caller.
+
+        limiter = TokenBucket(100, 200)
+        client = KeyVaultClient(config, limiter=limiter)  # another client of the vault may have it, too
     """
 
     def __init__(self, rate: float, burst: int, clock: Clock | None = None, *, max_wait: float = 5.0) -> None:

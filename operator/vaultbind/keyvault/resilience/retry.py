@@ -42,7 +42,13 @@ class Attempt:
 
 
 class RetryBudget:
-    """What all calls of a client may repeat together; full at first."""
+    """What all calls of a client may repeat together.
+
+        budget = RetryBudget(config.retry)
+        client = KeyVaultClient(config, retry_budget=budget)  # another client of the vault may have it, too
+
+    It is full at first.
+    """
 
     def __init__(self, config: RetryConfig) -> None:
         self._share = config.share

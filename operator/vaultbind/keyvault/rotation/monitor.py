@@ -41,7 +41,12 @@ class CheckResult:
 class ExpiryMonitor:
     """Watches one vault by its lists. `client.expiry_monitor` is the client's own, and ends with it.
 
-    Objects that belong to a certificate are told as the certificate, where certificates are watched.
+    Objects that belong to a certificate are told as the certificate, where certificates are watched. Needs
+    `secrets/list`, `keys/list` and `certificates/list` on the whole vault; kinds that cannot be listed are in
+    `CheckResult.failures`. Intervals are seconds, or a timedelta.
+
+        client.expiry_monitor.register(handler)
+        await client.expiry_monitor.start(timedelta(hours=6))
     """
 
     def __init__(self, reader: VaultReader, clock: Clock, config: MonitorConfig | None = None) -> None:
@@ -72,12 +77,19 @@ class ExpiryMonitor:
         return self._task is not None and not self._task.done()
 
     def register(self, handler: object) -> None:
-        """Tell this handler, too; raises KeyVaultError (CONFIGURATION) when it handles nothing."""
+        """Tell this handler, too.
+
+            client.expiry_monitor.register(handler)
+
+        Raises KeyVaultError (CONFIGURATION) when it handles nothing.
+        """
         check_handler(handler)
         self._handlers.append(handler)
 
     async def start(self, interval: timedelta | float, *, save: SaveState | None = None) -> None:
         """Check now and then every `interval` (seconds), until `stop` or the client's end.
+
+            await client.expiry_monitor.start(timedelta(hours=6))
 
         `save` gets the state after each check that changed it, and is contained like a handler. Raises
         KeyVaultError (CONFIGURATION) when it runs already, or for an interval that is not positive.
@@ -90,7 +102,12 @@ class ExpiryMonitor:
         self._task = asyncio.create_task(self._run(seconds, save), name="vaultbind-expiry-monitor")
 
     async def stop(self) -> None:
-        """End the checks; one that is under way is broken off, unless a handler in it asks for the end."""
+        """End the checks; one that is under way is broken off, unless a handler in it asks for the end.
+
+            await client.expiry_monitor.stop()
+
+        Raises nothing, and may be called at any time.
+        """
         task, self._task = self._task, None
         if task is not None and task is not asyncio.current_task():
             task.cancel()
@@ -98,6 +115,9 @@ class ExpiryMonitor:
 
     async def check_once(self, now: datetime | None = None) -> CheckResult:
         """Look once and tell the handlers; trouble with the vault is in the result and not raised.
+
+            found = await client.expiry_monitor.check_once(datetime.now(UTC) + timedelta(days=7))
+            print(found.tellings, found.failures)
 
         `now` must be aware; the client's clock is asked where it is missing. Raises KeyVaultError
         (VALIDATION) for another `now`.

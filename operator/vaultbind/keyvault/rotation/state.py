@@ -37,7 +37,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorState:
-    """What was told. Who keeps nothing but `told_until` is told of expiry no crossing twice, either."""
+    """What was told.
+
+        stored = client.expiry_monitor.state.to_json()
+        client.expiry_monitor.state = MonitorState.from_json(stored)
+
+    Who keeps nothing but `told_until` is told of expiry no crossing twice, either.
+    """
 
     told_until: datetime | None = None
     """When something was last told of an expiry."""

@@ -13,6 +13,10 @@ class Listing(Generic[T_co]):
     """`async for item in listing` reads as it goes; `await listing` gives all; both may be repeated.
 
     Reading raises KeyVaultError. Pages may be short or empty; the vault's order is kept.
+
+        listing = client.secrets.list_secrets()
+        enabled = [item.name async for item in listing if item.enabled]
+        pages = [len(page) async for page in listing.by_page()]
     """
 
     def __init__(self, fetch: FetchPage[T_co]) -> None:

@@ -47,6 +47,9 @@ class LocalPublicKey:
 
     Every method raises KeyVaultError: VALIDATION as the method of KeysService does, DISABLED,
     OPERATION_FORBIDDEN (code KeyNotYetValid, KeyExpired, KeyOperationForbidden; KeyNotFresh: open it again).
+
+        key = await client.keys.open_public_key("orders")
+        sealed = key.encrypt(EncryptionAlgorithm.RSA_OAEP_256, b"card 4711")
     """
 
     key: Key
@@ -56,7 +59,12 @@ class LocalPublicKey:
     max_age: float = FRESH_SECONDS
 
     def encrypt(self, algorithm: EncryptionAlgorithm, plaintext: bytes) -> EncryptResult:
-        """Encrypt one block with RSA."""
+        """Encrypt one block with RSA; needs `keys/get`, before.
+
+            sealed = public_key.encrypt(EncryptionAlgorithm.RSA_OAEP_256, b"card 4711")
+
+        Raises KeyVaultError: VALIDATION, DISABLED, OPERATION_FORBIDDEN.
+        """
         algorithm = parse_algorithm(EncryptionAlgorithm, algorithm)
         self._check(KeyOperation.ENCRYPT)
         check_encryption(algorithm, CipherInput(data=plaintext), self.key.key)
@@ -64,7 +72,12 @@ class LocalPublicKey:
         return EncryptResult(key_id=self.key.key.kid, algorithm=algorithm, ciphertext=ciphertext)
 
     def wrap_key(self, algorithm: KeyWrapAlgorithm, key_bytes: bytes) -> WrapResult:
-        """Encrypt a symmetric key with RSA."""
+        """Encrypt a symmetric key with RSA; needs `keys/get`, before.
+
+            wrapped = public_key.wrap_key(KeyWrapAlgorithm.RSA_OAEP_256, secrets.token_bytes(32))
+
+        Raises KeyVaultError: VALIDATION, DISABLED, OPERATION_FORBIDDEN.
+        """
         algorithm = parse_algorithm(KeyWrapAlgorithm, algorithm)
         self._check(KeyOperation.WRAP_KEY)
         check_wrapping(algorithm, key_bytes, self.key.key)
@@ -79,7 +92,12 @@ class LocalPublicKey:
         signature: bytes,
         message: bytes | None = None,
     ) -> VerifyResult:
-        """Verify the signature of a digest or a message. A wrong one is no error."""
+        """Verify the signature of a digest or a message; needs `keys/get`, before. A wrong one is no error.
+
+            good = signing_key.verify(signed.algorithm, message=b"paid", signature=signed.signature)
+
+        Raises KeyVaultError: VALIDATION, DISABLED, OPERATION_FORBIDDEN.
+        """
         algorithm = parse_algorithm(SignatureAlgorithm, algorithm)
         self._check(KeyOperation.VERIFY)
         if (digest is None) == (message is None):

@@ -33,6 +33,11 @@ class MockHttpTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     Requests without a token get the vault's challenge. The exchanges of a method and path are used in turn,
     the last one for ever. `requests` holds what was asked with a token. Sending raises LookupError when there
     is no exchange for a request, or when its body is another one.
+
+        answer = {"id": "https://shop.vault.azure.net/secrets/db/1", "value": "s3cr3t"}
+        transport = MockHttpTransport([CannedExchange(method="GET", path="/secrets/db/", answer=answer)])
+        async with KeyVaultClient(config, transport=transport) as canned:
+            print((await canned.get_secret("db")).version)
     """
 
     def __init__(self, exchanges: Iterable[CannedExchange]) -> None:

@@ -55,6 +55,11 @@ async def replay(
     Only GETs, unless `writes` allows to change the vault: then secrets get a placeholder as value.
     Skipped are requests whose bodies the log does not have (imports, restores, cryptography) and those whose
     outcome was transient. The time of a MockKeyVaultClient moves as in the log.
+
+        result = await replay(client.access_log, client)
+        print(result.replayed, result.differences)
+
+    Raises what `send_request` raises for no reason of the vault: nothing, usually.
     """
     replayed, skipped, differences = 0, [], []
     last: float | None = None

@@ -24,7 +24,14 @@ AnyVersion = SecretVersion | KeyVersion | CertificateVersion
 
 
 class SimulatedVault:
-    """Secrets, keys and certificates under one name."""
+    """Secrets, keys and certificates under one name.
+
+        vault = SimulatedVault("shop")
+        made = vault.secrets.set("db", "s3cr3t", now=1_800_000_000)
+        print(vault.secrets.get("db").version == made.version)
+
+    Its methods raise VaultProblem where the service would refuse.
+    """
 
     def __init__(
         self, name: str, settings: VaultSettings | None = None, rsa_keys: RsaSource = make_rsa

@@ -45,7 +45,13 @@ def build_credential(
     observer: Observer | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> SharedCredential:
-    """Make the credential of an identity; its token requests go over `transport`. No I/O, no import yet."""
+    """Make the credential of an identity; its token requests go over `transport`. No I/O, no import yet.
+
+        credential = build_credential(ManagedIdentity(client_id="11111111-2222-3333-4444-555555555555"))
+        await credential.aclose()
+
+    Its methods raise KeyVaultError (AUTHENTICATION_FAILED). Clients of one SharedTransport need none.
+    """
     variables = os.environ if environ is None else environ
     return SharedCredential(
         lambda: _build_source(config, transport, variables), clock=clock, observer=observer

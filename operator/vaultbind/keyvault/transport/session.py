@@ -35,6 +35,10 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     often as they like; only `aclose()` ends it. Trust: the system's certificates, those of `SSL_CERT_FILE`,
     and `ca_pem`. Names under `.localhost` are loopback without asking anybody (RFC 6761). A `proxy` is used
     only when given, and never for loopback or the metadata service. Timeouts in seconds.
+
+        transport = SharedTransport()
+        one, two = (KeyVaultClient(config, transport=transport) for _ in range(2))
+        await transport.aclose()
     """
 
     def __init__(

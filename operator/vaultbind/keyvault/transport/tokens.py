@@ -68,7 +68,11 @@ class SharedCredential:
     """An identity's tokens, kept per scope and asked for once, to be shared by all clients of that identity.
 
     The identity's own tenant is used, whatever tenant a vault's challenge names, unless `follow_tenant` is
-    set.
+    set. `build_credential` makes it; whoever does closes it.
+
+        credential = build_credential(ManagedIdentity())
+        config = KeyVaultConfig(vault_url="https://shop.vault.azure.net", credential=credential)
+        await credential.aclose()
     """
 
     def __init__(

@@ -98,7 +98,14 @@ class CertificatePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """One version of a certificate; `cer` is the leaf in DER, empty while its first creation is pending."""
+    """One version of a certificate.
+
+        certificate = await client.get_certificate("shop")
+        bundle = await certificate.with_private_key()
+        print(certificate.leaf.not_valid_after_utc, len(bundle.chain))
+
+    `cer` is the leaf in DER, empty while its first creation is pending.
+    """
 
     properties: CertificateProperties
     cer: bytes

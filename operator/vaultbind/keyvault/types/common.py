@@ -89,6 +89,9 @@ class SecretString:
     """A text that must not be shown: only `expose_secret()` gives it away.
 
     Not in `repr`, `str` or `format`; refused by pickle and JSON; unhashable; equality takes constant time.
+
+        value = SecretString("s3cr3t")
+        print(value, value == SecretString("s3cr3t"), value.expose_secret())
     """
 
     __slots__ = ("_hidden",)

@@ -30,6 +30,10 @@ class JsonWebKey:
 
     A vault tells the public members only. The private ones (`d` to `k`) are there for imports; neither repr
     nor any method shows them.
+
+        key = JsonWebKey.from_pem(pem)
+        print(key.kty, key.crv, key.thumbprint(), key.to_ssh())
+        await client.keys.import_key("brought", key)
     """
 
     kid: str = ""

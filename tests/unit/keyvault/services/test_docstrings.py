@@ -8,6 +8,8 @@ import re
 import secrets
 import textwrap
 from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 import vaultbind.keyvault as library
 from tests.unit.keyvault.certs.authority import leaf, root
+from tests.unit.keyvault.fakes import FakeCredential
 from tests.unit.keyvault.services.test_release import EXPORTABLE
 from tests.unit.keyvault.simulation.test_release import attestation
 from vaultbind.keyvault import (
@@ -27,9 +30,13 @@ from vaultbind.keyvault import (
     CertificatePolicy,
     CertificatesService,
     EncryptionAlgorithm,
+    Envelopes,
+    ExpiryMonitor,
     KeysService,
     KeyVaultClient,
+    KeyVaultConfig,
     KeyWrapAlgorithm,
+    LocalPublicKey,
     MockKeyVaultClient,
     RotationHandler,
     SecretsService,
@@ -52,6 +59,14 @@ CLIENT = {
     for name, function in inspect.getmembers(KeyVaultClient, callable)
     if not name.startswith("_") and name != "mro"
 }
+ACTORS = {
+    f"{name}.{method}": function
+    for name, cls in (("envelopes", Envelopes), ("public_key", LocalPublicKey), ("monitor", ExpiryMonitor))
+    for method, function in inspect.getmembers(cls, inspect.isfunction)
+    if not method.startswith("_")
+}
+PUBLIC = {name: getattr(library, name) for name in library.__all__}
+REPORT = b"a long report"
 EXAMPLE = re.compile(r"\n\n((?:    .*\n)+)", re.MULTILINE)
 
 
@@ -76,11 +91,60 @@ def test_a_method_of_the_client_tells_its_errors_and_an_example(method: Any) -> 
     assert example_of(method), "an example"
 
 
+@pytest.mark.parametrize("method", ACTORS.values(), ids=ACTORS)
+def test_what_a_client_hands_out_tells_as_much(method: Any) -> None:
+    text = inspect.getdoc(method) or ""
+
+    assert re.search(r"[Rr]aises", text), "errors"
+    assert example_of(method), "an example"
+    if "Monitor" not in method.__qualname__:  # its class tells
+        assert re.search(r"needs `[a-zA-Z/]+`", text), "a permission"
+
+
+def does_something(value: Any) -> bool:
+    """Whether a public name is more than words, members and properties; a service's methods speak for it."""
+    if not inspect.isclass(value):
+        return inspect.isfunction(value)
+    if issubclass(value, Enum) or value.__name__.endswith("sService"):
+        return False
+    methods = [name for name, _ in inspect.getmembers(value, inspect.isroutine) if not name.startswith("_")]
+    return bool(methods)
+
+
+ALIVE = {name: value for name, value in PUBLIC.items() if does_something(value)}
+
+
+@pytest.mark.parametrize("name", [name for name, value in PUBLIC.items() if inspect.isclass(value)])
+def test_every_public_class_and_all_that_it_offers_is_described(name: str) -> None:
+    cls = PUBLIC[name]
+    described = {
+        member: inspect.getdoc(value)
+        for owner in cls.__mro__
+        if owner.__module__.startswith("vaultbind.keyvault")
+        for member, value in vars(owner).items()
+        if not member.startswith("_") and (inspect.isroutine(value) or isinstance(value, property))
+    }
+
+    assert not (cls.__doc__ or "").startswith(f"{name}("), "dataclass made it up"
+    assert len(cls.__doc__ or "") > 10
+    assert [member for member, text in described.items() if not text] == []
+
+
+@pytest.mark.parametrize("name", ALIVE)
+def test_every_public_name_that_does_something_has_an_example(name: str) -> None:
+    assert example_of(ALIVE[name])
+
+
 async def furnish(client: MockKeyVaultClient, service: str) -> dict[str, Any]:
     """A vault with what the examples speak of, and their other names."""
-    modules = {"base64": base64, "datetime": datetime, "timedelta": timedelta, "UTC": UTC, "secrets": secrets}
-    public = {name: getattr(library, name) for name in library.__all__}
-    return modules | public | await FURNITURE[service](client)
+    modules = {
+        "base64": base64,
+        "datetime": datetime,
+        "timedelta": timedelta,
+        "UTC": UTC,
+        "secrets": secrets,
+    }
+    return modules | PUBLIC | await FURNITURE[service](client)
 
 
 async def _furnish_secrets(client: MockKeyVaultClient) -> dict[str, Any]:
@@ -124,9 +188,13 @@ async def _furnish_certificates(client: MockKeyVaultClient) -> dict[str, Any]:
 
 async def _furnish_client(client: MockKeyVaultClient) -> dict[str, Any]:
     names = {name: value for kind in SERVICES for name, value in (await FURNITURE[kind](client)).items()}
-    envelope = await client.envelope_encrypt("orders", b"a long report", aad=b"report 7")
+    envelope = await client.envelope_encrypt("orders", REPORT, aad=b"report 7")
     version = (await client.secrets.get_secret("db-password")).version
-    return names | {"envelope": envelope, "handler": RotationHandler(), "version": version}
+    names |= {"report": REPORT, "envelope": envelope, "handler": RotationHandler(), "version": version}
+    names["config"] = KeyVaultConfig(vault_url="https://shop.vault.azure.net", credential=FakeCredential())
+    names["public_key"] = await client.keys.open_public_key("orders")
+    names["signing_key"] = await client.keys.open_public_key("signing")
+    return names
 
 
 SERVICES = ("secrets", "keys", "certificates")
@@ -171,6 +239,12 @@ def _sign(csr: bytes | None) -> bytes:
     return signed.public_bytes(serialization.Encoding.DER)
 
 
+def _seeded() -> MockKeyVaultClient:
+    client = MockKeyVaultClient()
+    client.seed(secrets={"db-password": "s3cr3t"})
+    return client
+
+
 async def _make_room(client: MockKeyVaultClient, service: str) -> None:
     """Take away what is to be restored."""
     if service == "certificates":
@@ -178,16 +252,20 @@ async def _make_room(client: MockKeyVaultClient, service: str) -> None:
         await client.certificates.purge_deleted_certificate("shop")
 
 
-@pytest.mark.parametrize("method", [*METHODS, *CLIENT])
-def test_the_example_runs(method: str) -> None:
-    code = compile(
-        example_of((METHODS | CLIENT)[method]), method, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    )
-    service = method.partition(".")[0]
+@pytest.mark.parametrize("method", [*METHODS, *CLIENT, *ACTORS, *ALIVE])
+def test_the_example_runs(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    documented = (METHODS | CLIENT | ACTORS | ALIVE)[method]
+    code = compile(example_of(documented), method, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    service = method.partition(".")[0] if method in METHODS else "client"
+    monkeypatch.chdir(tmp_path)
+    if method in ALIVE:
+        monkeypatch.setattr(KeyVaultClient, "from_env", staticmethod(_seeded))
 
     async def run() -> None:
         async with MockKeyVaultClient() as client:
             names = await furnish(client, service)
+            (tmp_path / "report.pdf").write_bytes(REPORT)
+            (tmp_path / "report.vben").write_bytes(names.get("envelope", b""))
             if service in SERVICES and ("restore" in method or "_version" in method):
                 names |= await _keep(client, service)
             if "restore" in method:
