@@ -62,6 +62,17 @@ def test_there_are_examples_of_what_was_promised() -> None:
         "replay(",
         "CacheConfig",
         "fail_next",
+        "FederatedIdentity(",
+        "with_private_key()",
+        "health_check()",
+        "backup_secret(",
+        "recover_deleted_secret(",
+        "purge_deleted_secret(",
+        "open_public_key(",
+        "SharedTransport(",
+        "build_credential(",
+        "cache_stats",
+        "MockHttpTransport(",
     ):
         assert promised in text
     assert len(EXAMPLES) == len(PAGE.blocks("python"))
