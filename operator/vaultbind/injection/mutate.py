@@ -17,12 +17,10 @@ from vaultbind.injection.containers import (
     render_volumes,
 )
 from vaultbind.injection.errors import InjectionError
-from vaultbind.injection.facts import BindingKeys, Installation, Variable
+from vaultbind.injection.facts import Installation, Variable
 from vaultbind.injection.shape import check_mounts, check_pod, decide_identity, targets
 from vaultbind.injection.sources import PodAuth, render_sources
-
-Bindings = Mapping[str, BindingKeys | None]
-"""Keys of the bindings that a pod names; None: there is no such VaultBinding."""
+from vaultbind.injection.variables import Bindings, decide_variables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +118,9 @@ class _Work:
                     f"no vault; leave it out, or use {names.MODE}: files"
                 )
         elif needs_agent and not self.installation.broker_url:
+            itself = f"{names.AUTH}: pod, or " if self.installation.pod_auth_audience else ""
             raise InjectionError(
-                "this installation runs no broker, which agents get values from; use annotations "
+                f"this installation runs no broker, which agents get values from; use annotations {itself}"
                 f"{names.MODE}: env and {names.ENV_SOURCE}: secret, or let the chart's value "
                 "injection.broker.enabled run one"
             )
@@ -215,37 +214,6 @@ class _Work:
         metadata: JsonObject = self.pod.setdefault("metadata", {})
         annotations: JsonObject = metadata.setdefault("annotations", {})
         annotations[names.INJECTED] = json.dumps(told, separators=(",", ":"), sort_keys=True)
-
-
-def decide_variables(wish: Wish, bindings: Bindings) -> list[tuple[str, Variable]]:
-    """Each variable with its binding, in the order of the annotation. Raises InjectionError."""
-    found: list[tuple[str, Variable]] = []
-    origin: dict[str, str] = {}
-    for name in wish.bindings:
-        keys = bindings[name]
-        if keys is None:
-            raise InjectionError(
-                f"VaultBinding {name} does not exist in the pod's namespace; variables need its keys: "
-                "create it first"
-            )
-        if keys.is_open:
-            raise InjectionError(
-                f"keys of VaultBinding {name} are known only when its vault is read (dataFrom); "
-                f"list them in spec.data, or use {names.MODE}: files"
-            )
-        for variable in keys.variables:
-            other = origin.setdefault(variable.name, name)
-            if other != name:
-                raise InjectionError(
-                    f"VaultBindings {other} and {name} both have key {variable.name}; "
-                    f"only one can be the variable: rename a key, or use {names.MODE}: files"
-                )
-            found.append((name, variable))
-    if not found:
-        raise InjectionError(
-            f"none of the bindings has a key that is a variable's name; use {names.MODE}: files"
-        )
-    return found
 
 
 def _upsert(parent: JsonObject, field: str, wanted: Sequence[JsonObject]) -> None:

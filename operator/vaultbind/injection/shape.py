@@ -12,6 +12,7 @@ from vaultbind.injection.facts import container_names
 PROXIES: Final = frozenset({"istio-proxy", "istio-init", "istio-validation", "linkerd-proxy", "linkerd-init"})
 """Other webhooks' containers, which get nothing unless they are named."""
 _WINDOWS: Final = "windows"
+_OS_LABELS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")
 _CLUSTER_DNS: Final = ("ClusterFirst", "ClusterFirstWithHostNet", "None")
 
 PodSpec = Mapping[str, Any]
@@ -31,8 +32,27 @@ def check_pod(spec: PodSpec, wish: Wish, *, is_ours: bool, asks_broker: bool) ->
 
 def _is_windows(spec: PodSpec) -> bool:
     selector = spec.get("nodeSelector") or {}
-    wanted = {selector.get("kubernetes.io/os"), selector.get("beta.kubernetes.io/os")}
-    return (spec.get("os") or {}).get("name") == _WINDOWS or _WINDOWS in wanted
+    terms = _node_terms(spec)
+    return (
+        (spec.get("os") or {}).get("name") == _WINDOWS
+        or any(selector.get(label) == _WINDOWS for label in _OS_LABELS)
+        or (bool(terms) and all(map(_asks_for_windows, terms)))
+    )
+
+
+def _node_terms(spec: PodSpec) -> Sequence[Mapping[str, Any]]:
+    """What the nodes must be like; one of them is enough."""
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    terms: Sequence[Mapping[str, Any]] = required.get("nodeSelectorTerms") or ()
+    return terms
+
+
+def _asks_for_windows(term: Mapping[str, Any]) -> bool:
+    return any(
+        item.get("key") in _OS_LABELS and item.get("operator") == "In" and item.get("values") == [_WINDOWS]
+        for item in term.get("matchExpressions") or ()
+    )
 
 
 def _check_names(spec: PodSpec) -> None:

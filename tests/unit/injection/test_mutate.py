@@ -7,7 +7,8 @@ import pytest
 from tests.unit.injection.pods import BINDINGS, DB, INSTALLATION, OLD_CLUSTER, TLS, make_pod, named
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.facts import BindingKeys, Installation, Variable
-from vaultbind.injection.mutate import Bindings, Mutation, mutate, wish_of
+from vaultbind.injection.mutate import Mutation, mutate, wish_of
+from vaultbind.injection.variables import Bindings
 
 Pod = dict[str, Any]
 
@@ -26,6 +27,12 @@ def with_owner(pod: Pod, owner: dict[str, Any]) -> Pod:
 def with_metadata(pod: Pod, **fields: Any) -> Pod:
     pod["metadata"] |= fields
     return pod
+
+
+def on_nodes(*values: str, key: str = "kubernetes.io/os") -> dict[str, Any]:
+    """Affinity to nodes with any of these values: a term for each."""
+    terms = [{"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]} for value in values]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
 
 
 SHAPES = {
@@ -53,6 +60,8 @@ SHAPES = {
     "ephemeral containers": make_pod(ephemeralContainers=[{"name": "debug"}]),
     "the host's network": make_pod(hostNetwork=True, dnsPolicy="ClusterFirstWithHostNet"),
     "a node selector for Linux": make_pod(nodeSelector={"kubernetes.io/os": "linux"}, os={"name": "linux"}),
+    "nodes of either kind": make_pod(affinity=on_nodes("windows", "linux")),
+    "nodes by their zone": make_pod(affinity=on_nodes("a", key="topology.kubernetes.io/zone")),
     "a generated name": with_metadata(make_pod(), name=None, generateName="shop-"),
     "of a Job": with_owner(make_pod(ALL, restartPolicy="Never"), JOB),
     "of a ReplicaSet": with_owner(make_pod(ALL), {"kind": "ReplicaSet", "controller": True}),
@@ -406,6 +415,7 @@ REFUSED: dict[str, tuple[Pod, Bindings, Installation, str]] = {
         INSTALLATION,
         "Windows",
     ),
+    "Windows by affinity": (make_pod(affinity=on_nodes("windows")), BINDINGS, INSTALLATION, "Windows"),
     "Windows by the pod": (make_pod(os={"name": "windows"}), BINDINGS, INSTALLATION, "Windows"),
     "our path is mounted": (
         make_pod(

@@ -122,6 +122,11 @@ def test_a_refused_pod(pod: dict[str, Any], installation: Installation, message:
     assert str(caught.value).startswith("annotation vaultbind.dev/auth: pod ")
 
 
+def test_a_pod_of_the_broker_hears_of_the_other_way_where_there_is_no_broker() -> None:
+    with pytest.raises(InjectionError, match=r"runs no broker.*use annotations vaultbind\.dev/auth: pod, or"):
+        mutate(make_pod(), OFFERED, BINDINGS)
+
+
 # -- what the agent is told
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 import sys
 from typing import Any
@@ -203,6 +204,25 @@ async def test_whether_env_files_are_offered(
     await found.check()
 
     assert found.offered is offered
+
+
+async def test_it_is_asked_again_and_again() -> None:
+    """A cluster is upgraded while the webhook runs."""
+    cluster = FakeCluster(answers={"pods": DROPPED})
+    found = EnvFiles(client=cluster.client, namespace="vaultbind")
+    await found.check()
+    verdicts = [found.offered]
+
+    async def pause(seconds: float) -> None:
+        verdicts.append(found.offered)
+        if len(verdicts) > 3:
+            raise asyncio.CancelledError
+        assert seconds == 600.0
+        cluster.answers["pods"] = KEPT
+
+    with pytest.raises(asyncio.CancelledError):
+        await found.run(pause)
+    assert verdicts == [False, False, True, True]
 
 
 async def test_a_server_that_refuses_the_field_does_not_offer_it() -> None:
