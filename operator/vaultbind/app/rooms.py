@@ -108,7 +108,7 @@ class WholeBinding:
         for item in report.fields.get("objects", (obj.get("status") or {}).get("objects")) or ():
             ends = parse_time(item.get("expires"))
             pinned = VaultObjectRef(VaultObjectKind(item["kind"]), item["name"], item.get("version", ""))
-            ref = pinned if pinned in seen else replace(pinned, version="")
+            ref = pinned if pinned in seen else VaultObjectRef(pinned.kind, pinned.name)
             if ref in seen and ends is not None:
                 session.known.learn_end(ref, seen[ref], ends)
 

@@ -92,7 +92,7 @@ class VaultSession:
         """
         if self._client is None or (self._client.done() and _has_failed(self._client)):
             self._client = asyncio.create_task(self._make_client())
-        return await asyncio.shield(self._client)
+        return self._client.result() if self._client.done() else await asyncio.shield(self._client)
 
     async def _make_client(self) -> KeyVaultClient:
         return await self.make_client(self.spec)
