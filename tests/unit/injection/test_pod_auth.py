@@ -1,11 +1,14 @@
 """`vaultbind.dev/auth: pod`: what the pod becomes, what its agent is told, and who is refused."""
 
+import contextlib
 import json
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.injection.cluster import FakeCluster
 from tests.unit.injection.pods import BINDINGS, INSTALLATION, OLD_CLUSTER, make_pod, named
@@ -15,7 +18,14 @@ from vaultbind.injection.lookup import KeyLookup
 from vaultbind.injection.mutate import Mutation, mutate
 from vaultbind.injection.pod_auth import PodAuthLookup
 from vaultbind.injection.reviews import PodReviews
-from vaultbind.injection.sources import PodAuth, VaultAddress, parse_sources, render_sources, source_of
+from vaultbind.injection.sources import (
+    PodAuth,
+    Source,
+    VaultAddress,
+    parse_sources,
+    render_sources,
+    source_of,
+)
 from vaultbind.kube.errors import KubeErrorKind
 from vaultbind.kube.resources import (
     CLUSTER_KEY_VAULTS,
@@ -139,6 +149,32 @@ def test_each_vault_is_told_once_and_of_a_spec_only_what_values_are_made_of() ->
     assert len(told["vaults"]) == 1
     assert told["bindings"]["a"] == {"vault": 0, "spec": made}
     assert parse_sources(render_sources(auth)) == auth
+
+
+WORDS = st.text(max_size=6)
+ADDRESSES = st.builds(VaultAddress, url=WORDS, tenant_id=WORDS, authority_host=WORDS, ca_bundle=WORDS)
+SPECS = st.fixed_dictionaries({"data": st.lists(st.dictionaries(WORDS, WORDS), min_size=1, max_size=2)})
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda below: (
+        st.lists(below, max_size=3)
+        | st.dictionaries(st.sampled_from(["clientId", "vaults", "bindings", "url", "vault", "spec"]), below)
+    ),
+    max_leaves=12,
+)
+
+
+@given(WORDS, st.dictionaries(WORDS, st.builds(source_of, ADDRESSES, SPECS), max_size=2))
+def test_the_agent_reads_what_the_webhook_writes(client_id: str, sources: dict[str, Source]) -> None:
+    auth = PodAuth(client_id=client_id, sources=sources)
+
+    assert parse_sources(render_sources(auth)) == auth
+
+
+@given(ANY_JSON)
+def test_anything_else_is_read_or_refused(told: Any) -> None:
+    with contextlib.suppress(ValueError):
+        parse_sources(json.dumps(told))
 
 
 def test_more_than_a_variable_can_hold_is_refused() -> None:
