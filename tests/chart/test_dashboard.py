@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.chart.release import CHART, Helm, Rendered
+from tests.chart.test_alerts import RULES
 from tests.flow.sinks import start_sink
 from tests.flow.test_expiry import judge
 from tests.flow.test_rollout import WEB, workload
@@ -186,3 +187,19 @@ def test_a_query_for_what_is_not_there_finds_nothing(scrapes: list[dict[str, Any
     missing, broken = evaluate(promrules, {"series": scrapes, "queries": wrong})["queries"]
     assert missing == {"series": 0}
     assert "parse error" in broken["error"]
+
+
+@pytest.mark.parametrize("alert", RULES)
+def test_alerts_ask_for_series_and_labels_that_a_real_operator_shows(
+    alert: str, scrapes: list[dict[str, Any]]
+) -> None:
+    """A label that is misspelt in a matcher or a grouping would never fire, and no rule test would see it."""
+    expression = RULES[alert]["expr"]
+    for name, matchers in re.findall(r"(vaultbind_\w+)(?:\{([^}]*)\})?", expression):
+        there = [item["labels"] for item in scrapes if item["labels"]["__name__"] == name]
+        assert there, f"a real operator shows no {name}"
+        asked = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers))
+        grouped = {
+            word.strip() for text in re.findall(r"by \(([^)]*)\)", expression) for word in text.split(",")
+        }
+        assert asked | grouped <= set(there[0]), name
