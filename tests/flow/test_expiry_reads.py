@@ -152,3 +152,25 @@ async def test_a_clock_that_differs_is_told(world: World) -> None:
     world.emulator.estate.time.reset("shop")
     await world.next_look()
     assert await message() == "the vault answers"
+
+
+async def test_a_failed_renewal_of_what_is_bound_by_its_secret(world: World) -> None:
+    """Key and chain are read from a certificate's secret; its pending operation is asked for all the same."""
+    now = int(world.clock.now().timestamp())
+    issuers = world.vault.vault.certificates.issuers
+    issuers.set("ca", IssuerChange(provider="Test"), now)
+    order(world, "web", "ca")
+    issuers.delete("ca")
+    world.clock.offset += 65 * 86_400
+    await world.connect(expiry={"warnBefore": ["15d"]})
+    await world.bind("app", dataFrom=[{"tls": {"name": "web"}}])
+    await world.ready("app")
+    await judge(world)
+    assert await counted(world, "pending") == {}
+    await world.advance(15 * 86_400)
+    for _ in range(3):
+        await judge(world)
+    found = await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert found["RenewalFailed"] == "True RenewalFailed"
+    assert await counted(world, "pending") == {"ok": 1.0}
+    assert (await vault_events(world)).count("RenewalFailed") == 1

@@ -17,6 +17,7 @@ from vaultbind.keyvault import (
     KeyVaultErrorKind,
     ObjectKind,
     ObjectProperties,
+    SecretProperties,
 )
 from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
 from vaultbind.vaults.causes import is_not_found
@@ -37,7 +38,9 @@ class Renewals:
     async def observe(self, keyvault: ObjectKey, urgent: Iterable[ObjectProperties]) -> None:
         """Ask for pending operations, as far as the day's reads allow it; what is not urgent is forgotten."""
         certificates = {
-            VaultKey.of(item): item for item in urgent if item.kind is ObjectKind.CERTIFICATE and item.enabled
+            VaultKey(ObjectKind.CERTIFICATE, item.name.lower()): item
+            for item in urgent
+            if item.enabled and _is_of_certificate(item)
         }
         before = self._answers.get(keyvault, {})
         answers = {key: code for key, code in before.items() if key in certificates}
@@ -73,6 +76,12 @@ class Renewals:
     def forget(self, keyvault: ObjectKey) -> None:
         """A KeyVault is gone, or watches nothing."""
         self._answers.pop(keyvault, None)
+
+
+def _is_of_certificate(item: ObjectProperties) -> bool:
+    """A certificate, or the secret of one: what a binding of its key and chain is known by."""
+    is_secret = isinstance(item, SecretProperties) and item.managed
+    return is_secret or item.kind is ObjectKind.CERTIFICATE
 
 
 def failure_of(operation: CertificateOperation) -> str:

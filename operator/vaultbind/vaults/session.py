@@ -12,7 +12,7 @@ from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import StaleStateError
 from vaultbind.engine.queue import Priority
-from vaultbind.keyvault import Certificate, KeyVaultClient, KeyVaultError
+from vaultbind.keyvault import Certificate, KeyVaultClient, KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault import Priority as Pace
 from vaultbind.rendering.ends import end_of
 from vaultbind.rendering.fingerprint import is_settled
@@ -161,7 +161,7 @@ class VaultSession:
             if not is_not_found(error):
                 self.note_failure(error)
                 if is_of_object(error):
-                    self._doubt(ref)
+                    self._doubt(ref, error)
                 raise
             value = None
         self.note_success(started)
@@ -178,8 +178,15 @@ class VaultSession:
         if sighting is not None and not is_settled(sighting.fingerprint, sent):
             self.known.unsettled.add(ref)
 
-    def _doubt(self, ref: VaultObjectRef) -> None:
-        """Forget how an object looked, because the vault refuses it now; its readers find out themselves."""
+    def _doubt(self, ref: VaultObjectRef, error: KeyVaultError) -> None:
+        """Forget how an object looked, because the vault refuses it now; its readers find out themselves.
+
+        Where it was seen to be disabled, this is no news: how it looks stays known, so that the look that
+        sees it enabled tells its readers.
+        """
+        seen = self.known.sightings.get(ref)
+        if seen is not None and not seen.enabled and error.kind is KeyVaultErrorKind.DISABLED:
+            return
         if self.known.sightings.pop(ref, None) is not None:
             self.on_change(self._users(ref) - self.reads.waiting(ref))
 
