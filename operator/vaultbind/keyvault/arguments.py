@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache, wraps
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 
@@ -23,6 +23,7 @@ _NAMED_BY = ("name", "key_name", "key", "issuer")
 """Parameters that tell which object a call is about: its name, its id, or a value that has its name."""
 _ID = re.compile(r"(?:https://[^/]+/[a-z]+/)?([0-9A-Za-z-]{1,127})(?:/[0-9A-Za-z]{0,32})?")
 C = TypeVar("C", bound=type)
+M = TypeVar("M", bound=Callable[..., Any])
 Given = tuple[tuple[Any, ...], Mapping[str, Any]]
 
 
@@ -33,11 +34,16 @@ def tell_wrong_types(cls: C) -> C:
     """
     for name, method in list(vars(cls).items()):
         if inspect.isfunction(method) and not name.startswith("_"):
-            setattr(cls, name, _telling(method))
+            setattr(cls, name, telling(method))
     return cls
 
 
-def _telling(method: Callable[..., Any]) -> Callable[..., Any]:
+def telling(method: M) -> M:
+    """Let one method tell wrong types, as `tell_wrong_types` does for all of a class."""
+    return cast("M", _wrap(method))
+
+
+def _wrap(method: Callable[..., Any]) -> Callable[..., Any]:
     holds = not _HOLDERS.isdisjoint(inspect.signature(method).parameters)
     if not inspect.iscoroutinefunction(method):
 

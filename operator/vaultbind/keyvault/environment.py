@@ -18,7 +18,9 @@ from vaultbind.keyvault.transport.identity_variables import CREDENTIAL_VARIABLES
 from vaultbind.keyvault.types.common import ObjectKind
 
 URL_VARIABLE = "AZURE_KEYVAULT_URL"
-_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+_FLAGS = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
+"""As azure-core reads them."""
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
@@ -44,11 +46,15 @@ def _read_file(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A setting by its path in KeyVaultConfig, how its text is read, and what it means."""
+    """A setting by its path in KeyVaultConfig, how its text is read, and what it means.
+
+    `azure` is the Azure SDK's name for it, if there is one; ours goes first.
+    """
 
     path: str
     parse: Callable[[str], Any]
     meaning: str
+    azure: str = ""
 
     @property
     def name(self) -> str:
@@ -80,10 +86,12 @@ VARIABLES = (
     Variable("monitor.thresholds", _parse_durations, "times before an expiry that are told"),
     Variable("monitor.kinds", _parse_kinds, "kinds that are watched"),
     Variable("monitor.handler_timeout", float, "seconds for a handler"),
-    Variable("tracing", _parse_flag, "OpenTelemetry spans (`vaultbind[otel]`)"),
+    Variable(
+        "tracing", _parse_flag, "OpenTelemetry spans (`vaultbind[otel]`)", azure="AZURE_TRACING_ENABLED"
+    ),
     Variable("ca_pem", _read_file, "file of certificates to trust beside the system's"),
     Variable("proxy", str, "proxy; else `HTTPS_PROXY`, unless `NO_PROXY` names the vault"),
-    Variable("user_agent", str, "what requests call themselves"),
+    Variable("user_agent", str, "what requests call themselves", azure="AZURE_HTTP_USER_AGENT"),
     Variable("api_version", str, "version of the service's interface"),
     Variable("secrets_api_version", str, "the same for secrets alone"),
     Variable("keys_api_version", str, "for keys alone"),
@@ -108,12 +116,13 @@ def read_environment(variables: Mapping[str, str]) -> tuple[dict[str, Any], list
     values: dict[str, Any] = {"vault_url": variables.get(URL_VARIABLE, "")}
     problems: list[str] = []
     for variable in VARIABLES:
-        text = variables.get(variable.name)
+        name = variable.name if variables.get(variable.name) else variable.azure
+        text = variables.get(name)
         if text:
             try:
                 _put(values, variable.path, variable.parse(text))
             except (ValueError, KeyError, OSError, OverflowError):
-                problems.append(f"{variable.name}: cannot be read ({variable.meaning})")
+                problems.append(f"{name}: cannot be read ({variable.meaning})")
     known = {variable.name for variable in VARIABLES} | CREDENTIAL_VARIABLES.keys()
     unknown = sorted(name for name in variables if name.startswith(PREFIX) and name not in known)
     problems += [f"{name}: unknown variable" for name in unknown]

@@ -1,6 +1,6 @@
 """What a client offers of its vault: the services, and short ways to what is asked for most often."""
 
-from vaultbind.keyvault.arguments import tell_wrong_types
+from vaultbind.keyvault.arguments import telling
 from vaultbind.keyvault.crypto_rules import parse_algorithm
 from vaultbind.keyvault.envelope.envelopes import Envelopes
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
@@ -15,7 +15,6 @@ from vaultbind.keyvault.types.key import Key
 from vaultbind.keyvault.types.secret import Secret
 
 
-@tell_wrong_types
 class VaultServices:
     """The three services of one vault, and a short way to some of their methods, which raise as theirs."""
 
@@ -91,6 +90,7 @@ class VaultServices:
         """
         return await self._certificates.get_certificate(name)
 
+    @telling
     async def encrypt(self, key_name: str, algorithm: EncryptionAlgorithm, plaintext: bytes) -> bytes:
         """Encrypt one block with the latest version of an RSA key; needs `keys/encrypt`.
 
@@ -104,6 +104,7 @@ class VaultServices:
         _refuse_aes(algorithm, "keys.encrypt, which returns iv and tag")
         return (await self._keys.encrypt(key_name, algorithm, plaintext)).ciphertext
 
+    @telling
     async def decrypt(self, key_name: str, algorithm: EncryptionAlgorithm, ciphertext: bytes) -> bytes:
         """Decrypt one block with the latest version of an RSA key; needs `keys/decrypt`.
 

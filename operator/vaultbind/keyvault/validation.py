@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vaultbind.keyvault.arguments import telling
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.types.certificate import (
     CertificateContentType,
@@ -78,6 +79,7 @@ def parse_exact_version(version: str) -> str:
     return parse_version(version)
 
 
+@telling
 def parse_vault_url(url: str) -> VaultUrl:
     """Parse `https://host[:port]`; no user, path, query or fragment.
 
@@ -94,6 +96,7 @@ def parse_vault_url(url: str) -> VaultUrl:
     return VaultUrl(host=match[1].lower(), port=None if port == HTTPS_PORT else port)
 
 
+@telling
 def has_allowed_suffix(url: VaultUrl, suffixes: Iterable[str]) -> bool:
     """Tell whether the host ends in one of `suffixes` (`.vault.azure.net`, `.localhost:8443`).
 

@@ -88,14 +88,18 @@ def test_the_envelopes_bytes_are_described_as_in_the_code() -> None:
 def test_the_table_of_variables_is_the_codes() -> None:
     usual = replace(KeyVaultConfig(vault_url="https://shop.vault.azure.net"), cache=CacheConfig())
     rows = [
-        f"| `{variable.name}` | {variable.meaning} | {_tell_default(variable.path, usual)} |"
+        f"| {_tell_names(variable)} | {variable.meaning} | {_tell_default(variable.path, usual)} |"
         for variable in environment.VARIABLES
     ]
     rows += [f"| `{name}` | {meaning} | " for name, meaning in CREDENTIAL_VARIABLES.items()]
 
     assert [row for row in rows if row not in PAGE.text] == []
-    named = re.findall(r"^\| `(VAULTBIND_KEYVAULT_\w+)` \|", PAGE.text, re.MULTILINE)
+    named = re.findall(r"^\| `(VAULTBIND_KEYVAULT_\w+)`", PAGE.text, re.MULTILINE)
     assert len(named) == len(rows), "none is there twice, and none that is not known"
+
+
+def _tell_names(variable: environment.Variable) -> str:
+    return f"`{variable.name}`" + (f" or `{variable.azure}`" if variable.azure else "")
 
 
 def _tell_default(path: str, config: KeyVaultConfig) -> str:

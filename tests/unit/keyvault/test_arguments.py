@@ -31,8 +31,13 @@ from vaultbind.keyvault import (
     KeyWrapAlgorithm,
     MockKeyVaultClient,
     ObjectKind,
+    SecretString,
     SetSecretOptions,
     SignatureAlgorithm,
+    has_allowed_suffix,
+    parse_vault_url,
+    read_envelope_header,
+    replay,
 )
 from vaultbind.keyvault.arguments import find_mistake, find_object, fits, tell_wrong_types, wrong_members
 
@@ -276,6 +281,22 @@ async def test_what_is_not_a_service_tells_wrong_types_too() -> None:
             assert error is not None, argument
             assert (error.kind, error.object_name) == (KeyVaultErrorKind.VALIDATION, name)
             assert error.detail.startswith(f"{argument} is of type Odd"), error.detail
+
+
+async def test_functions_and_values_tell_wrong_types_too() -> None:
+    wrong: Any = Odd()
+    async with MockKeyVaultClient() as client:
+        calls: list[tuple[Callable[[], Any], str]] = [
+            (lambda: parse_vault_url(wrong), "url is of type Odd, not str"),
+            (lambda: has_allowed_suffix(wrong, [".a"]), "url is of type Odd, not VaultUrl"),
+            (lambda: read_envelope_header(wrong), "envelope is of type Odd, not bytes"),
+            (lambda: replay(wrong, client), "log is of type Odd, not "),
+            (lambda: SecretString(wrong), "a SecretString holds text"),
+        ]
+        for call, told in calls:
+            error = await fail(call, {})
+            assert error is not None
+            assert (error.kind, told in error.detail) == (KeyVaultErrorKind.VALIDATION, True), error.detail
 
 
 async def test_the_monitor_takes_a_state_and_an_aware_moment() -> None:

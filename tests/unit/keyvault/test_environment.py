@@ -107,6 +107,18 @@ def test_what_is_set_to_nothing_is_not_set() -> None:
     )
 
 
+@pytest.mark.parametrize("variable", [item for item in VARIABLES if item.azure], ids=lambda item: item.azure)
+def test_the_azure_sdks_name_counts_unless_ours_is_set(
+    variable: Variable, texts: dict[str, tuple[str, Any]]
+) -> None:
+    text, value = texts[variable.path]
+    named = {"AZURE_KEYVAULT_URL": VAULT, variable.azure: text}
+
+    assert attrgetter(variable.path)(KeyVaultConfig.from_env(named)) == value
+    ours = str(attrgetter(variable.path)(DEFAULT))
+    assert attrgetter(variable.path)(KeyVaultConfig.from_env({**named, variable.name: ours})) != value
+
+
 READABLE = [item for item in VARIABLES if item.parse is not str and item.path != "allowed_suffixes"]
 
 

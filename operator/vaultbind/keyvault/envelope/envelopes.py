@@ -5,7 +5,7 @@ import io
 import secrets
 from typing import Protocol, runtime_checkable
 
-from vaultbind.keyvault.arguments import tell_wrong_types
+from vaultbind.keyvault.arguments import tell_wrong_types, telling
 from vaultbind.keyvault.envelope.form import (
     MAX_HEADER,
     PREFIX_BYTES,
@@ -168,6 +168,7 @@ class Envelopes:
             )
 
 
+@telling
 def read_envelope_header(envelope: bytes) -> EnvelopeHeader:
     """Tell which key an envelope needs, without asking anybody.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vaultbind.keyvault.arguments import telling
 from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.errors import KeyVaultError
 from vaultbind.keyvault.simulation.access_log import AccessLogEntry, parse_lines, render_lines
@@ -47,6 +48,7 @@ class ReplayResult:
     differences: tuple[Difference, ...]
 
 
+@telling
 async def replay(
     log: Iterable[AccessLogEntry], client: KeyVaultClient, *, writes: bool = False
 ) -> ReplayResult:

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+
 
 class ObjectKind(StrEnum):
     """The three kinds of objects, in Azure's own words."""
@@ -98,7 +100,9 @@ class SecretString:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, value: str) -> None:
-        """Keep `value`; it is not copied or checked."""
+        """Keep `value`, which is not copied; raises KeyVaultError (VALIDATION) for anything but text."""
+        if not isinstance(value, str):
+            raise KeyVaultError(KeyVaultErrorKind.VALIDATION, detail="a SecretString holds text, a str")
         self._hidden = value
 
     def expose_secret(self) -> str:
