@@ -55,6 +55,7 @@ class KeyVaultClient(VaultServices):
     ) -> None:
         """`limiter`, `breaker` and `retry_budget` may be shared by clients of the same vault, and no others.
 
+        A `transport` has its own trust, proxy and timeouts: those of `config` are for a client without one.
         What is not given comes from the SharedTransport, where clients of a vault with equal settings have
         one of each, or is the client's own.
         `jitter` gives numbers from 0 to 1.

@@ -190,9 +190,7 @@ WAYS: dict[KeyVaultErrorKind, Way] = {
         code="RateLimited",
         retryable=True,
     ),
-    Kind.VALIDATION: Way(
-        ask=lambda client: client.secrets.set_secret("db", "x" * 25_601), code="Validation", name=None
-    ),
+    Kind.VALIDATION: Way(ask=lambda client: client.secrets.set_secret("db", "x" * 25_601), code="Validation"),
     Kind.CONFIGURATION: Way(ask=configure, code="Configuration", name=None),
     Kind.PROTOCOL: Way(ask=get_db, prepare=fault(status=418), status=418, code="InternalServerError"),
 }
