@@ -1,5 +1,7 @@
 """Rotation handlers of a user's own, driven by the operator; none of them can hold it up."""
 
+import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,6 +35,21 @@ class Page:
 class Broken:
     def on_near_expiry(self, properties, days_until_expiry):
         raise RuntimeError("hunter2")
+
+
+class Leaving:
+    def on_near_expiry(self, properties, days_until_expiry):
+        raise SystemExit(3)
+
+
+class Cancelled:
+    async def on_near_expiry(self, properties, days_until_expiry):
+        raise asyncio.CancelledError
+
+
+class Late:
+    def on_near_expiry(self, properties, days_until_expiry):
+        raise TimeoutError
 
 
 class Slow:
@@ -94,7 +111,13 @@ async def test_they_are_told_with_the_new_value_and_the_version_before(quiet_wor
 async def test_errors_and_time_are_contained(quiet_world: World, acme: str) -> None:
     """Each is counted; those behind a handler that hangs or blocks are called all the same."""
     world = quiet_world
-    await start(world, *(f"{acme}:{name}" for name in ("Broken", "Slow", "Blocking", "Page")))
+    await start(
+        world,
+        *(
+            f"{acme}:{name}"
+            for name in ("Broken", "Leaving", "Cancelled", "Late", "Slow", "Blocking", "Page")
+        ),
+    )
     world.seed.set_secret("a", "1", expires=world.clock.now() + DAY / 2)
     await world.connect(refreshInterval="365d")
     await world.bind("app", data=DATA)
@@ -105,6 +128,9 @@ async def test_errors_and_time_are_contained(quiet_world: World, acme: str) -> N
     assert await calls(world) == [
         'handler="Blocking",method="on_near_expiry",outcome="timeout"} 1.0',
         'handler="Broken",method="on_near_expiry",outcome="error"} 1.0',
+        'handler="Cancelled",method="on_near_expiry",outcome="error"} 1.0',
+        'handler="Late",method="on_near_expiry",outcome="error"} 1.0',
+        'handler="Leaving",method="on_near_expiry",outcome="error"} 1.0',
         'handler="Page",method="on_near_expiry",outcome="ok"} 1.0',
         'handler="Slow",method="on_near_expiry",outcome="timeout"} 1.0',
     ]
@@ -129,3 +155,43 @@ async def test_a_version_that_cannot_be_read_is_counted(quiet_world: World, acme
 
     await world.until(counted)
     assert sys.modules[acme].seen == []
+
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: none
+contexts: [{name: none, context: {cluster: none, user: none}}]
+clusters: [{name: none, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: none, user: {token: none}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("handler", "words"),
+    [
+        ("acme_that_is_not:Page", "cannot be loaded: ModuleNotFoundError"),
+        ("Page", "not MODULE:ATTRIBUTE"),
+        ("json:dumps", "has none of the methods"),
+    ],
+)
+async def test_a_path_that_is_wrong_ends_the_start_with_a_sentence(
+    tmp_path: Path, handler: str, words: str
+) -> None:
+    """Before anything is asked of the cluster; no traceback."""
+    config = tmp_path / "config"
+    config.write_text(KUBECONFIG)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "vaultbind.cli.main", "run", "--metrics-address", "127.0.0.1:0"),
+        *("--rotation-handler", handler),
+        env={**os.environ, "KUBECONFIG": str(config)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(30):
+        _, errors = await process.communicate()
+    text = errors.decode()
+    assert process.returncode == 1
+    assert "vaultbind run: --rotation-handler" in text
+    assert words in text
+    assert "Traceback" not in text

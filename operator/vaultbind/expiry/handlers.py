@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 SECONDS: Final = 30.0
 """For one call of one handler."""
 MOST_WAITING: Final = 1000
+MOST_LEFT: Final = 8
+"""Threads that may hang in calls that were given up; while it is as many, nobody is called."""
 _RENEWALS: Final = {
     ObjectKind.SECRET: "on_secret_rotated",
     ObjectKind.KEY: "on_key_rotated",
@@ -45,7 +47,7 @@ def load_handler(text: str) -> object:
         check_handler(handler)
     except KeyVaultError as error:
         raise HandlerError(f"--rotation-handler {text}: {error}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module that is a program ends the process else
         raise HandlerError(f"--rotation-handler {text}: cannot be loaded: {type(error).__name__}") from error
     return handler
 
@@ -54,7 +56,10 @@ class HandlerObserver(Protocol):
     """Told of each call; must not block."""
 
     def handled(self, handler: str, method: str, outcome: str) -> None:
-        """Outcome is ok, error, timeout, unread (the new version could not be read) or dropped."""
+        """Outcome is ok, error, timeout, unread (the new version could not be read) or dropped.
+
+        Dropped: too many tellings wait, or too many calls before never came back.
+        """
 
 
 Read = Callable[[Entry], Awaitable[Any]]
@@ -73,6 +78,8 @@ class Handlers:
     seconds: float = SECONDS
     _queue: asyncio.Queue[Entry] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
     _thread: "_Thread | None" = None
+    _left: "list[_Thread]" = field(default_factory=list)
+    """Threads that were left behind, and may still be at it."""
 
     def tell(self, entry: Entry) -> None:
         """Let it be handled soon; dropped, and counted, where too much waits."""
@@ -118,20 +125,28 @@ class Handlers:
 
     async def _call(self, handler: object, name: str, arguments: tuple[Any, ...]) -> str:
         title = f"{type(handler).__name__}.{name}"
-        thread = self._thread = self._thread or _Thread()
+        thread = self._thread = self._thread or self._start()
+        if thread is None:
+            logger.warning("%s is not called: %d calls before never came back", title, MOST_LEFT)
+            return "dropped"
         future = asyncio.run_coroutine_threadsafe(_invoke(handler, name, arguments), thread.loop)
         try:
             async with asyncio.timeout(self.seconds):
-                await asyncio.wrap_future(future)
+                failure = await asyncio.wrap_future(future)
         except TimeoutError:
             logger.warning("%s took more than %.0f s and was left behind", title, self.seconds)
             self._thread = None
+            self._left.append(thread)
             thread.leave()
             return "timeout"
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises; its text may hold a value
-            logger.warning("%s failed: %s", title, type(error).__name__)
-            return "error"
-        return "ok"
+        if failure:
+            logger.warning("%s failed: %s", title, failure)
+        return "error" if failure else "ok"
+
+    def _start(self) -> "_Thread | None":
+        """A new thread; None while as many as may be hang in calls that were given up."""
+        self._left = [thread for thread in self._left if thread.is_alive()]
+        return _Thread() if len(self._left) < MOST_LEFT else None
 
     def close(self) -> None:
         """End the thread, as far as what runs in it lets it."""
@@ -146,13 +161,18 @@ def method_of(telling: Telling) -> str:
     return "on_expired" if telling.event is Event.EXPIRED else "on_near_expiry"
 
 
-async def _invoke(handler: object, name: str, arguments: tuple[Any, ...]) -> None:
+async def _invoke(handler: object, name: str, arguments: tuple[Any, ...]) -> str:
+    """Call a handler; returns the type of what it raised, empty for nothing. Its text may hold a value.
+
+    SystemExit and CancelledError are its own, too: they would else go on in our loop, and end us.
+    """
     try:
         answer = getattr(handler, name)(*arguments)
         if inspect.isawaitable(answer):
             await answer
-    except TimeoutError as error:  # not ours: the handler's own
-        raise RuntimeError(type(error).__name__) from None
+    except BaseException as error:  # noqa: BLE001 - in its own thread there is nobody whom it could be for
+        return type(error).__name__
+    return ""
 
 
 class _Thread:
@@ -169,6 +189,10 @@ class _Thread:
             task.cancel()
         self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.close()
+
+    def is_alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._thread.is_alive()
 
     def leave(self) -> None:
         """Let it end when it can."""
