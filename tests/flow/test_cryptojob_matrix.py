@@ -18,14 +18,18 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from tests.flow import jobs
 from tests.flow.world import World
 from tests.flow.world_cluster import encode
-from vaultbind.api.cryptojob import ALGORITHMS, CryptoOperation
+from vaultbind.api.cryptojob import ALGORITHMS, ENVELOPE_ALGORITHMS, CryptoOperation
 from vaultbind.keyvault.simulation.changes import Changes
 from vaultbind.keyvault.simulation.keymaterial import KeyMaterial
+from vaultbind.keyvault.simulation.records import KeyVersion
 from vaultbind.kube.resources import SECRETS
 
 MESSAGE = b"v1.2.3"
+LONG = b"more than a segment of an envelope. " * 2000
 BLOCKS = b"sixteen bytes, 2"  # a whole block, which also fits every RSA key
 AAD = base64.b64encode(b"context").decode()
+RSA_4096_SECONDS = 60.0
+"""The emulator makes a real key, and the machine may be busy."""
 Fields = dict[str, bytes]
 
 
@@ -87,6 +91,26 @@ def check_hmac(material: KeyMaterial, algorithm: str, signature: bytes) -> None:
     assert isinstance(material, bytes)
     name = f"sha{algorithm[2:]}"
     assert hmac.digest(material, hashlib.new(name, MESSAGE).digest(), name) == signature
+
+
+def open_envelope(case: "KeyCase", material: KeyMaterial, envelope: bytes) -> tuple[str, bytes]:
+    """Wrap algorithm and plaintext of an envelope, by the table of bytes in `envelope/form.py` alone."""
+    fixed, offset, texts = envelope[:14], 14, []
+    for _ in range(3):
+        size = int.from_bytes(envelope[offset : offset + 2])
+        texts.append(envelope[offset + 2 : offset + 2 + size])
+        offset += 2 + size
+    assert fixed[:6] == b"VBEN\1\1"
+    header, body, step = envelope[:offset], envelope[offset:], (1 << fixed[6]) + 16
+    algorithm = texts[1].decode()
+    cipher = AESGCM(case.unwrap(material, algorithm, {"result": texts[2]}))
+    digest = hashlib.sha256(len(header).to_bytes(8) + header + base64.b64decode(AAD)).digest()
+    segments = [body[at : at + step] for at in range(0, len(body), step)]
+    plain = b""
+    for number, segment in enumerate(segments):
+        nonce = fixed[7:14] + number.to_bytes(4) + bytes([number == len(segments) - 1])
+        plain += cipher.decrypt(nonce, segment, digest)
+    return algorithm, plain
 
 
 # -- the table ----------------------------------------------------------------------------------------
@@ -161,6 +185,7 @@ def test_the_table_has_every_algorithm() -> None:
         CryptoOperation.SIGN: {name for case in CASES for name in case.sign},
     }
     assert told == {operation: ALGORITHMS[operation] for operation in told}
+    assert told[CryptoOperation.WRAP_KEY] == ENVELOPE_ALGORITHMS, "each wraps keys of envelopes, too"
 
 
 def slug(*parts: str) -> str:
@@ -175,9 +200,14 @@ async def test_every_algorithm(world: World, case: KeyCase) -> None:
         now = int(world.clock.now().timestamp())
         world.vault.vault.keys.update(case.name, now=now, changes=Changes(operations=every))
     await jobs.connect(world)
-    await world.create(SECRETS, "plain", data=encode(block=BLOCKS.decode()))
+    await world.create(SECRETS, "plain", data=encode(block=BLOCKS.decode(), long=LONG.decode()))
     plain = {"secretKeyRef": {"name": "plain", "key": "block"}}
     forward: list[str] = []
+    for algorithm in case.wrap:
+        name, long = slug("envelope", algorithm), {"secretKeyRef": {"name": "plain", "key": "long"}}
+        asked: dict[str, Any] = {"envelope": True, "aad": {"value": AAD}, "output": {"configMap": {}}}
+        await jobs.submit(world, name, "Encrypt", case.name, algorithm=algorithm, input=long, **asked)
+        forward.append(name)
     for operation, names in (("Encrypt", case.encrypt), ("WrapKey", case.wrap)):
         for algorithm in names:
             name = slug(operation, algorithm)
@@ -201,7 +231,43 @@ async def test_every_algorithm(world: World, case: KeyCase) -> None:
         if name.startswith("verify"):
             assert (await jobs.status(world, name))["result"] == {"valid": True}
         else:
-            assert await world.secret(name) == {"result": BLOCKS}, name
+            assert await world.secret(name) == {"result": LONG if "open" in name else BLOCKS}, name
+    await _rotate(world, case, created)
+
+
+async def _rotate(world: World, case: KeyCase, old: KeyVersion) -> None:
+    """The new version is of the same kind, and what was made by the old one is still opened by it."""
+    await jobs.submit(world, "rotate", "RotateKey", case.name, minAge="30m")
+    versions = world.vault.vault.keys.store.versions
+    await world.until(lambda: len(versions(case.name)) == 2, seconds=RSA_4096_SECONDS)
+    await jobs.complete(world, "rotate")
+    new = world.vault.vault.keys.get(case.name)
+    status = await jobs.status(world, "rotate")
+    assert status["previousKeyId"] == jobs.key_id(world, case.name, old)
+    assert status["keyId"] == jobs.key_id(world, case.name, new)
+    assert new.material is not old.material
+    assert type(new.material) is type(old.material)
+    if isinstance(new.material, bytes):
+        assert isinstance(old.material, bytes)
+        assert len(new.material) == len(old.material)
+        assert new.material != old.material
+    else:
+        assert not isinstance(old.material, bytes)
+        assert new.material.key_size == old.material.key_size
+    await _use_both_versions(world, case, new)
+
+
+async def _use_both_versions(world: World, case: KeyCase, new: KeyVersion) -> None:
+    text, algorithm = {"text": MESSAGE.decode()}, case.sign[0]
+    asked: dict[str, Any] = {"algorithm": algorithm, "input": text, "output": {"configMap": {}}}
+    await jobs.submit(world, "sign-again", "Sign", case.name, **asked)
+    signed = {"configMapRef": {"name": slug("sign", algorithm)}}
+    given: dict[str, Any] = {"input": text, "signature": signed, "failOnInvalid": True}
+    await jobs.submit(world, "verify-old", "Verify", case.name, **given)
+    await jobs.complete(world, "sign-again", "verify-old")
+    data = await jobs.config_map(world, "sign-again")
+    assert data["keyId"] == jobs.key_id(world, case.name, new)
+    case.check(new.material, algorithm, base64.b64decode(data["result"]))
 
 
 async def _check_forward(world: World, case: KeyCase, material: KeyMaterial) -> None:
@@ -216,6 +282,10 @@ async def _check_forward(world: World, case: KeyCase, material: KeyMaterial) -> 
                 key: base64.b64decode(data[key]) for key in ("result", "iv", "tag", "aad") if key in data
             }
             assert opened(material, algorithm, fields) == BLOCKS, algorithm
+    for algorithm in case.wrap:
+        data = await jobs.config_map(world, slug("envelope", algorithm))
+        opened_envelope = open_envelope(case, material, base64.b64decode(data["result"]))
+        assert opened_envelope == (algorithm, LONG), algorithm
     for algorithm in case.sign:
         data = await jobs.config_map(world, slug("sign", algorithm))
         case.check(material, algorithm, base64.b64decode(data["result"]))
@@ -224,6 +294,11 @@ async def _check_forward(world: World, case: KeyCase, material: KeyMaterial) -> 
 async def _submit_back(world: World, case: KeyCase) -> list[str]:
     """The opposite of each job, with its output named whole: no algorithm, no version, no iv."""
     names: list[str] = []
+    for algorithm in case.wrap:
+        name, sealed = slug("open", algorithm), {"configMapRef": {"name": slug("envelope", algorithm)}}
+        asked: dict[str, Any] = {"envelope": True, "output": {"secret": {}}}
+        await jobs.submit(world, name, "Decrypt", case.name, input=sealed, **asked)
+        names.append(name)
     for operation, back, done in (("Encrypt", "Decrypt", case.encrypt), ("WrapKey", "UnwrapKey", case.wrap)):
         for algorithm in done:
             name = slug(back, algorithm)

@@ -253,10 +253,12 @@ class World:
 
     # -- waiting ----------------------------------------------------------------------------------
 
-    async def until(self, condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    async def until(
+        self, condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = DEADLINE
+    ) -> None:
         """Wait for something that must come; tells all that is known where it does not."""
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(seconds):
                 while not await _truth(condition):
                     self.log.check()
                     await asyncio.sleep(0.01)

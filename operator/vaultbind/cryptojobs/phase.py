@@ -67,7 +67,7 @@ def deadline_left(spec: CryptoJobSpec, status: Mapping[str, Any], now: datetime)
 def claim_left(status: Mapping[str, Any], claimant: Claimant, now: datetime) -> float:
     """Seconds for which a job is left to another operator that has claimed it; 0 where it may be taken up.
 
-    What was claimed before this process began is a dead one's.
+    What was claimed before this process began, or in that second, is a dead one's: times have whole seconds.
     """
     ready = find_condition(status, ConditionType.READY) or {}
     times = (parse_stamp(status.get("startTime")), parse_stamp(ready.get("lastTransitionTime")))
