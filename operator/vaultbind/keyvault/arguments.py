@@ -44,14 +44,11 @@ def telling(method: M) -> M:
 
 
 def _wrap(method: Callable[..., Any]) -> Callable[..., Any]:
-    holds = not _HOLDERS.isdisjoint(inspect.signature(method).parameters)
     if not inspect.iscoroutinefunction(method):
 
         @wraps(method)
         def call(*args: Any, **named: Any) -> Any:
             try:
-                if holds:
-                    _check_holders(method, (args, named))
                 return method(*args, **named)
             except (*_CAUSED, KeyVaultError) as error:
                 mistake = _explain(error, method, (args, named))
@@ -60,6 +57,8 @@ def _wrap(method: Callable[..., Any]) -> Callable[..., Any]:
             raise mistake
 
         return call
+
+    holds = not _HOLDERS.isdisjoint(inspect.signature(method).parameters)
 
     @wraps(method)
     async def call_and_wait(*args: Any, **named: Any) -> Any:

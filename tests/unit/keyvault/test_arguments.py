@@ -283,6 +283,16 @@ async def test_what_is_not_a_service_tells_wrong_types_too() -> None:
             assert error.detail.startswith(f"{argument} is of type Odd"), error.detail
 
 
+async def test_a_member_of_a_key_that_is_given_is_named_when_the_call_fails() -> None:
+    async with MockKeyVaultClient() as client:
+        wrong: Any = Odd()
+        key = JsonWebKey(kty="EC", crv="P-256", x=wrong, y=b"y", d=b"d")
+        error = await fail(client.keys.import_key, {"name": "db", "key": key})
+
+    assert error is not None
+    assert (error.detail, error.object_name) == ("key.x is of type Odd, not bytes", "db")
+
+
 async def test_functions_and_values_tell_wrong_types_too() -> None:
     wrong: Any = Odd()
     async with MockKeyVaultClient() as client:

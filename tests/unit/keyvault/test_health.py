@@ -148,6 +148,17 @@ async def test_the_clocks_are_compared(ahead: int) -> None:
     assert found.latency == 0
 
 
+async def test_every_answer_tells_how_far_the_clocks_are_apart() -> None:
+    clock = FakeClock()
+    date = formatdate(clock.time() + 90, usegmt=True)
+    client = make_client(vault(secrets=Answer(body=b"{}", headers={"Date": date})), clock=clock)
+    assert client.clock_offset is None
+
+    await client.send_request("GET", "/secrets/db/")
+
+    assert client.clock_offset == pytest.approx(90, abs=1)
+
+
 @pytest.mark.parametrize("date", ["", "soon", "Mon, 99 Jan 2026 00:00:00 GMT"])
 async def test_a_date_that_is_none(date: str) -> None:
     given = Answer(status=404, body=b"{}", headers={"Date": date})

@@ -30,6 +30,7 @@ from vaultbind.keyvault import (
     SecretString,
     SharedTransport,
 )
+from vaultbind.keyvault.transport.tokens import share_credential
 
 SHOP, BANK = "https://shop.vault.azure.net", "https://bank.vault.azure.net"
 AUTHORITY = "https://login.example"
@@ -124,6 +125,16 @@ async def test_a_credential_object_is_asked_once_for_all_and_stays_its_owners() 
 
     assert len(credential.asked) == 1
     assert credential.closed == 0
+
+
+async def test_a_credential_that_is_shared_already_is_used_as_it_is() -> None:
+    wire, source = Wire(), FakeCredential()
+    shared = share_credential(source)
+    async with client_of(wire, credential=shared) as one, client_of(wire, BANK, credential=shared) as two:
+        await read(one, two, times=5)
+    assert len(source.asked) == 1
+    assert (await shared.get_token_info("https://vault.azure.net/.default")).token, "its owner closes it"
+    await wire.aclose()
 
 
 async def test_the_token_lives_as_long_as_one_of_its_clients() -> None:
