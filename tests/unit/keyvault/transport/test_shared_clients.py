@@ -213,3 +213,17 @@ async def test_repetitions_come_out_of_the_vaults_purse() -> None:
 
     assert wire.asked == 3, "2 of the first, 1 of the second"
     await wire.aclose()
+
+
+async def test_the_transport_ends_what_its_clients_share_even_if_they_are_not_closed() -> None:
+    wire = Wire()
+    ended: list[str] = []
+
+    async def end(thing: str) -> None:
+        ended.append(thing)
+
+    wire.shares.borrow("a key", lambda: "a thing", end)
+    await wire.aclose()
+    await wire.aclose()
+
+    assert ended == ["a thing"]
