@@ -129,8 +129,8 @@ sdk-conformance: $(VENV)/dev.stamp ## the Azure SDK's own tests against the emul
 	@$(BIN)/python -m tools.sdkconformance $(ARGS)
 
 .PHONY: e2e
-e2e: $(VENV)/dev.stamp ## real pods on a kubelet of this machine: root, buildah, debootstrap, Go; 15 minutes once (ARGS="-k name")
-	@$(BIN)/python -m tools.localcluster.build
+e2e: $(VENV)/dev.stamp ## real pods: on kind where Docker runs, else on a kubelet of this machine (root, buildah, debootstrap, Go; 15 minutes once) (ARGS="-k name")
+	@$(BIN)/python -m tools.podcluster
 	@VAULTBIND_REQUIRE_TIERS=pods $(BIN)/python -m tools.tiers pods $(if $(ARGS),-- $(ARGS))
 
 .PHONY: docs

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tools.gobuild import BuildError
 from tools.helm.build import ensure as ensure_helm
-from tools.localcluster import build as local
+from tools.podcluster import why_not as why_no_pods
 from tools.promrules.build import ensure as ensure_promrules
 from tools.sdkconformance.environment import UnavailableError
 from tools.sdkconformance.environment import ensure as ensure_suites
@@ -89,11 +89,6 @@ def prepare_suites() -> str:
     return ""
 
 
-def prepare_node() -> str:
-    """A node of our own is built by `make e2e`; afterwards whoever runs all tiers has it."""
-    return local.why_not() or ("" if local.is_built() else "not built: `make e2e` does it (15 minutes once)")
-
-
 def find_vault() -> str:
     """A real vault is used only when somebody names one."""
     return "" if os.environ.get(VAULT) else f"{VAULT} names no vault"
@@ -107,7 +102,7 @@ TIERS = {
         Tier(name="chart", folders=("tests/chart",), prepare=prepare_chart),
         Tier(name="apiserver", folders=("tests/apiserver", "tests/flow"), prepare=prepare_binaries),
         Tier(name="sdk", folders=("tests/sdk",), prepare=prepare_suites),
-        Tier(name="pods", folders=("tests/pods",), prepare=prepare_node),
+        Tier(name="pods", folders=("tests/pods",), prepare=why_no_pods),
         Tier(name="azure", folders=("tests/azure",), prepare=find_vault),
     )
 }

@@ -1,14 +1,14 @@
 """The chart on a real API server: installed, looked at, removed."""
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.chart.release import CHART, NAMESPACE, Helm
-from tools.realcluster import RealCluster
 
 KINDS = (
     "deployments,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies,"
@@ -18,11 +18,20 @@ SECONDS = 150.0
 """Patience. An API server may take more than a minute to remove a CRD that it has just got."""
 
 
+class HasKubectl(Protocol):
+    """A cluster, with or without nodes."""
+
+    def kubectl(
+        self, *arguments: str, input: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as administrator. Raises ClusterError."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
     """Helm and the cluster that it works on."""
 
-    cluster: RealCluster
+    cluster: HasKubectl
     helm: Helm
 
     def install(self, *arguments: str, chart: Path = CHART, **values: Any) -> str:

@@ -12,6 +12,7 @@ from tests.apiserver.installation import Installation
 from tests.apiserver.operator_process import started
 from tests.chart.release import NAMESPACE
 from tests.flow.world_cluster import decode, encode, use_real
+from tools.realcluster import RealCluster
 from vaultbind.emulator import Emulator, EmulatorConfig
 from vaultbind.kube.resources import LEASES, NAMESPACES, SECRETS, VAULT_BINDINGS
 
@@ -23,12 +24,12 @@ ADDRESSES = ("--metrics-address", "--allowed-vault-suffixes")
 @pytest.mark.parametrize("drift", ["Watch", "Get"])
 @pytest.mark.parametrize("scope", ["Cluster", "Namespaces"])
 async def test_the_installed_roles_are_enough(
-    installation: Installation, tmp_path: Path, scope: str, drift: str
+    empty_cluster: RealCluster, installation: Installation, tmp_path: Path, scope: str, drift: str
 ) -> None:
     namespaces = ["shop"] if scope == "Namespaces" else []
     async with (
         Emulator.start(EmulatorConfig()) as emulator,
-        use_real(installation.cluster, installation.cluster.kubeconfig) as cluster,
+        use_real(empty_cluster, empty_cluster.kubeconfig) as cluster,
     ):
         await cluster.create(NAMESPACES, "", {"metadata": {"name": "shop"}})
         emulator.driver("shop").set_secret("db", "one")
@@ -41,7 +42,7 @@ async def test_the_installed_roles_are_enough(
         values: dict[str, Any] = {"scope": scope, "namespaces": namespaces, "driftDetection": drift}
         await asyncio.to_thread(installation.install, **values, defaultVault=vault, log={"format": "text"})
         flags = [flag for flag in installation.flags() if not flag.startswith(ADDRESSES)]
-        account = installation.cluster.service_account_kubeconfig(NAMESPACE, "vaultbind")
+        account = empty_cluster.service_account_kubeconfig(NAMESPACE, "vaultbind")
 
         async def until(name: str, value: bytes | None) -> None:
             deadline = time.monotonic() + 20

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver.installation import Installation
-from tests.chart.release import CHART
+from tests.chart.release import CHART, Helm
 from tests.unit.docs.pages import ROOT, load
+from tools.realcluster import RealCluster
 
 REGISTRY = "oci://ghcr.io/vaultbind/charts/vaultbind"
 PAGES = {"docs/install.md": 6, "docs/aks.md": 2, "docs/operate.md": 7, "charts/vaultbind/README.md": 2}
@@ -43,10 +44,12 @@ ALTERNATIVES = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_work(installation: Installation, tmp_path: Path, page: str) -> None:
+def test_the_commands_work(
+    empty_cluster: RealCluster, installation: Installation, tmp_path: Path, page: str
+) -> None:
     blocks = load(page).blocks("sh")
     assert len(blocks) >= PAGES[page]
-    shell = Shell(installation, tmp_path)
+    shell = Shell(empty_cluster, installation.helm, tmp_path)
     shell.run(BEFORE.get(page, ""))
     for number, block in enumerate(blocks):
         if number and any(part in block for part in ALTERNATIVES.get(page, ())):
@@ -57,17 +60,17 @@ def test_the_commands_work(installation: Installation, tmp_path: Path, page: str
 class Shell:
     """A shell that knows helm and kubectl and this cluster."""
 
-    def __init__(self, installation: Installation, folder: Path) -> None:
+    def __init__(self, cluster: RealCluster, helm: Helm, folder: Path) -> None:
         tools = folder / "bin"
         tools.mkdir()
-        (tools / "helm").symlink_to(installation.helm.path)
-        (tools / "kubectl").symlink_to(installation.cluster.binaries.kubectl)
+        (tools / "helm").symlink_to(helm.path)
+        (tools / "kubectl").symlink_to(cluster.binaries.kubectl)
         homes = {f"HELM_{name}_HOME": str(folder / name) for name in ("CACHE", "CONFIG", "DATA")}
         self._environ = {
             **homes,
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder),
-            "KUBECONFIG": str(installation.cluster.kubeconfig),
+            "KUBECONFIG": str(cluster.kubeconfig),
         }
 
     def run(self, script: str) -> None:

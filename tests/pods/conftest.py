@@ -9,9 +9,8 @@ from tests.apiserver.installation import Installation
 from tests.chart.release import Helm
 from tests.pods.stage import PodStage
 from tools.gobuild import BuildError
-from tools.localcluster import LocalCluster
-from tools.localcluster.build import ensure, why_not
-from tools.localcluster.images import ensure_images
+from tools.helm.build import ensure as ensure_helm
+from tools.podcluster import choose, why_not
 
 
 @pytest.fixture(scope="session")
@@ -20,16 +19,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory, helm: Helm) -> Iterator[PodS
     if reason := why_not():
         pytest.skip(reason)
     try:
-        parts = ensure()
-        images = ensure_images(parts)
+        path = ensure_helm()
+        place = choose()
+        with place.start(tmp_path_factory.mktemp("pods")) as cluster:
+            ours = replace(helm, path=path, kubeconfig=cluster.kubeconfig, seconds=180.0)
+            found = PodStage(cluster=cluster, installation=Installation(cluster=cluster, helm=ours))
+            found.start_vault()
+            yield found
     except BuildError as error:
         pytest.fail(str(error))
-    folder = tmp_path_factory.mktemp("pods")
-    with LocalCluster.start(parts, folder, images=images) as local:
-        ours = replace(helm, path=parts.helm, kubeconfig=local.api.kubeconfig, seconds=180.0)
-        found = PodStage(local=local, installation=Installation(cluster=local.api, helm=ours))
-        found.start_vault()
-        yield found
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -49,4 +47,4 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
             check=False,
         )
         report.sections.append(("vaultbind", logs.stdout + logs.stderr))
-        report.sections.append(("cluster", stage.local.logs()))
+        report.sections.append(("cluster", stage.cluster.logs()))

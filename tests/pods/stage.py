@@ -7,14 +7,12 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
 from typing import Any
 
 from tests.apiserver.installation import Installation
 from tests.chart.release import NAMESPACE
-from tools.localcluster import LocalCluster
 from tools.localcluster.images import OURS, PROBE
-from tools.realcluster import RealCluster
+from tools.podcluster import PodCluster
 
 VAULT_NAMESPACE = "vault"
 HOST = f"shop.{VAULT_NAMESPACE}.svc"
@@ -30,8 +28,6 @@ VAULTS = {
         "keys": {"release-signing": {"type": "EC", "curve": "P-256"}},
     }
 }
-ISSUER = "https://kubernetes.default.svc"
-"""Of the cluster's tokens."""
 WORKLOAD = "workload"
 """Client of Entra ID that trusts the cluster's tokens for one ServiceAccount."""
 FEDERATED = "federated"
@@ -72,14 +68,10 @@ except urllib.error.HTTPError as error:
 class PodStage:
     """The cluster, Helm, and the vault's CA once its pod runs."""
 
-    local: LocalCluster
+    cluster: PodCluster
     installation: Installation
     token: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     ca: str = ""
-
-    @property
-    def cluster(self) -> RealCluster:
-        return self.local.api
 
     # -- the vault ------------------------------------------------------------------------------
 
@@ -93,8 +85,10 @@ class PodStage:
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
             )
         self.until(lambda: self.exists("serviceaccount/default", VAULT_NAMESPACE), "no default account")
-        jwks = json.loads(self.cluster.kubectl("get", "--raw", "/openid/v1/jwks").stdout)
-        self.installation.apply(*render_vault(self.token, jwks))
+        found = self.cluster.kubectl("get", "--raw", "/.well-known/openid-configuration").stdout
+        jwks = self.cluster.kubectl("get", "--raw", "/openid/v1/jwks").stdout
+        issuer = {"issuer": json.loads(found)["issuer"], "jwks": json.loads(jwks)}
+        self.installation.apply(*render_vault(self.token, issuer))
         self.cluster.kubectl(
             *("-n", VAULT_NAMESPACE, "wait", "--for=condition=Ready", "pod/shop", "--timeout=50s")
         )
@@ -271,13 +265,8 @@ class PodStage:
 
     def is_stored(self, value: str) -> bool:
         """Whether etcd holds a value anywhere, as it is or in base64."""
-        everything = base64.b64encode(b"\0").decode()
-        connection = HTTPConnection("127.0.0.1", self.cluster.etcd_port, timeout=30)
-        connection.request("POST", "/v3/kv/range", json.dumps({"key": everything, "range_end": everything}))
-        answer = json.loads(connection.getresponse().read())
-        connection.close()
         wanted = (value.encode(), base64.b64encode(value.encode()))
-        return any(form in base64.b64decode(item["value"]) for item in answer["kvs"] for form in wanted)
+        return any(form in stored for stored in self.cluster.stored() for form in wanted)
 
     def until(self, condition: Callable[[], bool], what: str | Callable[[], str]) -> float:
         """Wait for something that must come; return the seconds that took."""
@@ -320,15 +309,18 @@ def render_opt_in(annotations: Mapping[str, str] | None) -> dict[str, Any]:
     return {"labels": {"vaultbind.dev/inject": "true"}, "annotations": given}
 
 
-def render_seed(token: str, jwks: Mapping[str, Any]) -> str:
-    """Vaults, and who gets tokens for them: the operator, the tests, and pods of one ServiceAccount."""
+def render_seed(token: str, issuer: Mapping[str, Any]) -> str:
+    """Vaults, and who gets tokens for them: the operator, the tests, and pods of one ServiceAccount.
+
+    `issuer` is the cluster's, with its public keys.
+    """
     subject = f"system:serviceaccount:{SHOP}:{FEDERATED}"
-    federated = {"issuer": ISSUER, "subject": subject, "jwks": jwks}
+    federated = {**issuer, "subject": subject}
     clients = {"operator": token, "tests": token, WORKLOAD: {"federated": [federated]}}
     return json.dumps({"vaults": VAULTS, "clients": clients})
 
 
-def render_vault(token: str, jwks: Mapping[str, Any]) -> list[dict[str, Any]]:
+def render_vault(token: str, issuer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The emulator's pod, Service and Secret."""
     metadata = {"namespace": VAULT_NAMESPACE}
     mounts = [{"name": "certs", "mountPath": "/certs"}, {"name": "seed", "mountPath": "/seed"}]
@@ -359,7 +351,7 @@ def render_vault(token: str, jwks: Mapping[str, Any]) -> list[dict[str, Any]]:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {**metadata, "name": "credentials"},
-            "stringData": {"secret": token, "seed.yaml": render_seed(token, jwks)},
+            "stringData": {"secret": token, "seed.yaml": render_seed(token, issuer)},
         },
         {
             "apiVersion": "v1",

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,21 @@ class LocalCluster:
         self.node.start_services(self.api.kubeconfig)
         self.node.start_kubelet(pki.folder, kubeconfig, CGROUP)
         wait_until(self._is_ready, self.node.servers["kubelet"], seconds=NODE_SECONDS)
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Of the administrator."""
+        return self.api.kubeconfig
+
+    def kubectl(
+        self, *arguments: str, input: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as administrator. Raises ClusterError with its complaint."""
+        return self.api.kubectl(*arguments, input=input, check=check)
+
+    def stored(self) -> Iterator[bytes]:
+        """All that etcd holds, value by value."""
+        return self.api.stored()
 
     def logs(self) -> str:
         """Last lines of each log, for the report of a failure."""

@@ -7,10 +7,11 @@ import ssl
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
 
+from tools.realcluster.kubectl import run_kubectl
 from tools.realcluster.pki import Identity, Pki
 from tools.realcluster.processes import (
     ClusterError,
@@ -112,12 +113,23 @@ class RealCluster:
         self, *arguments: str, input: str | None = None, check: bool = True, kubeconfig: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl; with `check`, raise ClusterError with its complaint when it fails."""
-        command = [str(self.binaries.kubectl), "--kubeconfig", str(kubeconfig or self.kubeconfig)]
-        command += ["--cache-dir", str(self.folder / "kubectl-cache"), *arguments]
-        done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=60, check=False)
-        if check and done.returncode != 0:
-            raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
-        return done
+        return run_kubectl(
+            self.binaries.kubectl,
+            kubeconfig or self.kubeconfig,
+            self.folder,
+            arguments,
+            input=input,
+            check=check,
+        )
+
+    def stored(self) -> Iterator[bytes]:
+        """All that etcd holds, value by value."""
+        everything = base64.b64encode(b"\0").decode()
+        connection = HTTPConnection(LOOPBACK, self.etcd_port, timeout=30)
+        with contextlib.closing(connection) as http:
+            http.request("POST", "/v3/kv/range", json.dumps({"key": everything, "range_end": everything}))
+            answer = json.loads(http.getresponse().read())
+        yield from (base64.b64decode(item["value"]) for item in answer["kvs"])
 
     def metrics(self) -> str:
         """Return the API server's metrics as text (`apiserver_request_total` and the like)."""
