@@ -4,9 +4,9 @@ Bound ones are learned from what their bindings read. Others are read once per v
 of an object and day that we allow ourselves, and what was learned holds as long as the version is the same.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.expiry.facts import VaultFacts
@@ -16,7 +16,7 @@ from vaultbind.keyvault import Certificate, CertificateProperties, KeyVaultClien
 from vaultbind.keyvault import Priority as Pace
 from vaultbind.keyvault.rotation.judgement import decide_crossing, mark_of
 from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
-from vaultbind.rendering.ends import earlier, end_of
+from vaultbind.rendering.ends import end_of
 from vaultbind.vaults.session import VaultSession
 
 
@@ -36,17 +36,14 @@ class Ends:
         if session is None or not facts.watched or not certificates:
             return facts
         versions = self._memory.see(facts.vault, certificates, facts.now)
-        for item in certificates:
-            _hear(versions[VaultKey.of(item)], session, item)
-        due = [
-            item
-            for item in certificates
-            if self._is_due(keyvault, facts, session, item, versions[VaultKey.of(item)])
-        ]
-        for item in sorted(due, key=_is_untouched)[:MOST_AT_ONCE]:
-            found = await self.reads.ask(keyvault, VaultKey.of(item), "end", _asking_for(item.name))
-            if found is not None and mark_of(found.properties) == mark_of(item):
-                versions[VaultKey.of(item)].learn(end_of(found))
+        unknown = [pair for pair in zip(certificates, versions, strict=True) if not pair[1].is_known]
+        for item, version in unknown:
+            _hear(version, session, item)
+        due = [pair for pair in unknown if self._is_due(keyvault, facts, session, *pair)]
+        for item, version in sorted(due, key=lambda pair: _is_untouched(pair[0]))[:MOST_AT_ONCE]:
+            found = await self.reads.ask(keyvault, version.key, "end", _asking_for(item.name))
+            if found is not None and mark_of(found.properties) == version.mark:
+                version.learn(end_of(found))
         return _apply(facts, versions)
 
     def _is_due(
@@ -57,36 +54,37 @@ class Ends:
         item: CertificateProperties,
         version: Version[datetime],
     ) -> bool:
-        key = VaultKey.of(item)
-        if version.is_known or not self.reads.may(keyvault, key):
+        age = facts.now - version.since
+        if version.is_known or (age < GRACE and _is_untouched(item)):
+            return False
+        if not self.reads.may(keyvault, version.key):
             return False
         is_near = item.enabled and decide_crossing(item, facts.now, facts.warn_before) is not None
-        if is_near and not self.has_asked(keyvault, key):
+        if is_near and not self.has_asked(keyvault, version.key):
             return False
         is_bound = any(session.book.users(session.members, ref) for ref in _refs(item.name))
-        grace = GRACE if is_bound or _is_untouched(item) else timedelta(0)
-        return facts.now - version.since >= grace
+        return age >= GRACE or not is_bound
 
 
 def _hear(version: Version[datetime], session: VaultSession, item: CertificateProperties) -> None:
     """Take over what the reads of bindings have shown."""
-    for ref in () if version.is_known else _refs(item.name):
-        seen = session.known.sightings.get(ref)
+    sightings = session.known.sightings
+    for ref in _refs(item.name) if sightings else ():
+        seen = sightings.get(ref)
         if seen is not None and seen.own_end is not None and seen.fingerprint.created == item.created_on:
             version.learn(seen.own_end)
 
 
-def _apply(facts: VaultFacts, versions: Mapping[VaultKey, Version[datetime]]) -> VaultFacts:
+def _apply(facts: VaultFacts, versions: Sequence[Version[datetime]]) -> VaultFacts:
+    """Versions are those of the certificates among the objects, in their order."""
+    learned = facts.learned.union(version.key for version in versions if version.is_known)
+    rest = iter(versions)
     objects: list[ObjectProperties] = []
-    learned = set(facts.learned)
     for item in facts.objects:
-        version = versions[VaultKey.of(item)] if isinstance(item, CertificateProperties) else None
-        ends = item.expires_on
-        if version is not None and version.is_known:
-            learned.add(VaultKey.of(item))
-            ends = earlier(ends, version.value)
-        objects.append(item if ends == item.expires_on else replace(item, expires_on=ends))
-    return replace(facts, objects=tuple(objects), learned=frozenset(learned))
+        own = next(rest).value if isinstance(item, CertificateProperties) else None
+        is_later = own is None or (item.expires_on is not None and own >= item.expires_on)
+        objects.append(item if is_later else replace(item, expires_on=own))
+    return replace(facts, objects=tuple(objects), learned=learned)
 
 
 def _refs(name: str) -> tuple[VaultObjectRef, VaultObjectRef]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vaultbind.keyvault import ObjectProperties
-from vaultbind.keyvault.rotation.judgement import Telling, Validity
+from vaultbind.keyvault.rotation.judgement import Telling, Thresholds, Validity
 from vaultbind.keyvault.rotation.state import MonitorState
 from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
 
@@ -35,9 +35,14 @@ class VaultFacts:
     learned: frozenset[VaultKey] = frozenset()
     """Objects of which more is known than lists show: certificates' own ends, keys' policies."""
 
+    @property
+    def limits(self) -> Thresholds:
+        """For the library's judgement: one answer for all where no object has thresholds of its own."""
+        return self.thresholds_of if self.notices else self.warn_before
+
     def thresholds_of(self, properties: ObjectProperties) -> tuple[timedelta, ...]:
         """Thresholds that count for an object."""
-        notice = self.notices.get(VaultKey.of(properties)) if self.notices else None
+        notice = self.notices.get(VaultKey.of(properties))
         return self.warn_before if notice is None else (*self.warn_before, notice)
 
 

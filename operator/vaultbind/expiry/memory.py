@@ -10,7 +10,6 @@ from vaultbind.keyvault.rotation.judgement import mark_of
 from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
 
 T = TypeVar("T")
-P = TypeVar("P", bound=ObjectProperties)
 
 MOST_AT_ONCE: Final = 20
 """Objects that are read in one pass; the others come with the next look."""
@@ -23,6 +22,7 @@ read it anyway, and a restart costs nothing at once."""
 class Version(Generic[T]):
     """One version of an object."""
 
+    key: VaultKey
     mark: str
     since: datetime
     """When it was seen first."""
@@ -41,16 +41,21 @@ class Memory(Generic[T]):
 
     _versions: dict[str, dict[VaultKey, Version[T]]] = field(default_factory=dict)
 
-    def see(self, vault: str, objects: Sequence[P], now: datetime) -> dict[VaultKey, Version[T]]:
-        """Begin anew with each new version; what is gone is forgotten, once that is worth while."""
+    def see(self, vault: str, objects: Sequence[ObjectProperties], now: datetime) -> list[Version[T]]:
+        """Versions of objects, in their order; a new one begins with nothing.
+
+        What is gone is forgotten, once that is worth while.
+        """
         versions = self._versions.setdefault(vault, {})
+        found: list[Version[T]] = []
         for item in objects:
             key, mark = VaultKey.of(item), mark_of(item)
             known = versions.get(key)
             if known is None or known.mark != mark:
-                versions[key] = Version(mark, now)
+                known = versions[key] = Version(key, mark, now)
+            found.append(known)
         if len(versions) > 2 * len(objects) + MOST_AT_ONCE:
             there = {VaultKey.of(item) for item in objects}
             for key in [key for key in versions if key not in there]:
                 del versions[key]
-        return versions
+        return found

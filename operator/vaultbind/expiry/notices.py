@@ -36,26 +36,24 @@ class Notices:
         if not facts.watched or not keys:
             return facts
         versions = self._memory.see(facts.vault, keys, facts.now)
-        for item in keys:
-            policy = self.policy_of(keyvault, VaultKey.of(item))
-            if policy is not None:
-                versions[VaultKey.of(item)].learn(find_notice(policy))
+        for version in versions if rules else ():
+            if (policy := self.policy_of(keyvault, version.key)) is not None:
+                version.learn(find_notice(policy))
         due = [
-            item
-            for item in keys
-            if not versions[VaultKey.of(item)].is_known
+            (item, version)
+            for item, version in zip(keys, versions, strict=True)
+            if not version.is_known
+            and facts.now - version.since >= GRACE
             and find_rule(item, rules) is None
-            and facts.now - versions[VaultKey.of(item)].since >= GRACE
-            and self.reads.may(keyvault, VaultKey.of(item))
+            and self.reads.may(keyvault, version.key)
         ]
-        for item in due[:MOST_AT_ONCE]:
-            policy = await self.reads.ask(keyvault, VaultKey.of(item), "policy", _asking_for(item.name))
+        for item, version in due[:MOST_AT_ONCE]:
+            policy = await self.reads.ask(keyvault, version.key, "policy", _asking_for(item.name))
             if policy is not None:
-                versions[VaultKey.of(item)].learn(find_notice(policy))
-        known = {VaultKey.of(item): versions[VaultKey.of(item)] for item in keys}
-        notices = {key: version.value for key, version in known.items() if version.value is not None}
-        learned = {key for key, version in known.items() if version.is_known}
-        return replace(facts, notices=notices, learned=facts.learned | learned)
+                version.learn(find_notice(policy))
+        notices = {version.key: version.value for version in versions if version.value is not None}
+        learned = facts.learned.union(version.key for version in versions if version.is_known)
+        return replace(facts, notices=notices, learned=learned)
 
 
 def find_notice(policy: KeyRotationPolicy) -> timedelta | None:

@@ -69,7 +69,7 @@ class Outbox:
     def _fill(self, box: _Box, key: ObjectKey, facts: VaultFacts) -> None:
         known = adopt(box.state, facts, box.learned, box.sent_before)
         known = replace(known, told_until=None if box.begun else box.sent_until)
-        judged = judge(facts.objects, known, facts.now, thresholds=facts.thresholds_of)
+        judged = judge(facts.objects, known, facts.now, thresholds=facts.limits)
         found: dict[VaultKey, list[tuple[Telling, bool]]] = {}
         for telling in judged.tellings:
             found.setdefault(telling.key, []).append((telling, False))

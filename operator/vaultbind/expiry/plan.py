@@ -24,8 +24,11 @@ def decide(facts: VaultFacts, state: MonitorState) -> VaultJudgement:
         return VaultJudgement(state=MonitorState(told_until=facts.told_until))
     told = [moment for moment in (state.told_until, facts.told_until) if moment is not None]
     before = replace(state, told_until=max(told, default=None))  # the last status may not have been taken
-    judged = judge(facts.objects, before, facts.now, thresholds=facts.thresholds_of)
-    validity = [decide_validity(item, facts.now, facts.thresholds_of(item)) for item in facts.objects]
+    judged = judge(facts.objects, before, facts.now, thresholds=facts.limits)
+    validity = [
+        decide_validity(item, facts.now, facts.thresholds_of(item) if facts.notices else facts.warn_before)
+        for item in facts.objects
+    ]
     urgent = [item for item, what in zip(facts.objects, validity, strict=True) if what in ACT]
     return VaultJudgement(
         state=judged.state,

@@ -14,6 +14,7 @@ from vaultbind.keyvault.rotation.judgement import Event, Telling, Validity
 MOST_NOTES = 10
 """Events of one kind in one pass; what is more is told by its number."""
 
+_COMMAND = "`vaultbind expiry`"
 _REASONS = {
     Event.EXPIRED: Reason.EXPIRED,
     Event.NEAR_EXPIRY: Reason.EXPIRES_SOON,
@@ -77,7 +78,8 @@ def _notes(facts: VaultFacts, judgement: VaultJudgement) -> tuple[Note, ...]:
         kind = NoteType.NORMAL if event is Event.ROTATED else NoteType.WARNING
         notes += [Note(type=kind, reason=reason, message=_sentence(item)) for item in told[:MOST_NOTES]]
         if len(told) > MOST_NOTES:
-            message = f"and {len(told) - MOST_NOTES} more objects; `vaultbind expiry` lists them all"
+            all_of_them = "the metric vaultbind_object_expiry_timestamp_seconds" if facts.whole else _COMMAND
+            message = f"and {len(told) - MOST_NOTES} more objects; {all_of_them} shows them"
             notes.append(Note(type=kind, reason=reason, message=message))
     return tuple(notes)
 

@@ -133,6 +133,7 @@ class HintRoom:
         for session in self.hub.sessions():
             if urlsplit(session.spec.url).netloc != host:
                 continue
-            for ref in self.hub.book.refs(session.members):
-                if ref.name.lower() == name and not ref.version and (certificate or ref.kind.value == kind):
+            for vault, ref in self.hub.book.find_named(name):
+                fits = not ref.version and (certificate or ref.kind.value == kind)
+                if fits and vault in session.members:
                     yield session, ref

@@ -1,6 +1,6 @@
 """Who wants which objects of which KeyVault."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from vaultbind.api.refs import ObjectKey, VaultObjectRef
@@ -13,12 +13,15 @@ class InterestBook:
     _by_reader: dict[ObjectKey, tuple[ObjectKey, frozenset[VaultObjectRef]]] = field(default_factory=dict)
     _readers: dict[ObjectKey, set[ObjectKey]] = field(default_factory=dict)
     _users: dict[ObjectKey, dict[VaultObjectRef, set[ObjectKey]]] = field(default_factory=dict)
+    _by_name: dict[str, list[tuple[ObjectKey, VaultObjectRef]]] | None = None
+    """Made when it is asked for, and dropped with each change."""
 
     def note(self, reader: ObjectKey, vault: ObjectKey, refs: Iterable[VaultObjectRef]) -> None:
         """Replace what a reader wants; a reader without refs still belongs to its vault."""
         entry = (vault, frozenset(refs))
         if self._by_reader.get(reader) == entry:
             return
+        self._by_name = None
         self.drop(reader)
         self._by_reader[reader] = entry
         self._readers.setdefault(vault, set()).add(reader)
@@ -28,6 +31,7 @@ class InterestBook:
 
     def drop(self, reader: ObjectKey) -> None:
         """Forget a reader."""
+        self._by_name = None
         vault, refs = self._by_reader.pop(reader, (None, frozenset()))
         if vault is None:
             return
@@ -60,6 +64,15 @@ class InterestBook:
         for vault in vaults:
             found |= self._users.get(vault, {}).get(ref, set())
         return found
+
+    def find_named(self, name: str) -> Sequence[tuple[ObjectKey, VaultObjectRef]]:
+        """Objects of that name, whatever its case and their kind, each with the KeyVault it is wanted of."""
+        if self._by_name is None:
+            self._by_name = {}
+            for vault, users in self._users.items():
+                for ref in users:
+                    self._by_name.setdefault(ref.name.lower(), []).append((vault, ref))
+        return self._by_name.get(name.lower(), ())
 
     def refs(self, vaults: Iterable[ObjectKey]) -> frozenset[VaultObjectRef]:
         """Objects wanted through any of those KeyVaults."""

@@ -151,7 +151,9 @@ def test_a_new_version_of_a_bound_object_is_told_by_its_bindings() -> None:
 def test_many_are_told_by_their_number() -> None:
     result, _ = judged(facts_of(*(secret(f"s-{number:02}", left=-1) for number in range(25))))
     assert len(result.notes) == MOST_NOTES + 1
-    assert result.notes[-1].message == "and 15 more objects; `vaultbind expiry` lists them all"
+    assert result.notes[-1].message == (
+        "and 15 more objects; the metric vaultbind_object_expiry_timestamp_seconds shows them"
+    )
     assert {note.reason for note in result.notes} == {Reason.EXPIRED}
 
 

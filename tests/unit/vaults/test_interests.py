@@ -8,7 +8,7 @@ from vaultbind.vaults.interests import InterestBook
 
 READERS = [ObjectKey("VaultBinding", "n", name) for name in "abc"]
 VAULTS = [ObjectKey("KeyVault", "n", name) for name in "xy"]
-REFS = [VaultObjectRef(VaultObjectKind.SECRET, name) for name in "123"]
+REFS = [VaultObjectRef(VaultObjectKind.SECRET, name) for name in ("a", "B", "3")]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(READERS),
@@ -31,6 +31,11 @@ def test_it_knows_what_a_dictionary_knows(
         else:
             book.note(reader, *wanted)
             model[reader] = wanted
+        pairs = {(vault, ref) for vault, refs in model.values() for ref in refs}
+        for ref in REFS:
+            found = book.find_named(ref.name.upper())
+            assert len(found) == len(set(found))
+            assert set(found) == {(vault, other) for vault, other in pairs if other == ref}
     for reader in READERS:
         assert book.vault_of(reader) == (model[reader][0] if reader in model else None)
     for vault in VAULTS:

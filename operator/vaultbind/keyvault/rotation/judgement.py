@@ -18,6 +18,8 @@ DAY = timedelta(days=1)
 EXPIRY = timedelta(0)
 """The last threshold: the expiry itself."""
 THRESHOLDS = (30 * DAY, 7 * DAY, DAY)
+Thresholds = Sequence[timedelta] | Callable[[ObjectProperties], Sequence[timedelta]]
+"""For all objects, or a function that says which are for one."""
 
 
 class Validity(StrEnum):
@@ -69,12 +71,11 @@ def judge(
     state: MonitorState,
     now: datetime,
     *,
-    thresholds: Sequence[timedelta] | Callable[[ObjectProperties], Sequence[timedelta]] = THRESHOLDS,
+    thresholds: Thresholds = THRESHOLDS,
     kinds: Collection[ObjectKind] = tuple(ObjectKind),
 ) -> Judgement:
     """Judge all objects of the vault's `kinds`; what is known of other kinds is kept.
 
-    `thresholds` are for all of them, or a function says which are for one.
     What is not among `objects` is forgotten. `told_until` of the state moves to `now` with a crossing.
     """
     seen = {key: known for key, known in state.objects.items() if key.kind not in kinds}
