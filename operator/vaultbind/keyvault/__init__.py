@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.health import HealthStatus
     from vaultbind.keyvault.observer import NullObserver, Observer
     from vaultbind.keyvault.resilience.breaker import Breaker, BreakerConfig, BreakerState
+    from vaultbind.keyvault.resilience.clock import Clock
     from vaultbind.keyvault.resilience.ratelimit import Priority, TokenBucket
     from vaultbind.keyvault.resilience.retry import RetryBudget, RetryConfig
     from vaultbind.keyvault.rotation.config import MonitorConfig
     from vaultbind.keyvault.rotation.handler import RotationHandler
-    from vaultbind.keyvault.rotation.judgement import Telling
+    from vaultbind.keyvault.rotation.judgement import Event, Telling
     from vaultbind.keyvault.rotation.monitor import CheckResult, ExpiryMonitor
     from vaultbind.keyvault.rotation.state import MonitorState
     from vaultbind.keyvault.services.certificates import CertificatesService
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from vaultbind.keyvault.simulation.access_log import AccessLogEntry
     from vaultbind.keyvault.simulation.canned import CannedExchange, MockHttpTransport
     from vaultbind.keyvault.simulation.client import MockKeyVaultClient
-    from vaultbind.keyvault.simulation.replay import ReplayResult, replay
+    from vaultbind.keyvault.simulation.faults import Ending
+    from vaultbind.keyvault.simulation.replay import Difference, ReplayResult, replay
     from vaultbind.keyvault.simulation.vault import SimulatedVault
     from vaultbind.keyvault.transport.auth import build_credential
     from vaultbind.keyvault.transport.clouds import AzureCloud
@@ -128,6 +130,7 @@ _HOMES = {
     "CheckResult": "rotation.monitor",
     "ClientCertificateIdentity": "transport.identities",
     "ClientSecretIdentity": "transport.identities",
+    "Clock": "resilience.clock",
     "CreateKeyOptions": "types.key",
     "CredentialConfig": "transport.identities",
     "DecryptResult": "types.crypto",
@@ -136,10 +139,13 @@ _HOMES = {
     "DeletedKey": "types.key",
     "DeletedObject": "types.common",
     "DeletedSecret": "types.secret",
+    "Difference": "simulation.replay",
     "EncryptResult": "types.crypto",
     "EncryptionAlgorithm": "types.crypto",
+    "Ending": "simulation.faults",
     "EnvelopeHeader": "envelope.form",
     "Envelopes": "envelope.envelopes",
+    "Event": "rotation.judgement",
     "ExpiryMonitor": "rotation.monitor",
     "FederatedIdentity": "transport.identities",
     "HealthStatus": "health",
@@ -232,6 +238,7 @@ __all__ = [
     "CheckResult",
     "ClientCertificateIdentity",
     "ClientSecretIdentity",
+    "Clock",
     "CreateKeyOptions",
     "CredentialConfig",
     "DecryptResult",
@@ -240,10 +247,13 @@ __all__ = [
     "DeletedKey",
     "DeletedObject",
     "DeletedSecret",
+    "Difference",
     "EncryptResult",
     "EncryptionAlgorithm",
+    "Ending",
     "EnvelopeHeader",
     "Envelopes",
+    "Event",
     "ExpiryMonitor",
     "FederatedIdentity",
     "HealthStatus",

@@ -6,7 +6,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Source of time; all values are seconds."""
+    """Source of time; all values are seconds.
+
+        simulated = MockKeyVaultClient().time
+        timed = KeyVaultClient(config, clock=simulated)
+
+    Clients with the same clock can share what is a vault's.
+    """
 
     def monotonic(self) -> float:
         """Time that never goes back, for durations."""
