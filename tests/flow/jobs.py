@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from tests.flow.world import World, summarize
+from tests.flow.world import DEADLINE, World, summarize
 from vaultbind.api.conditions import ConditionType
 from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.keyvault.simulation.records import KeyVersion
@@ -32,7 +32,7 @@ async def ended(world: World, *names: str) -> None:
     await world.settled()
 
 
-async def until_ended(world: World, *names: str) -> None:
+async def until_ended(world: World, *names: str, seconds: float = DEADLINE) -> None:
     """Wait until jobs have completed or failed, whoever the operator is."""
 
     async def all_ended() -> bool:
@@ -41,7 +41,7 @@ async def until_ended(world: World, *names: str) -> None:
         }
         return all(_has_ended(found[name]) for name in names)
 
-    await world.until(all_ended)
+    await world.until(all_ended, seconds=seconds)
 
 
 def _has_ended(job: dict[str, Any]) -> bool:
@@ -55,9 +55,9 @@ async def complete(world: World, *names: str) -> None:
     await world.settled()
 
 
-async def until_complete(world: World, *names: str) -> None:
+async def until_complete(world: World, *names: str, seconds: float = DEADLINE) -> None:
     """The same, whoever the operator is."""
-    await until_ended(world, *names)
+    await until_ended(world, *names, seconds=seconds)
     for name in names:
         told = await conditions(world, name)
         assert told.get("Complete", "").startswith("True"), f"{name}: {await world.tell()}"

@@ -33,6 +33,7 @@ MODULES = sorted({point.module for point in find_points(PACKAGE)})
 TAKEN = [module for module in MODULES if EVERY or module.rpartition(".")[2] in STAKES]
 MOMENTS = ("before", "after") if EVERY else ("after",)
 PATIENCE = 60.0
+"""Seconds: a process starts in two, on a busy machine in many more."""
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ async def test_a_process_that_is_killed_at_an_await(
     world = quiet_world
     await connect(world)
     async with operator(world, kubeconfig, tmp_path):
-        await set_up(world, jobs.until_complete)
+        await set_up(world, partial(jobs.until_complete, seconds=PATIENCE))
     points = [point for point in find_points(PACKAGE) if point.module == module]
     for number, (point, moment) in enumerate(itertools.product(points, MOMENTS)):
         lasting = await submit_all(world, str(number))
@@ -86,8 +87,8 @@ async def test_a_process_that_is_killed_at_an_await(
         seen: dict[str, Any] = {}
         await snapshot(world, f"{number}-", seen)
         async with operator(world, kubeconfig, tmp_path):
-            await jobs.until_complete(world, *lasting)
-            await world.until(partial(is_gone, world, f"{number}-brief"))
+            await jobs.until_complete(world, *lasting, seconds=PATIENCE)
+            await world.until(partial(is_gone, world, f"{number}-brief"), seconds=PATIENCE)
         await check_end(world, str(number), seen, f"{point} {moment}")
 
 
@@ -113,14 +114,14 @@ async def test_a_process_that_is_killed_while_the_vault_rotates(
     world.emulator.faults.add(Fault(method="POST", path="/keys/seal/rotate", delay=30.0))
     await jobs.submit(world, "rotate", "RotateKey", "seal", minAge="30m")
     async with operator(world, kubeconfig, tmp_path) as process:
-        await world.until(lambda: len(world.vault.vault.keys.store.versions("seal")) == 2)
+        await world.until(lambda: len(world.vault.vault.keys.store.versions("seal")) == 2, seconds=PATIENCE)
         process.send(signal.SIGKILL)
         assert await process.wait_ended() == -signal.SIGKILL
     claimed = await jobs.status(world, "rotate")
     assert claimed["keyId"] == jobs.key_id(world, "seal", before)
     assert "completionTime" not in claimed
     async with operator(world, kubeconfig, tmp_path):
-        await jobs.until_complete(world, "rotate")
+        await jobs.until_complete(world, "rotate", seconds=PATIENCE)
     assert len(world.vault.vault.keys.store.versions("seal")) == 2
     status = await jobs.status(world, "rotate")
     assert status["keyId"] == jobs.key_id(world, "seal", world.vault.vault.keys.get("seal"))
