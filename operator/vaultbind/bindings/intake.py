@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from vaultbind.api.binding import BindingSpec
 from vaultbind.api.binding_parser import parse_binding
-from vaultbind.api.conditions import Reason
 from vaultbind.api.errors import SpecError
 from vaultbind.api.refs import ObjectKey, VaultObjectRef
 from vaultbind.engine.cache import RawObject
@@ -63,17 +62,9 @@ class Intake:
         return self._parse(key, obj).spec
 
     def _resolve(self, key: ObjectKey, spec: BindingSpec) -> tuple[Denial | None, VaultSession | None]:
-        resolution = self.hub.resolve(spec.vault)
-        if resolution is None:
-            return Denial(
-                reason=Reason.KEYVAULT_NOT_FOUND,
-                message=f"{spec.vault} does not exist; create it or correct spec.vaultRef",
-            ), None
-        if resolution.session is None:
-            word = resolution.denial.reason.word if resolution.denial is not None else ""
-            return Denial(
-                reason=Reason.KEYVAULT_NOT_READY, message=f"{spec.vault} cannot be used: {word}"
-            ), None
+        resolution = self.hub.find(spec.vault, "correct spec.vaultRef")
+        if isinstance(resolution, Denial):
+            return resolution, None
         denial = self.hub.decide_access(resolution, key.namespace, spec.sources())
         return denial, resolution.session if denial is None else None
 

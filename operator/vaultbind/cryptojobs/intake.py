@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import CryptoJobSpec
 from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.errors import SpecError
@@ -56,14 +55,9 @@ class JobIntake:
         return spec.vault if spec is not None else None
 
     def _resolve(self, key: ObjectKey, spec: CryptoJobSpec) -> tuple[Denial | None, VaultSession | None]:
-        resolution = self.hub.resolve(spec.vault)
-        if resolution is None:
-            message = f"{spec.vault} does not exist; create it, or make a job with another vaultRef"
-            return Denial(reason=Reason.KEYVAULT_NOT_FOUND, message=message), None
-        if resolution.session is None:
-            word = resolution.denial.reason.word if resolution.denial is not None else ""
-            message = f"{spec.vault} cannot be used: {word}"
-            return Denial(reason=Reason.KEYVAULT_NOT_READY, message=message), None
+        resolution = self.hub.find(spec.vault, "make a job with another vaultRef")
+        if isinstance(resolution, Denial):
+            return resolution, None
         denial = self.hub.decide_crypto(resolution, key.namespace, spec.key, spec.operation)
         return denial, resolution.session if denial is None else None
 

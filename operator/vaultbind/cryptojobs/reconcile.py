@@ -1,6 +1,6 @@
 """One pass over a job: observe, plan, apply, report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from vaultbind.cryptojobs.apply import JobWorker
 from vaultbind.cryptojobs.facts import Applied, Decision, Facts, GiveUp, Run
 from vaultbind.cryptojobs.intake import JobIntake
 from vaultbind.cryptojobs.observe import JobObserver
-from vaultbind.cryptojobs.phase import is_finished, parse_stamp
+from vaultbind.cryptojobs.phase import is_finished, parse_stamp, stamp
 from vaultbind.cryptojobs.plan import decide
 from vaultbind.cryptojobs.report import report, report_invalid
 from vaultbind.cryptojobs.rules import choose_algorithm
@@ -40,12 +40,15 @@ class CryptoJobRoom:
     worker: JobWorker
     watcher: CryptoObserver
     clock: Clock
+    _begun: dict[ObjectKey, datetime] = field(default_factory=dict)
+    """When jobs that are not finished began; their status has whole seconds only."""
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
         """Look at one job. Raises StaleStateError where the cluster has moved on meanwhile."""
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             self.intake.drop(key)
             self.observer.forget(key)
+            self._begun.pop(key, None)
             return None
         prepared = self.intake.prepare(key, obj)
         if prepared.parsed.denial is not None:
@@ -54,6 +57,8 @@ class CryptoJobRoom:
             )  # and final, whatever a newer release thinks of it
             return None if finished else report_invalid(prepared.parsed.denial)
         facts = await self.observer.observe(key, obj, prepared, priority)
+        if not facts.status.get("startTime"):
+            self._begun[key] = facts.now
         decision = decide(facts)
         applied = await self.worker.apply(facts, decision, prepared.session)
         now = self.clock.now()
@@ -73,9 +78,17 @@ class CryptoJobRoom:
             for item in told.conditions
             if item.type in (ConditionType.COMPLETE, ConditionType.FAILED) and item.status is Status.TRUE
         ]
-        begun = parse_stamp(told.fields.get("startTime"))
-        if ends and "completionTime" in told.fields and begun is not None:
-            self.watcher.finished(operation, ends[0].value.lower(), (now - begun).total_seconds())
+        if ends and "completionTime" in told.fields:
+            seconds = (now - self._begin(facts.key, told)).total_seconds()
+            self.watcher.finished(operation, ends[0].value.lower(), seconds)
+
+    def _begin(self, key: ObjectKey, told: Report) -> datetime:
+        """When a job that has ended began: exactly, if this process has seen it."""
+        text = told.fields.get("startTime")
+        begun = self._begun.pop(key, None)
+        if begun is not None and stamp(begun) == text:
+            return begun
+        return parse_stamp(text) or self.clock.now()
 
 
 def algorithm_label(facts: Facts, decision: Decision) -> str:

@@ -71,6 +71,20 @@ class VaultHub:
             self._end(before)
         return known
 
+    def find(self, vault: ObjectKey, otherwise: str) -> "Resolution | Denial":
+        """Return where a KeyVault leads that can be used, or why there is none.
+
+        `otherwise`: what to do instead of creating it, for the message.
+        """
+        resolution = self.resolve(vault)
+        if resolution is None:
+            message = f"{vault} does not exist; create it or {otherwise}"
+            return Denial(reason=Reason.KEYVAULT_NOT_FOUND, message=message)
+        if resolution.session is None:
+            word = resolution.denial.reason.word if resolution.denial is not None else ""
+            return Denial(reason=Reason.KEYVAULT_NOT_READY, message=f"{vault} cannot be used: {word}")
+        return resolution
+
     def _decide(self, vault: ObjectKey, obj: Mapping[str, Any], generation: tuple[str, int]) -> Resolution:
         try:
             spec = parse_keyvault(obj)

@@ -154,6 +154,44 @@ async def test_the_end_is_told_after_the_operation() -> None:
     assert play.watcher.attempts == [("Sign", "ES256", "done")]
 
 
+async def test_durations_are_counted_in_parts_of_seconds() -> None:
+    play = Play()
+    play.stage.vault.create_key("k")
+    play.clock.seconds += 0.75
+    await play.go()
+    play.stage.estate.faults.add(Fault(delay=0.5, path="*/sign"))
+    await play.go()
+    assert play.watcher.ends == [("Sign", "complete", 0.5)]
+    assert play.status["duration"] == "1s", "as its two times have it"
+
+
+async def test_another_process_counts_from_the_time_in_the_status() -> None:
+    play = Play()
+    play.stage.vault.create_key("k")
+    await play.go()
+    play.clock.seconds += 7
+    play.room._begun.clear()
+    await play.go()
+    assert play.watcher.ends == [("Sign", "complete", 7.0)]
+
+
+async def test_a_vault_that_asks_for_time_gets_it_and_no_attempt_is_counted() -> None:
+    play = Play()
+    play.stage.vault.create_key("k")
+    await play.go()
+    play.stage.estate.faults.add(Fault(status=429, retry_after=40.0, path="*/sign"))
+    for _ in range(3):
+        told = await play.go(backoffLimit=0)
+        assert told.retry
+        assert told.retry_after is not None
+        assert told.retry_after >= 40
+        assert "attempts" not in play.status
+    assert play.stage.asked().count("keys.sign k") == 1, "the pause holds for all who come meanwhile"
+    play.stage.estate.faults.clear()
+    play.clock.seconds += 41
+    assert reasons(await play.go(backoffLimit=0))["Complete"] == "Completed"
+
+
 async def test_the_deadline_ends_an_operation_under_way() -> None:
     play = Play()
     play.stage.vault.create_key("k")
