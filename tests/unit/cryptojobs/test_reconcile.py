@@ -14,7 +14,7 @@ from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.refs import ObjectKey
 from vaultbind.cryptojobs.apply import JobWorker
 from vaultbind.cryptojobs.deadline import Deadline
-from vaultbind.cryptojobs.intake import JobIntake, Parsed, Prepared
+from vaultbind.cryptojobs.intake import JobIntake, Prepared
 from vaultbind.cryptojobs.observe import JobObserver
 from vaultbind.cryptojobs.phase import Claimant, stamp
 from vaultbind.cryptojobs.reconcile import CryptoJobRoom
@@ -24,6 +24,7 @@ from vaultbind.engine.report import Report
 from vaultbind.keyvault.simulation import Fault
 from vaultbind.keyvault.simulation.changes import Changes
 from vaultbind.kube.client import KubeClient
+from vaultbind.vaults import specs
 
 T = TypeVar("T")
 JOB = ObjectKey("CryptoJob", "shop", "sign-it")
@@ -86,8 +87,8 @@ class OpenIntake(JobIntake):
         self._stage = stage
 
     def prepare(self, key: ObjectKey, obj: RawObject) -> Prepared:
-        parsed = Parsed(uid="u-1", generation=1, spec=parse_cryptojob(obj))
-        return Prepared(parsed=parsed, session=self._stage.session)
+        parsed = specs.Parsed(uid="u-1", generation=1, spec=parse_cryptojob(obj))
+        return specs.Prepared(parsed=parsed, session=self._stage.session)
 
 
 @dataclass(slots=True)
