@@ -181,6 +181,12 @@ class PodStage:
         logs = self.cluster.kubectl("-n", SHOP, "logs", pod, "--all-containers", check=False)
         return f"{described}\n{logs.stdout}{logs.stderr}"
 
+    def peak_kb(self, pod: str, container: str) -> int:
+        """Highest resident memory of a container's main process, which is Python, in kilobytes."""
+        read = ("python3", "-c", "print(open('/proc/1/status').read())")
+        told = self.cluster.kubectl("-n", SHOP, "exec", pod, "-c", container, "--", *read).stdout
+        return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM:"))
+
     def wait_ready(self, binding: str) -> None:
         """Wait until a binding is Ready."""
         wait = ("wait", "--for=condition=Ready", f"vaultbinding/{binding}", "--timeout=55s")

@@ -46,6 +46,7 @@ def test_off_stays_on_follows_within_its_minute(stage: PodStage) -> None:
 
     assert set(agents(stage, "off")) == {"vaultbind-agent"}
     assert agents(stage, "on")["vaultbind-refresh"]["restartPolicy"] == "Always"
+    assert stage.peak_kb("on", "vaultbind-refresh") < 24 * 1024
     seconds = stage.until(lambda: stage.says("on", f'file {path}="two"'), "it does not follow")
     assert seconds < 60 + FOLLOWS
     assert not stage.says("off", "two")

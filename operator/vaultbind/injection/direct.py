@@ -7,7 +7,7 @@ gives to the vault. It has the client library in it, and so three times the memo
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -38,9 +38,8 @@ from vaultbind.vaults.objects import fetch_object
 class Vaults:
     """One event loop and one client for each vault, as long as the program runs."""
 
-    def __init__(self, open_transport: Callable[..., SharedTransport] = SharedTransport) -> None:
+    def __init__(self) -> None:
         self._runner = asyncio.Runner()
-        self._open_transport = open_transport
         self._clients: dict[VaultAddress, KeyVaultClient] = {}
         self._transports: list[SharedTransport] = []
 
@@ -89,7 +88,7 @@ class Vaults:
                 fetch_assertion=partial(_read_token, token_file),
                 authority_host=vault.authority_host,
             )
-            transport = self._open_transport(ca_pem=vault.ca_bundle or None)
+            transport = SharedTransport(ca_pem=vault.ca_bundle or None)
             self._transports.append(transport)
             config = KeyVaultConfig(vault_url=vault.url, credential=identity)
             self._clients[vault] = KeyVaultClient(config, transport=transport)
