@@ -16,7 +16,7 @@ from vaultbind.keyvault.rotation.config import MonitorConfig
 from vaultbind.keyvault.rotation.handler import check_handler, find_method
 from vaultbind.keyvault.rotation.judgement import Event, Telling, judge
 from vaultbind.keyvault.rotation.reader import VaultReader
-from vaultbind.keyvault.rotation.state import MonitorState, ObjectKey, Seen
+from vaultbind.keyvault.rotation.state import MonitorState, ObjectKey, Seen, check_moment, check_state
 from vaultbind.keyvault.types.common import ObjectKind, ObjectProperties
 
 LOG: Final = logging.getLogger("vaultbind.keyvault.rotation")
@@ -68,7 +68,7 @@ class ExpiryMonitor:
 
     @state.setter
     def state(self, state: MonitorState) -> None:
-        _check_state(state)
+        check_state(state)
         self._state = state
 
     @property
@@ -122,7 +122,7 @@ class ExpiryMonitor:
         `now` must be aware; the client's clock is asked where it is missing. Raises KeyVaultError
         (VALIDATION) for another `now`.
         """
-        _check_moment(now)
+        check_moment(now)
         async with self._checking:
             now = now or datetime.fromtimestamp(self._clock.time(), UTC)
             objects, failures = await self._list()
@@ -235,20 +235,6 @@ def _is_cancelled_itself() -> bool:
     """Whether somebody wants this task to end; a handler may raise CancelledError of its own accord."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _check_state(given: object) -> None:
-    if not isinstance(given, MonitorState):
-        raise _invalid("a state is a MonitorState: MonitorState.from_json(text)")
-
-
-def _check_moment(given: object) -> None:
-    if given is not None and (not isinstance(given, datetime) or given.utcoffset() is None):
-        raise _invalid("now is an aware datetime, such as datetime.now(UTC)")
-
-
-def _invalid(detail: str) -> KeyVaultError:
-    return KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=detail)
 
 
 def _wrong(detail: str) -> KeyVaultError:

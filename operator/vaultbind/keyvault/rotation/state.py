@@ -64,7 +64,23 @@ class MonitorState:
             return MonitorState(told_until=_parse_time(content["toldUntil"]), objects=objects)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             pass
-        raise KeyVaultError(KeyVaultErrorKind.VALIDATION, detail="this is no state of an ExpiryMonitor")
+        raise _invalid("this is no state of an ExpiryMonitor")
+
+
+def check_state(given: object) -> None:
+    """Raise KeyVaultError (VALIDATION) for what is no state."""
+    if not isinstance(given, MonitorState):
+        raise _invalid("a state is a MonitorState: MonitorState.from_json(text)")
+
+
+def check_moment(given: object) -> None:
+    """Raise KeyVaultError (VALIDATION) for a moment that is not known exactly; None stands for now."""
+    if given is not None and (not isinstance(given, datetime) or given.utcoffset() is None):
+        raise _invalid("now is an aware datetime, such as datetime.now(UTC)")
+
+
+def _invalid(detail: str) -> KeyVaultError:
+    return KeyVaultError(KeyVaultErrorKind.VALIDATION, detail=detail)
 
 
 def _render_seen(seen: Seen) -> dict[str, Any]:
