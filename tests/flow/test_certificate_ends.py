@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.flow.sinks import Sink
+from tests.flow.test_cloudevents import sent, sink, telling, versions_of
 from tests.flow.test_expiry import DAY, condition, judge
 from tests.flow.test_expiry_reads import counted
 from tests.flow.test_keyvaults import vault_events
@@ -13,6 +15,7 @@ from tests.flow.world import World, stamp
 from vaultbind.keyvault.simulation.faults import Fault
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS
 
+__all__ = ["sink", "telling"]  # fixtures
 LONG = {"refreshInterval": "365d"}
 TLS = {"dataFrom": [{"tls": {"name": "web"}}], "target": {"type": "kubernetes.io/tls"}}
 LEAF = {"data": [{"key": "crt", "certificate": {"name": "web", "include": "Leaf"}}]}
@@ -159,3 +162,21 @@ async def test_who_may_not_read_certificates_is_told_by_the_attribute(world: Wor
     world.clock.offset += 54 * 86_400
     await judge(world)
     assert (await condition(world)).endswith(f"certificate web at {stamp(now + 60 * DAY)}")
+
+
+async def test_the_read_of_an_end_shows_which_version_was_replaced(telling: World, sink: Sink) -> None:
+    """On the same day, when the read that would list the versions is spent."""
+    world = telling
+    now = world.clock.now()
+    issue(world, now + 50 * DAY, now + 300 * DAY)
+    (first,) = versions_of(world, "certificate", "web")
+    await world.connect(expiry={"scope": "All", "warnBefore": ["7d"]})
+    await world.calm()
+    await sent(world)
+    world.vault.issue_certificate("web", ["shop.example"])
+    await world.next_look()
+    await sent(world)
+    assert sink.types() == ["certificate.renewed certificates/web"]
+    data = sink.events[0]["data"]
+    assert data["previousVersion"] == first
+    assert "version" not in data

@@ -12,12 +12,22 @@ from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.expiry.facts import VaultFacts
 from vaultbind.expiry.memory import GRACE, MOST_AT_ONCE, Memory, Version
 from vaultbind.expiry.reads import OwnReads
-from vaultbind.keyvault import Certificate, CertificateProperties, KeyVaultClient, ObjectProperties
+from vaultbind.keyvault import Certificate, CertificateProperties, KeyVaultClient
 from vaultbind.keyvault import Priority as Pace
 from vaultbind.keyvault.rotation.judgement import decide_crossing, mark_of
 from vaultbind.keyvault.rotation.state import ObjectKey as VaultKey
-from vaultbind.rendering.ends import end_of
+from vaultbind.rendering.ends import earlier, end_of
 from vaultbind.vaults.session import VaultSession
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Own:
+    """What a certificate says of itself."""
+
+    end: datetime | None
+    """None where it cannot be read."""
+    version: str = ""
+    """Where the read showed it: so a renewal can be told with the version before."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,7 +37,7 @@ class Ends:
     reads: OwnReads
     has_asked: Callable[[ObjectKey, VaultKey], bool]
     """Whether a certificate's pending operation was asked for: of what is near its end, that goes first."""
-    _memory: Memory[datetime] = field(default_factory=Memory)
+    _memory: Memory[_Own] = field(default_factory=Memory)
 
     async def learn(self, keyvault: ObjectKey, facts: VaultFacts) -> VaultFacts:
         """Read what is due, and return the facts with the earlier end of each certificate."""
@@ -43,7 +53,7 @@ class Ends:
         for item, version in sorted(due, key=lambda pair: _is_untouched(pair[0]))[:MOST_AT_ONCE]:
             found = await self.reads.ask(keyvault, version.key, "end", _asking_for(item.name))
             if found is not None and mark_of(found.properties) == version.mark:
-                version.learn(end_of(found))
+                version.learn(_Own(end=end_of(found), version=found.version))
         return _apply(facts, versions)
 
     def _is_due(
@@ -52,7 +62,7 @@ class Ends:
         facts: VaultFacts,
         session: VaultSession,
         item: CertificateProperties,
-        version: Version[datetime],
+        version: Version[_Own],
     ) -> bool:
         age = facts.now - version.since
         if version.is_known or (age < GRACE and _is_untouched(item)):
@@ -66,25 +76,33 @@ class Ends:
         return age >= GRACE or not is_bound
 
 
-def _hear(version: Version[datetime], session: VaultSession, item: CertificateProperties) -> None:
+def _hear(version: Version[_Own], session: VaultSession, item: CertificateProperties) -> None:
     """Take over what the reads of bindings have shown."""
     sightings = session.known.sightings
     for ref in _refs(item.name) if sightings else ():
         seen = sightings.get(ref)
         if seen is not None and seen.own_end is not None and seen.fingerprint.created == item.created_on:
-            version.learn(seen.own_end)
+            version.learn(_Own(end=seen.own_end))
 
 
-def _apply(facts: VaultFacts, versions: Sequence[Version[datetime]]) -> VaultFacts:
+def _apply(facts: VaultFacts, versions: Sequence[Version[_Own]]) -> VaultFacts:
     """Versions are those of the certificates among the objects, in their order."""
     learned = facts.learned.union(version.key for version in versions if version.is_known)
     rest = iter(versions)
-    objects: list[ObjectProperties] = []
-    for item in facts.objects:
-        own = next(rest).value if isinstance(item, CertificateProperties) else None
-        is_later = own is None or (item.expires_on is not None and own >= item.expires_on)
-        objects.append(item if is_later else replace(item, expires_on=own))
-    return replace(facts, objects=tuple(objects), learned=learned)
+    objects = tuple(
+        _with(item, next(rest).value) if isinstance(item, CertificateProperties) else item
+        for item in facts.objects
+    )
+    return replace(facts, objects=objects, learned=learned)
+
+
+def _with(item: CertificateProperties, own: _Own | None) -> CertificateProperties:
+    if own is None:
+        return item
+    version, ends = item.version or own.version, earlier(item.expires_on, own.end)
+    if (version, ends) == (item.version, item.expires_on):
+        return item
+    return replace(item, version=version, expires_on=ends)
 
 
 def _refs(name: str) -> tuple[VaultObjectRef, VaultObjectRef]:
