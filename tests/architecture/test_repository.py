@@ -37,6 +37,18 @@ def test_no_file_names_this_machine_or_a_package_index() -> None:
     assert not found, listing(found)
 
 
+def test_each_decision_has_a_number_of_its_own_and_is_listed() -> None:
+    folder = ROOT / "docs" / "adr"
+    index = (folder / "README.md").read_text()
+    numbers: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("[0-9]*.md")):
+        number = path.name[:4]
+        numbers.setdefault(number, []).append(path.name)
+        assert path.read_text().startswith(f"# {number}: "), path.name
+        assert number == "0000" or f"[{number}]({path.name})" in index, path.name
+    assert [names for names in numbers.values() if len(names) > 1] == []
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_lock_files_are_pins_with_hashes_and_nothing_else(lock: str) -> None:
     text = (ROOT / lock).read_text()
