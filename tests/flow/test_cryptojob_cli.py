@@ -200,6 +200,11 @@ USAGE: Mapping[str, tuple[str, bytes, str]] = {
     "binary JWS": ("sign --key seal --binary --form jws", b"", "--binary"),
     "binary JSON": ("sign --key seal --binary --json", b"", "--binary"),
     "JWS of a job too large": ("sign --job --key seal --form jws", b"a" * 786_433, "--in"),
+    "envelope of a job too large": (
+        "decrypt --job --envelope --key seal --to-secret s",
+        b"a" * 786_433,
+        "--in",
+    ),
     "job's flag: secret": ("encrypt --key seal --from-secret s", b"a", "--from-secret"),
     "job's flag: target": ("decrypt --key seal --to-secret s", b"a", "--to-secret"),
     "job's flag: map": ("encrypt --key seal --to-configmap s", b"a", "--to-configmap"),

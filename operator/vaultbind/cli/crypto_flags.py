@@ -15,6 +15,8 @@ from vaultbind.cli.crypto_checks import check_flags
 from vaultbind.cli.crypto_files import STANDARD, check_output, parse_document, read_input, write_output
 from vaultbind.cli.crypto_job import JobPlace, submit
 
+MOST_INLINE: Final = 768 * 1024
+"""Bytes that a job can hold in base64."""
 F = TypeVar("F", bound=Callable[..., Any])
 in_option: Final = click.option(
     "--in", "source", default=STANDARD, metavar="FILE", help="Input; standard input when left out."
@@ -172,5 +174,8 @@ class Flags:
 
 
 def inline(data: bytes) -> dict[str, str]:
-    """Bytes as a job has them."""
+    """Bytes as a job has them; raises click.BadParameter where they are too many."""
+    if len(data) > MOST_INLINE:
+        message = f"a job holds at most {MOST_INLINE} bytes; leave --job out"
+        raise click.BadParameter(message, param_hint="--in")
     return {"value": base64.b64encode(data).decode("ascii")}

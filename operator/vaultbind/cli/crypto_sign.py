@@ -27,8 +27,6 @@ from vaultbind.keyvault import KeyVaultClient
 
 NOT_VALID: Final = 1
 DIGEST_BYTES: Final = frozenset({32, 48, 64})
-MOST_INLINE: Final = 768 * 1024
-"""Bytes that a job can hold in base64."""
 FORMS: Final[Mapping[str, SignatureForm]] = {
     "raw": SignatureForm.RAW,
     "der": SignatureForm.DER,
@@ -178,11 +176,7 @@ def _submit(
 ) -> Mapping[str, Any]:
     """Let a job do it; returns its status. Only a JWS takes the input itself into the cluster."""
     if form.is_jws:
-        data = read_input(flags.source)
-        if len(data) > MOST_INLINE:
-            message = f"with --job a JWS takes at most {MOST_INLINE} bytes; leave --job out"
-            raise click.BadParameter(message, param_hint="--in")
-        return flags.submit({"input": inline(data), **fields})
+        return flags.submit({"input": inline(read_input(flags.source)), **fields})
     if digest:
         return flags.submit(_as_digest(_read_digest(flags), fields))
     return _submit_hashed(flags, fields)
