@@ -115,7 +115,7 @@ dist: $(VENV)/dev.stamp ## wheel and source distribution into dist/, with an SBO
 	@$(BIN)/cyclonedx-py requirements --output-reproducible --of JSON -o dist/vaultbind.cdx.json requirements.lock
 
 .PHONY: bench
-bench: $(VENV)/dev.stamp ## measure the operator on the real API server, or ARGS=library: table and JSON
+bench: $(VENV)/dev.stamp ## measure the operator on the real API server, or ARGS=library: table and JSON (ARGS=--budget: fails beyond bench/budget.py)
 	@test -e bench/__main__.py || { echo "make bench: bench/ does not exist yet" >&2; exit 1; }
 	@$(BIN)/python -m bench $(ARGS)
 

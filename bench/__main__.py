@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from bench import agent, cryptojobs, emulator, expiry, hints, library
+from bench.budget import find_excess
 from bench.cluster import render_namespace
 from bench.floor import measure_floor
 from bench.injection import PODS_COUNT, measure_broker, measure_webhook
@@ -66,7 +67,12 @@ def main() -> int:
     )
     parser.add_argument("--only", default="", help="comma-separated scenarios; fresh always runs")
     parser.add_argument("--out", type=Path, help="default bench/results/WHAT.json")
+    parser.add_argument(
+        "--budget", action="store_true", help="fail where the operator needs more than bench/budget.py allows"
+    )
     arguments = parser.parse_args()
+    if arguments.budget and arguments.what != "operator":
+        parser.error("--budget is for the operator")
     count: int = arguments.count or (PODS_COUNT if arguments.what == "broker" else 1000)
     out: Path = arguments.out or ROOT / f"bench/results/{arguments.what}.json"
     chosen = [name for name in arguments.only.split(",") if name] or list(SCENARIOS)
@@ -79,7 +85,10 @@ def main() -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(render_table(result))
-    return 0
+    excess = find_excess(result) if arguments.budget else []
+    for told in excess:
+        print(f"over budget: {told}", file=sys.stderr)
+    return 1 if excess else 0
 
 
 async def _measure(folder: Path, count: int, chosen: list[str], suite: ModuleType | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import re
 import tomllib
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -100,6 +101,46 @@ def test_actions_are_pinned_by_commit() -> None:
     used = [line for path in workflows for line in re.findall(r"uses:\s*(\S+.*)", path.read_text())]
     assert used
     assert [line for line in used if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
+
+
+def test_a_command_that_fails_in_a_pipe_fails_its_job() -> None:
+    """GitHub's own shell has no pipefail; the one that is named has."""
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        workflow = yaml.safe_load(path.read_text())
+        steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+        if any("run" in step for step in steps):
+            assert workflow["defaults"] == {"run": {"shell": "bash"}}, path.name
+        assert [step["name"] for step in steps if "shell" in step] == [], path.name
+
+
+def test_every_job_has_an_end() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        jobs = yaml.safe_load(path.read_text())["jobs"]
+        assert [name for name, job in jobs.items() if "timeout-minutes" not in job] == [], path.name
+
+
+@pytest.mark.parametrize(
+    ("workflow", "job", "command"),
+    [
+        ("ci", "check", "make check"),
+        ("ci", "test", ".ci/run"),
+        ("ci", "test", "make verify"),
+        ("ci", "coverage", "make coverage"),
+        ("ci", "audit", "make audit"),
+        ("e2e", "kind", "make e2e"),
+        ("azure", "azure", "make test TIERS=azure"),
+        ("nightly", "tests", ".ci/run"),
+        ("nightly", "bench", "make bench ARGS=--budget"),
+        ("nightly", "churn", "make test TIERS=apiserver"),
+        ("nightly", "sdk-conformance", "make sdk-conformance"),
+        ("nightly", "fuzz", "make fuzz"),
+        ("release", "build", ".ci/run"),
+        ("release", "publish", "cosign sign"),
+    ],
+)
+def test_workflows_run_what_they_are_for(workflow: str, job: str, command: str) -> None:
+    found = yaml.safe_load((ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text())["jobs"][job]
+    assert [step for step in found["steps"] if step.get("run", "").startswith(command)]
 
 
 def _pins(lock: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The program around an agent's work: its modes, its exit status, its last words."""
 
 import contextlib
+import resource
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ class StoppedError(SystemExit):
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], make_fetch: MakeFetch, name: str) -> int:
     """Run one mode of the program called `name`; return the exit status."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would leave values on the node's disk
     signal.signal(signal.SIGTERM, _stop)
     if list(arguments) not in (["init"], ["refresh"]):
         log(f"usage: python -m {name} init|refresh")

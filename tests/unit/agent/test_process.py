@@ -1,6 +1,7 @@
 """The program as the kubelet starts it."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -86,6 +87,22 @@ def test_it_is_small_with_a_value_of_300_kb(broker: StubBroker, environ: dict[st
 
     peak = next(int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM"))
     assert peak < MEMORY_LIMIT
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="limits are read from Linux' /proc")
+@pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_CORE)[1] == 0, reason="nothing here may dump at all")
+def test_it_dumps_no_memory(broker: StubBroker, environ: dict[str, str]) -> None:
+    """The kubelet's containers may: what the runtime allows is inherited."""
+    broker.put("/v1/values/shop-db", {"data": {"PASSWORD": "czNjcjN0"}})
+    process = start("refresh", environ | {"VAULTBIND_REFRESH": "0.01"})
+    assert process.stderr is not None
+    process.stderr.readline()  # it is at work
+    told = Path(f"/proc/{process.pid}/limits").read_text()
+    process.send_signal(signal.SIGTERM)
+    finish(process)
+
+    (limits,) = [line.split()[4:6] for line in told.splitlines() if line.startswith("Max core file size")]
+    assert limits == ["0", "0"]
 
 
 def test_why_it_failed_is_left_for_kubectl_describe(
