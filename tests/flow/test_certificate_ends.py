@@ -180,3 +180,24 @@ async def test_the_read_of_an_end_shows_which_version_was_replaced(telling: Worl
     data = sink.events[0]["data"]
     assert data["previousVersion"] == first
     assert "version" not in data
+
+
+async def test_a_restart_waits_for_the_bindings_that_know(world: World) -> None:
+    """The one that shows the end is the last of many: no condition flaps, nothing is written."""
+    now = world.clock.now()
+    issue(world, now + 5 * DAY, now + 300 * DAY)
+    world.seed.set_secret("a", "1")
+    await world.connect(**LONG, expiry={"scope": "Bound", "warnBefore": ["7d"]})
+    names = [f"other-{number:02}" for number in range(40)]
+    for name in names:
+        await world.bind(name, data=[{"key": "a", "secret": {"name": "a"}}])
+    await world.ready(*names)
+    await world.bind("web", **TLS)
+    await world.ready("web")
+    await judge(world)
+    assert (await condition(world)).startswith("True ExpiresSoon")
+    await world.restart()
+    await judge(world)
+    assert (await condition(world)).startswith("True ExpiresSoon")
+    assert (await world.spent()).writes == []
+    assert await vault_events(world) == ["ExpiresSoon"]

@@ -227,6 +227,8 @@ def test_the_validation_event_names_code_and_address() -> None:
         ({"name": "a", "endpoint": "http://x:99999/"}, "endpoint must be"),
         ({"name": "a", "endpoint": "https://x", "schema": "xml"}, "schema must be one of"),
         ({"name": "a", "schema": "eventgrid"}, "needs an endpoint"),
+        ({"name": "a", "audience": "api://events"}, "audience is for pushes"),
+        ({"name": "a", "endpoint": "https://x", "audience": 5}, "audience has the wrong type"),
         ({"name": "a", "topic": "a:b"}, "topic must have"),
     ],
 )

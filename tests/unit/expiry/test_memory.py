@@ -1,0 +1,34 @@
+"""What is remembered of versions that were read: as long as they are the same, and are there."""
+
+from datetime import timedelta
+
+from tests.unit.expiry.test_vaults import BORN, NOW, secret
+from vaultbind.expiry.memory import MOST_AT_ONCE, Memory
+
+
+def test_what_was_learned_holds_for_one_version() -> None:
+    memory: Memory[int] = Memory()
+    (first,) = memory.see("v", [secret("a")], NOW)
+    first.learn(7)
+    (again,) = memory.see("v", [secret("A")], NOW + timedelta(days=9))
+    assert again is first
+    assert (again.is_known, again.value, again.since) == (True, 7, NOW)
+    (other,) = memory.see("v", [secret("a", created_on=BORN + timedelta(days=1))], NOW)
+    assert not other.is_known
+    (elsewhere,) = memory.see("w", [secret("a")], NOW)
+    assert not elsewhere.is_known
+
+
+def test_versions_come_in_the_order_of_the_objects() -> None:
+    memory: Memory[int] = Memory()
+    names = ["c", "a", "b"]
+    memory.see("v", [secret(name) for name in sorted(names)], NOW)
+    assert [item.key.name for item in memory.see("v", [secret(name) for name in names], NOW)] == names
+
+
+def test_what_is_gone_is_forgotten_in_time() -> None:
+    """Not at once: two KeyVaults of one vault may see different parts of it."""
+    memory: Memory[int] = Memory()
+    for number in range(10 * MOST_AT_ONCE):
+        memory.see("v", [secret(f"s{number}")], NOW)
+        assert len(memory._versions["v"]) <= 2 + MOST_AT_ONCE
