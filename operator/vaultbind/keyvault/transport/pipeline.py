@@ -31,6 +31,7 @@ from vaultbind.keyvault.transport.challenge import ChallengePolicy
 from vaultbind.keyvault.transport.failures import map_exception, map_response, parse_date
 from vaultbind.keyvault.transport.policies import (
     CALL,
+    OWES,
     AttemptPolicy,
     Call,
     FirstCall,
@@ -47,6 +48,7 @@ _VAULT_FAILED = frozenset(
     {KeyVaultErrorKind.TIMEOUT, KeyVaultErrorKind.UNREACHABLE, KeyVaultErrorKind.SERVER_ERROR}
 )
 _VAULT_NOT_ASKED = frozenset({KeyVaultErrorKind.RATE_LIMITED, KeyVaultErrorKind.AUTHENTICATION_FAILED})
+_NO_TURN = "NotAskedInTime"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +199,14 @@ class VaultPipeline:
         request = HttpRequest(call.method, url, headers=headers, content=content)
         context = PipelineContext(self._transport)
         context[CALL] = call
-        async with asyncio.timeout(self._timeout):
-            response = (await self._first.send(PipelineRequest(request, context))).http_response
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = (await self._first.send(PipelineRequest(request, context))).http_response
+        except TimeoutError:
+            if context.get(OWES):
+                raise
+            detail = "a token, or the rate limit, took all the time"
+            raise KeyVaultError(KeyVaultErrorKind.TIMEOUT, code=_NO_TURN, detail=detail) from None
         self._note_date(response.headers.get("Date"))
         return response
 
@@ -223,13 +231,13 @@ class VaultPipeline:
         return error
 
     def _learn(self, failure: KeyVaultError | None) -> None:
-        """Tell the breaker how it went."""
+        """Tell the breaker how it went: it is the vault's, and another identity's slow token is not."""
         if failure is None or failure.kind not in _VAULT_FAILED | _VAULT_NOT_ASKED:
             self._breaker.succeeded()
-        elif failure.kind in _VAULT_FAILED:
-            self._breaker.failed(self.clock.monotonic())
-        else:
+        elif failure.kind in _VAULT_NOT_ASKED or failure.code == _NO_TURN:
             self._breaker.abandoned()
+        else:
+            self._breaker.failed(self.clock.monotonic())
         self._tell_breaker()
 
     def _tell_breaker(self) -> None:

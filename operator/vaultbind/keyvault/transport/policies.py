@@ -35,9 +35,12 @@ Policy = AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]
 
 CALL = "vaultbind_call"
 """Where a request's Call is in the context that travels with it."""
+OWES = "vaultbind_owes"
+"""Beside it: whether the vault has been asked and has not answered, or with a failure of its own."""
 _THROTTLED = 429
 UNAUTHORIZED = 401
 _OK = range(200, 300)
+_FAILED = 500
 _ASKING = frozenset(
     {
         *("encrypt", "decrypt", "sign", "verify", "wrapkey", "unwrapkey"),
@@ -199,9 +202,11 @@ class AttemptPolicy(Policy):
         await self._limiter.acquire(call.priority)
         started = self._clock.monotonic()
         status = 0
+        request.context[OWES] = True
         try:
             response = await self.next.send(request)
             status = response.http_response.status_code
+            request.context[OWES] = status >= _FAILED
         finally:
             seconds = self._clock.monotonic() - started
             self._observer.request(call.kind, call.method, call.route, status, seconds)

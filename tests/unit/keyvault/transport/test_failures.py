@@ -216,7 +216,8 @@ async def test_a_call_that_takes_too_long_ends() -> None:
     with pytest.raises(KeyVaultError) as caught:
         await client.secrets.get_secret("db")
 
-    assert (caught.value.kind, caught.value.code) == (K.TIMEOUT, "TotalTimeout")
+    assert (caught.value.kind, caught.value.code) == (K.TIMEOUT, "NotAskedInTime")
+    assert "a token, or the rate limit, took all the time" in str(caught.value)
 
 
 class Stuck(FakeCredential):

@@ -22,6 +22,7 @@ from vaultbind.keyvault import (
     BreakerConfig,
     BreakerState,
     ClientSecretIdentity,
+    FederatedIdentity,
     KeyVaultClient,
     KeyVaultConfig,
     KeyVaultError,
@@ -201,6 +202,47 @@ async def test_the_breaker_is_the_vaults() -> None:
         *[BreakerState.OPEN] * 2,
         *[BreakerState.CLOSED] * 2,
     ]
+    await wire.aclose()
+
+
+async def test_an_identity_whose_token_hangs_opens_no_breaker_for_others() -> None:
+    wire = Wire()
+
+    async def hang() -> str:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    stuck = FederatedIdentity(tenant_id="t", client_id="c", fetch_assertion=hang, authority_host=AUTHORITY)
+    settings: dict[str, Any] = {"breaker": BreakerConfig(failures=2)}
+    foreign = client_of(wire, credential=stuck, total_timeout=0.005, **settings)
+    other = client_of(wire, **settings)
+
+    results = await asyncio.gather(*(foreign.get_secret("db") for _ in range(5)), return_exceptions=True)
+    await read(other)
+
+    assert [getattr(result, "code", "") for result in results] == ["NotAskedInTime"] * 5
+    assert other.breaker_state is foreign.breaker_state is BreakerState.CLOSED
+    await wire.aclose()
+
+
+class Silent(Wire):
+    """A vault that says who may ask, and then nothing."""
+
+    async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
+        answer = await super().send(request, **options)
+        if request.url.startswith(SHOP) and "Authorization" in request.headers:
+            await asyncio.Event().wait()
+        return answer
+
+
+async def test_a_vault_that_is_silent_until_the_time_is_over_opens_the_breaker() -> None:
+    wire = Silent()
+    client = client_of(wire, total_timeout=0.02, breaker=BreakerConfig(failures=1))
+
+    (error,) = await asyncio.gather(client.get_secret("db"), return_exceptions=True)
+
+    assert getattr(error, "code", "") == "TotalTimeout"
+    assert client.breaker_state is BreakerState.OPEN
     await wire.aclose()
 
 

@@ -190,6 +190,26 @@ async def test_closing_ends_what_is_under_way_and_frees_the_source(time: Time) -
     await shared.aclose()
 
     assert source.closed == 1
+    with pytest.raises(KeyVaultError) as caught:
+        await waiter
+    assert caught.value.code == "CredentialClosed", "a cancellation would be lost in a TaskGroup"
+
+
+async def test_who_is_cancelled_while_the_credential_closes_stays_cancelled(time: Time) -> None:
+    class Slow(FakeCredential):
+        async def get_token_info(self, *scopes: str, **_: Any) -> AccessTokenInfo:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    shared = SharedCredential(lambda: Slow(time), clock=time)
+    waiter = asyncio.create_task(shared.get_token_info(SCOPE))
+    await asyncio.sleep(0)
+
+    closing = asyncio.create_task(shared.aclose())
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await closing
+
     with pytest.raises(asyncio.CancelledError):
         await waiter
 
