@@ -1,7 +1,8 @@
 """Strange input for every parser of what strangers write: `python -m tools.fuzz_parsers` (`make fuzz`).
 
-Specs of our kinds, pods and their annotations, certificates from a vault, requests to the broker. Whatever
-comes is parsed, or refused by the parser's own error: anything else is a bug, and so is what takes seconds.
+Specs of our kinds, pods and their annotations, certificates and values from a vault, requests to the broker,
+tokens and events for the webhook of Event Grid. Whatever comes is parsed, or refused by the parser's own
+error: anything else is a bug, and so is what takes seconds.
 Each input comes from a seed, a target and a number, which a failure names: `--seed S --only T --first N`.
 """
 
@@ -23,6 +24,15 @@ import yaml
 
 from tests.unit.injection.pods import BINDINGS, INSTALLATION, make_pod
 from tools.fuzz_certificates import draw_certificate
+from tools.fuzz_events import (
+    NothingFoundError,
+    draw_events,
+    draw_token,
+    draw_value,
+    take_events,
+    take_token,
+    take_value,
+)
 from tools.fuzz_json import bend, draw_text
 from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.cryptojob_parser import parse_cryptojob
@@ -36,6 +46,8 @@ from vaultbind.injection.mutate import mutate
 from vaultbind.injection.refusal import Reason, RefusalError
 from vaultbind.keyvault.certs.bundle import parse_bundle
 from vaultbind.keyvault.certs.errors import CertificateParseError
+from vaultbind.rendering.json_property import PropertyError
+from vaultbind.vaults.bearer import TokenError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SECONDS: Final = 5.0
@@ -149,7 +161,10 @@ TARGETS: Final[dict[str, Target]] = {
         run=lambda given: parse_bundle(*given),
         refusals=(CertificateParseError,),
     ),
+    "values": Target(draw=draw_value, run=take_value, refusals=(PropertyError, NothingFoundError)),
     "broker": Target(draw=draw_request, run=ask_broker, refusals=()),
+    "tokens": Target(draw=draw_token, run=take_token, refusals=(TokenError,)),
+    "events": Target(draw=draw_events, run=take_events, refusals=(NothingFoundError,)),
 }
 
 

@@ -70,7 +70,7 @@ def parse_key_id(token: str) -> str:
         raise TokenError("there is no bearer token" if not token else "the token is too long")
     try:
         header = jwt.get_unverified_header(token)
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, UnicodeEncodeError):  # a byte of a header that is no UTF-8 comes as a surrogate
         raise TokenError("the token cannot be read") from None
     if header.get("alg") not in ALGORITHMS:
         raise TokenError(f"the token is not signed by {' or '.join(ALGORITHMS)}")

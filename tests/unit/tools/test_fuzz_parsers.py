@@ -6,7 +6,15 @@ import pytest
 
 from tools.fuzz_parsers import TARGETS, FuzzError, Target, run, try_one
 
-COUNT = {"specs": 300, "pods": 300, "certificates": 80, "broker": 60}
+COUNT = {
+    "specs": 300,
+    "pods": 300,
+    "certificates": 80,
+    "values": 300,
+    "broker": 60,
+    "tokens": 300,
+    "events": 200,
+}
 
 
 @pytest.mark.parametrize("name", TARGETS)

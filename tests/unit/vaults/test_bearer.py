@@ -133,6 +133,7 @@ def test_china_has_an_issuer_of_its_own() -> None:
         ("a" * (LONGEST_TOKEN + 1), "the token is too long"),
         ("a.b.c", "the token cannot be read"),
         ("\u20ac", "the token cannot be read"),
+        ("\udcff.a.b", "the token cannot be read"),
         (token(claims(), kid=None), "the token does not name its key"),
         (token(claims(), kid=""), "the token does not name its key"),
     ],
