@@ -1,36 +1,65 @@
-"""Write the table of the operator's rights into `docs/security.md`: `python -m tools.gen_rights`."""
+"""Write the tables of the chart's rights into `docs/security.md`: `python -m tools.gen_rights`."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from tools.gen_chart import ROOT
-from tools.realcluster.rules import load_rights
+from tools.realcluster.rules import load_injection_rights, load_rights
 
 TARGET = ROOT / "docs" / "security.md"
-BEGIN = "<!-- rights: made from charts/vaultbind/files/rights.yaml by `make verify` -->\n"
+FILES = "charts/vaultbind/files"
+BEGIN = f"<!-- rights: made from {FILES}/rights.yaml by `make verify` -->\n"
 END = "<!-- end of rights -->\n"
+BEGIN_INJECTION = (
+    "<!-- rights of injection: made from charts/vaultbind/files/injection-rights.yaml by `make verify` -->\n"
+)
+END_INJECTION = "<!-- end of rights of injection -->\n"
 WHERE = {
     "namespaces": "the cluster, or each namespace of `scope: Namespaces`",
     "cluster": "the cluster",
     "default": "namespace `default`",
     "own": "the release's namespace",
+    "credentials": "each namespace of `injection.broker.credentialSecrets`",
 }
-CONDITIONS = {"scope": "scope", "drift": "driftDetection", "rollouts": "rollouts.enabled"}
+NAMED = {
+    "lease": ", only the one of the release",
+    "fullname": ", only those of the release",
+    "secret": ", only the named one",
+}
+WHO = {
+    "webhook": "the webhook",
+    "broker": "the broker",
+    "operator": "the operator",
+    "pods": "pods, by `vaultbind-values-reader`",
+}
+CONDITIONS = {
+    "scope": "scope",
+    "drift": "driftDetection",
+    "rollouts": "rollouts.enabled",
+    "podAuth": "injection.podAuth.enabled",
+}
 
 
 def render(page: str) -> str:
-    """The page with a fresh table between its markers."""
-    head, _, rest = page.partition(BEGIN)
-    tail = rest.partition(END)[2]
-    rows = [_row(right) for right in load_rights()]
-    table = "\n".join(["| may | on | where | why |", "|---|---|---|---|", *rows])
-    return f"{head}{BEGIN}\n{table}\n\n{END}{tail}"
+    """The page with fresh tables between their markers."""
+    own = [_row(right) for right in load_rights()]
+    parts = [f"| {WHO[right['who']]} {_row(right)}" for right in load_injection_rights()]
+    page = _put(page, (BEGIN, END), "| may | on | where | why |\n|---|---|---|---|", own)
+    head = "| who | may | on | where | why |\n|---|---|---|---|---|"
+    return _put(page, (BEGIN_INJECTION, END_INJECTION), head, parts)
+
+
+def _put(page: str, marks: tuple[str, str], head: str, rows: list[str]) -> str:
+    begin, end = marks
+    before, _, rest = page.partition(begin)
+    table = "\n".join([head, *rows])
+    return f"{before}{begin}\n{table}\n\n{end}{rest.partition(end)[2]}"
 
 
 def _row(right: Mapping[str, Any]) -> str:
     group = f" ({right['group']})" if right["group"] else ""
-    named = ", only the one of the release" if right.get("named") else ""
+    named = NAMED.get(right.get("named", ""), "")
     only = [
         f"`{name}: {json.dumps(right[key]).strip(chr(34))}`"
         for key, name in CONDITIONS.items()

@@ -6,9 +6,10 @@ import pytest
 
 from tests.apiserver.injection.admission import POD_AUTH_RULES, RULES, check_webhook, pod_webhook
 from tests.apiserver.injection.broker import BROKER_RULES
-from tests.chart.release import NAMESPACE, Helm, HelmError, Rendered
+from tests.chart.release import CHART, NAMESPACE, Helm, HelmError, Rendered
 from tests.unit.docs.test_pages import flags as flags_of
 from tools.gen_cli_help import commands
+from tools.realcluster.rules import load_injection_rights
 from vaultbind.injection.identity import ROLE
 from vaultbind.settings import parse_settings
 
@@ -122,6 +123,27 @@ def test_rights_are_those_that_the_tests_on_a_real_api_server_run_with(whole: Re
     assert granted(whole, "vaultbind-webhook") == flat(list(RULES))
     assert granted(whole, "vaultbind-broker") == flat(list(BROKER_RULES))
     assert flat(whole.one("ClusterRole", ROLE)["rules"]) == {("vaultbind.dev", "vaultbindings/values", "get")}
+
+
+@pytest.mark.parametrize("name", ["webhook", "broker"])
+def test_neither_may_read_secrets_at_large_or_change_what_is_not_its_own(whole: Rendered, name: str) -> None:
+    """Secrets by name are no part of `granted`; the pods of the webhook's right are in its own namespace."""
+    mine = granted(whole, f"vaultbind-{name}")
+    assert not [right for right in mine if right[1] == "secrets"]
+    changes = {(resource, verb) for _, resource, verb in mine if verb not in ("get", "list", "watch")}
+    asked = {("tokenreviews", "create"), ("subjectaccessreviews", "create")}
+    assert changes == {"webhook": {("pods", "create")}, "broker": asked}[name]
+    everywhere = whole.one("ClusterRole", f"vaultbind-{name}")["rules"]
+    assert ("", "pods", "create") not in flat(everywhere)
+
+
+def test_every_right_of_injection_is_granted_with_its_reason_above_it(helm: Helm) -> None:
+    values = {"injection": {"enabled": True, "podAuth": {"enabled": True}, "broker": BROKER}}
+    place = ("template", "vaultbind", str(CHART), "--show-only", "templates/injection-roles.yaml")
+    text = " ".join(helm.run(*place, values=values).replace("# ", "").split())
+    for right in load_injection_rights():
+        group = f'apiGroups: ["{right["group"]}"]'
+        assert f"{right['why']} - {group} resources: [{', '.join(right['resources'])}]" in text
 
 
 def test_pods_that_ask_vaults_as_themselves_need_two_rights_more_and_no_broker(helm: Helm) -> None:

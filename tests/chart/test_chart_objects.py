@@ -7,7 +7,7 @@ import yaml
 
 from tests.chart.release import CHART, NAMESPACE, Helm, Rendered
 from tools.gen_chart import ROOT
-from tools.realcluster.rules import rules
+from tools.realcluster.rules import load_rights, rules
 
 SETS = sorted((CHART / "ci").glob("*.yaml"))
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "ClusterKeyVault", "CustomResourceDefinition"}
@@ -82,6 +82,18 @@ def test_the_lease_of_the_flags_is_the_one_that_the_role_names(helm: Helm) -> No
     role = rendered.one("Role", "other-vaultbind-lease")
     assert role["metadata"]["namespace"] == NAMESPACE
     assert role["rules"] == rules("own", lease="other-vaultbind")
+
+
+@pytest.mark.parametrize("scope", ["Cluster", "Namespaces"])
+def test_every_right_has_its_reason_above_it(helm: Helm, scope: str) -> None:
+    place = ("template", "vaultbind", str(CHART), "--namespace", NAMESPACE)
+    values = {"scope": scope, "rollouts": {"enabled": True}}
+    text = " ".join(helm.run(*place, values=values).replace("# ", "").split())
+    granted = [right for right in load_rights() if right.get("scope", scope) == scope]
+    assert len(granted) > 10
+    for right in granted:
+        resources = f'apiGroups: ["{right["group"]}"] resources: [{", ".join(right["resources"])}]'
+        assert f"{' '.join(right['why'].split())} - {resources}" in text
 
 
 def test_the_cluster_role_holds_the_rights_that_tests_run_with(default: Rendered) -> None:

@@ -9,14 +9,31 @@ from typing import Any, Final
 
 import yaml
 
-RIGHTS_FILE: Final = Path(__file__).resolve().parents[2] / "charts" / "vaultbind" / "files" / "rights.yaml"
+FILES: Final = Path(__file__).resolve().parents[2] / "charts" / "vaultbind" / "files"
 Rule = Mapping[str, Sequence[str]]
 
 
 def load_rights() -> list[dict[str, Any]]:
     """The file's entries: group, resources, verbs, where, why and conditions."""
-    rights: list[dict[str, Any]] = yaml.safe_load(RIGHTS_FILE.read_text(encoding="utf-8"))
+    rights: list[dict[str, Any]] = yaml.safe_load((FILES / "rights.yaml").read_text(encoding="utf-8"))
     return rights
+
+
+def load_injection_rights() -> list[dict[str, Any]]:
+    """The same of what injection adds: who, group, resources, verbs, where, why and conditions."""
+    text = (FILES / "injection-rights.yaml").read_text(encoding="utf-8")
+    rights: list[dict[str, Any]] = yaml.safe_load(text)
+    return rights
+
+
+def part_rules(who: str, *, pod_auth: bool = False) -> list[Rule]:
+    """Rules of `webhook` or `broker`, wherever they hold, but for named objects; or what podAuth adds."""
+    chosen = [
+        right
+        for right in load_injection_rights()
+        if right["who"] == who and right.get("podAuth", False) == pod_auth and "named" not in right
+    ]
+    return [_render(right, "") for right in chosen]
 
 
 def rules(

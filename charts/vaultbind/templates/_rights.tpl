@@ -10,15 +10,35 @@ Each rule carries its reason as a comment.
            (eq (default $root.Values.scope .scope) $root.Values.scope)
            (eq (default $root.Values.driftDetection .drift) $root.Values.driftDetection)
            (or (not .rollouts) $root.Values.rollouts.enabled) }}
-{{ .why | wrap 100 | replace "\n" "\n# " | printf "# %s" | indent 2 }}
-  - apiGroups: [{{ .group | quote }}]
-    resources: [{{ join ", " .resources }}]
-    {{- if eq (default "" .named) "lease" }}
-    resourceNames: [{{ include "vaultbind.fullname" $root }}]
+{{ include "vaultbind.rule" (list . (ternary (include "vaultbind.fullname" $root) "" (eq (default "" .named) "lease"))) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The same of files/injection-rights.yaml. Arguments: root context, who, where, name of the only object or "". */}}
+{{- define "vaultbind.partRules" -}}
+{{- $root := index . 0 -}}
+{{- $who := index . 1 -}}
+{{- $where := index . 2 -}}
+{{- $name := index . 3 -}}
+{{- range $root.Files.Get "files/injection-rights.yaml" | fromYamlArray -}}
+{{- if and (eq .who $who) (eq .where $where) (or (not .podAuth) $root.Values.injection.podAuth.enabled) }}
+{{ include "vaultbind.rule" (list . (ternary $name "" (hasKey . "named"))) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* One rule under its reason. Arguments: the right, the name of its only object or "". */}}
+{{- define "vaultbind.rule" -}}
+{{- $right := index . 0 -}}
+{{- $name := index . 1 -}}
+{{ $right.why | wrap 100 | replace "\n" "\n# " | printf "# %s" | indent 2 }}
+  - apiGroups: [{{ $right.group | quote }}]
+    resources: [{{ join ", " $right.resources }}]
+    {{- with $name }}
+    resourceNames: [{{ . }}]
     {{- end }}
-    verbs: [{{ join ", " .verbs }}]
-{{- end }}
-{{- end }}
+    verbs: [{{ join ", " $right.verbs }}]
 {{- end }}
 
 {{/* The subject of every binding of the operator. */}}

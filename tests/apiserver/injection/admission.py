@@ -17,6 +17,7 @@ from typing import Any
 from cryptography import x509
 
 from tools.realcluster import RealCluster
+from tools.realcluster.rules import part_rules
 from vaultbind.injection.authority import Authorities
 from vaultbind.injection.certificates import Pair, make_authority
 
@@ -24,19 +25,9 @@ HOST = "localhost"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 CHECKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 
-RULES: list[Mapping[str, Any]] = [
-    {
-        "apiGroups": ["vaultbind.dev"],
-        "resources": ["vaultbindings", "keyvaults", "clusterkeyvaults"],
-        "verbs": ["get"],
-    },
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]},
-    {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]},
-]
-"""What the webhook's account may do: no Secret among it."""
-POD_AUTH_RULES: list[Mapping[str, Any]] = [
-    {"apiGroups": [""], "resources": ["serviceaccounts", "namespaces"], "verbs": ["get"]}
-]
+RULES: list[Mapping[str, Any]] = [*part_rules("webhook")]
+"""What the webhook's account may do, as the chart grants it."""
+POD_AUTH_RULES: list[Mapping[str, Any]] = [*part_rules("webhook", pod_auth=True)]
 """What it may do besides where pods may ask vaults as themselves."""
 
 

@@ -16,6 +16,7 @@ import aiohttp
 from tests.flow.world_operator import WorldClock
 from tests.unit.injection.pods import make_pod
 from tools.realcluster import Answer, RealCluster
+from tools.realcluster.rules import part_rules
 from vaultbind.agent.broker import fetch_values, make_tls
 from vaultbind.agent.config import Broker
 from vaultbind.api.address import Address
@@ -29,17 +30,8 @@ from vaultbind.kube.connection import connect
 from vaultbind.telemetry.metrics import Metrics
 from vaultbind.vaults.policy import VaultPolicy
 
-BROKER_RULES: list[Mapping[str, Any]] = [
-    {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]},
-    {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
-    {"apiGroups": [""], "resources": ["pods", "namespaces"], "verbs": ["get"]},
-    {
-        "apiGroups": ["vaultbind.dev"],
-        "resources": ["vaultbindings", "keyvaults", "clusterkeyvaults"],
-        "verbs": ["get"],
-    },
-]
-"""What the broker's account may do: no Secret among it."""
+BROKER_RULES: list[Mapping[str, Any]] = [*part_rules("broker")]
+"""What the broker's account may do, as the chart grants it, without credentialSecrets."""
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 

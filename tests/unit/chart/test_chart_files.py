@@ -10,7 +10,7 @@ import yaml
 import vaultbind
 from tools import gen_chart
 from tools.gen_chart import CHART, ROOT, SCHEMA, VALUES, read_values, render_crd
-from tools.realcluster.rules import load_rights
+from tools.realcluster.rules import load_injection_rights, load_rights
 
 FILES = gen_chart.render()
 
@@ -95,3 +95,13 @@ def test_every_right_has_its_reason_and_nothing_but_what_the_template_knows() ->
         assert right.get("drift", "Watch") in {"Watch", "Get"}
         assert right.get("rollouts", True) is True
         assert right.get("named", "lease") == "lease"
+
+
+def test_every_right_of_injection_has_its_reason_and_nothing_but_what_the_template_knows() -> None:
+    for right in load_injection_rights():
+        assert right["why"]
+        assert set(right) <= {"who", "group", "resources", "verbs", "where", "why", "podAuth", "named"}
+        assert right["who"] in {"webhook", "broker", "operator", "pods"}
+        assert right["where"] in {"cluster", "own", "credentials"}
+        assert right.get("podAuth", True) is True
+        assert right.get("named", "secret") in {"fullname", "secret"}
