@@ -9,7 +9,8 @@ from typing import TypeVar, cast
 from vaultbind.keyvault.cache.entry import CacheKey, Entry
 from vaultbind.keyvault.cache.policy import CacheConfig, is_answer, make_entry, make_negative_entry
 from vaultbind.keyvault.cache.store import EntryStore
-from vaultbind.keyvault.errors import KeyVaultError
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.flight import join
 from vaultbind.keyvault.observer import Observer
 from vaultbind.keyvault.observing import contain
 from vaultbind.keyvault.resilience.ratelimit import Priority
@@ -126,7 +127,7 @@ class ReadCache:
             self._observer.cache(key.kind, "miss")
             flight = self._start(key, fetch, priority)
         # One who leaves must not take the answer of the others along.
-        return await asyncio.shield(flight.task)
+        return await join(flight.task, _closed())
 
     def _refresh(self, key: CacheKey, fetch: Fetch[T]) -> None:
         self._store.note_refresh(key)
@@ -160,3 +161,8 @@ class ReadCache:
             return False
         del self._flights[key]
         return True
+
+
+def _closed() -> KeyVaultError:
+    detail = "its client was closed meanwhile"
+    return KeyVaultError(KeyVaultErrorKind.UNREACHABLE, code="ClientClosed", detail=detail, retryable=False)

@@ -11,6 +11,7 @@ from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOpt
 from azure.core.credentials_async import AsyncSupportsTokenInfo, AsyncTokenProvider
 
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.flight import join
 from vaultbind.keyvault.observer import Observer
 from vaultbind.keyvault.observing import contain
 from vaultbind.keyvault.transport.failures import map_token_failure
@@ -111,11 +112,7 @@ class SharedCredential:
     async def get_token_info(
         self, *scopes: str, options: TokenRequestOptions | None = None
     ) -> AccessTokenInfo:
-        """Token for `scopes`, kept until shortly before its end; raises as `get_token` does.
-
-        Who waits while `aclose()` ends the request is told so: a cancellation is what nobody here asked for,
-        and a TaskGroup would pass over it in silence.
-        """
+        """Token for `scopes`, kept until shortly before its end; raises as `get_token` does."""
         asked = options or {}
         wanted = _Wanted(
             scopes=scopes,
@@ -128,15 +125,10 @@ class SharedCredential:
             return slot.token
         if slot.flight is None or slot.flight.done():
             slot.flight = asyncio.create_task(self._fetch(slot, wanted), name="vaultbind-token")
-        flight = slot.flight
         try:
-            return await asyncio.shield(flight)
+            return await join(slot.flight, _closed())
         except KeyVaultError as error:
             failure = copy(error)  # each of those who wait names its own object
-        except asyncio.CancelledError:
-            if not flight.cancelled() or _is_cancelled():
-                raise
-            failure = _closed()
         if slot.token is None or slot.token.expires_on <= self._clock():
             raise failure
         return slot.token
@@ -189,12 +181,6 @@ class SharedCredential:
             self._slots.pop(wanted, None)
             slot = self._slots.setdefault(replace(wanted, claims=""), _Slot())
         slot.token = token
-
-
-def _is_cancelled() -> bool:
-    """Whether somebody wants the running task to end."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _closed() -> KeyVaultError:

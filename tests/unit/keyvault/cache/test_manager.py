@@ -238,7 +238,7 @@ async def test_closing_ends_requests_and_forgets(stage: Stage) -> None:
     await stage.cache.aclose()
 
     assert (stage.cache.stats.entries, stage.cache.stats.bytes) == (0, 0)
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(KeyVaultError, match="ClientClosed"):
         await waiting
 
 
