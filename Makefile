@@ -83,12 +83,13 @@ coverage-all: $(VENV)/dev.stamp ## branch coverage of everything by the tiers un
 	@$(BIN)/python -m pytest -q -m "unit or flow" --cov --cov-report=term --cov-report=html:build/coverage
 
 .PHONY: check
-check: $(VENV)/dev.stamp ## lint, types, layers, dependencies, unit tests: what pre-commit runs (under 2 minutes)
+check: $(VENV)/dev.stamp ## lint, types, layers, dependencies, vulnerabilities, unit tests: what pre-commit runs (under 2 minutes)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/deptry operator
 	@$(BIN)/zizmor --offline --quiet .github/workflows
+	@$(BIN)/python -m tools.audit --when-reachable
 	@$(BIN)/python -m pytest -q -m unit
 
 .PHONY: fix
@@ -98,7 +99,7 @@ fix: $(VENV)/dev.stamp ## format, and repair what the linter can repair
 
 .PHONY: audit
 audit: $(VENV)/dev.stamp ## known vulnerabilities among the locked dependencies (asks a service on the network)
-	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
+	@$(BIN)/python -m tools.audit
 
 # ------------------------------------------------------------------ generated files, figures, releases
 .PHONY: verify

@@ -127,6 +127,7 @@ def test_every_job_has_an_end() -> None:
         ("ci", "test", "make verify"),
         ("ci", "coverage", "make coverage"),
         ("ci", "audit", "make audit"),
+        ("ci", "image", "docker run --rm --read-only --interactive --entrypoint python3"),
         ("e2e", "kind", "make e2e"),
         ("azure", "azure", "make test TIERS=azure"),
         ("nightly", "tests", ".ci/run"),
