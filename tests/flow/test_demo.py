@@ -44,9 +44,16 @@ class Run:
     """How one run of the demo has ended."""
 
     status: int
-    output: str
+    shown: str
+    """What went to standard output."""
+    complaints: str
+    """What went to standard error."""
     folder: Path
     seconds: float
+
+    @property
+    def output(self) -> str:
+        return self.shown + self.complaints
 
     @property
     def left(self) -> list[str]:
@@ -56,7 +63,7 @@ class Run:
     @property
     def document(self) -> dict[str, Any]:
         """The output of `-o json`."""
-        found: dict[str, Any] = json.loads(self.output)
+        found: dict[str, Any] = json.loads(self.shown)
         return found
 
 
@@ -76,7 +83,9 @@ def run(folder: Path, *flags: str) -> Run:
         [*DEMO, *flags], env=environ(folder), capture_output=True, text=True, timeout=100, check=False
     )
     seconds = time.monotonic() - began
-    return Run(status=done.returncode, output=done.stdout + done.stderr, folder=folder, seconds=seconds)
+    return Run(
+        status=done.returncode, shown=done.stdout, complaints=done.stderr, folder=folder, seconds=seconds
+    )
 
 
 @pytest.fixture(scope="module")

@@ -76,10 +76,13 @@ class OperatorProcess:
             return 0, ""
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal; nothing happens where it has ended."""
+        """Send a signal; nothing happens where it has ended.
+
+        Not by the child's own method: that one asks whether it has ended, and takes its status from asyncio.
+        """
         if self._child is not None and self._child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                self._child.send_signal(number)
+                os.kill(self._child.pid, number)
 
     async def stop(self) -> None:
         """End it, by force where it does not drain in time."""
