@@ -254,6 +254,40 @@ async def test_repetitions_come_out_of_the_vaults_purse() -> None:
             await read(client_of(wire, retry=config, clock=clock))
 
     assert wire.asked == 3, "2 of the first, 1 of the second"
+    with pytest.raises(KeyVaultError):
+        await read(client_of(wire, BANK, retry=config, clock=clock))
+    assert wire.asked == 5, "another vault has a purse of its own"
+    await wire.aclose()
+
+
+async def test_who_waits_less_for_the_limit_has_a_limit_of_its_own() -> None:
+    wire, clock = Wire(), FakeClock()
+    limits: dict[str, Any] = {"requests_per_second": 1.0, "burst": 2, "clock": clock}
+    await read(client_of(wire, **limits, max_wait=0.5))
+
+    await read(client_of(wire, **limits, max_wait=0.4))
+    with pytest.raises(KeyVaultError, match="RateLimited"):
+        await read(client_of(wire, **limits, max_wait=0.5))
+    await wire.aclose()
+
+
+async def test_nobody_waits_for_the_token_of_another_identity() -> None:
+    wire, asked = Wire(), asyncio.Event()
+
+    async def hang() -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    stuck = FederatedIdentity(tenant_id="t", client_id="c", fetch_assertion=hang, authority_host=AUTHORITY)
+    slow = asyncio.create_task(client_of(wire, credential=stuck).get_secret("db"))
+    await asked.wait()
+
+    async with asyncio.timeout(5):
+        await read(client_of(wire))
+
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)
     await wire.aclose()
 
 
