@@ -120,7 +120,7 @@ def test_a_namespace_ends_with_its_bindings_while_no_operator_runs(installation:
 def test_an_upgrade_brings_new_crds_and_a_rollback_the_old_ones(
     installation: Installation, tmp_path: Path
 ) -> None:
-    """The previous release knew one field less."""
+    """There is no release before this one: its chart stands in for it, with another number and field."""
     old = tmp_path / "vaultbind"
     shutil.copytree(CHART, old)
     path = old / "templates" / "crds" / "vaultbindings.yaml"
