@@ -16,6 +16,9 @@ MOST_AT_ONCE: Final = 20
 GRACE: Final = timedelta(hours=1)
 """After which a version is read that can wait: the day's read is left to what needs it more, a binding may
 read it anyway, and a restart costs nothing at once."""
+FORGET: Final = timedelta(days=1)
+"""After which a version that nobody has seen is gone. Not sooner: KeyVaults that lead to one vault may each
+see another part of it, at a pace of their own."""
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class Version(Generic[T]):
     mark: str
     since: datetime
     """When it was seen first."""
+    seen: datetime
+    """When it was seen last, by any KeyVault."""
     is_known: bool = False
     value: T | None = None
     """What was found; None where there is nothing."""
@@ -40,11 +45,12 @@ class Memory(Generic[T]):
     """Versions by host of the vault."""
 
     _versions: dict[str, dict[VaultKey, Version[T]]] = field(default_factory=dict)
+    _swept: dict[str, datetime] = field(default_factory=dict)
 
     def see(self, vault: str, objects: Sequence[ObjectProperties], now: datetime) -> list[Version[T]]:
         """Versions of objects, in their order; a new one begins with nothing.
 
-        What is gone is forgotten, once that is worth while.
+        What nobody sees any more is forgotten within two days.
         """
         versions = self._versions.setdefault(vault, {})
         found: list[Version[T]] = []
@@ -52,10 +58,11 @@ class Memory(Generic[T]):
             key, mark = VaultKey.of(item), mark_of(item)
             known = versions.get(key)
             if known is None or known.mark != mark:
-                known = versions[key] = Version(key, mark, now)
+                known = versions[key] = Version(key, mark, now, now)
+            known.seen = now
             found.append(known)
-        if len(versions) > 2 * len(objects) + MOST_AT_ONCE:
-            there = {VaultKey.of(item) for item in objects}
-            for key in [key for key in versions if key not in there]:
+        if now - self._swept.setdefault(vault, now) >= FORGET:
+            self._swept[vault] = now
+            for key in [key for key, version in versions.items() if now - version.seen >= FORGET]:
                 del versions[key]
         return found

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.unit.expiry.test_vaults import BORN, NOW, secret
-from vaultbind.expiry.memory import MOST_AT_ONCE, Memory
+from vaultbind.expiry.memory import FORGET, MOST_AT_ONCE, Memory
 
 
 def test_what_was_learned_holds_for_one_version() -> None:
@@ -27,8 +27,19 @@ def test_versions_come_in_the_order_of_the_objects() -> None:
 
 
 def test_what_is_gone_is_forgotten_in_time() -> None:
-    """Not at once: two KeyVaults of one vault may see different parts of it."""
     memory: Memory[int] = Memory()
-    for number in range(10 * MOST_AT_ONCE):
-        memory.see("v", [secret(f"s{number}")], NOW)
-        assert len(memory._versions["v"]) <= 2 + MOST_AT_ONCE
+    for day in range(10):
+        memory.see("v", [secret(f"s{day}")], NOW + day * FORGET)
+        assert len(memory._versions["v"]) <= 2
+
+
+def test_a_keyvault_that_sees_a_part_of_a_vault_does_not_make_another_forget_the_rest() -> None:
+    """One KeyVault watches all of a vault, another what is bound; both look again and again, for days."""
+    memory: Memory[int] = Memory()
+    whole = [secret(f"s{number}") for number in range(10 * MOST_AT_ONCE)]
+    for version in memory.see("v", whole, NOW):
+        version.learn(7)
+    for hour in range(72):
+        now = NOW + timedelta(hours=hour)
+        memory.see("v", whole[:1], now)
+        assert all(version.value == 7 for version in memory.see("v", whole, now + timedelta(minutes=1)))
