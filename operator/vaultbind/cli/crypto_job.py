@@ -90,11 +90,13 @@ async def _wait(client: Any, place: JobPlace, job: Mapping[str, Any]) -> Mapping
     await client.create(CRYPTO_JOBS, namespace, job, field_manager=FIELD_MANAGER)
     line = _Progress(f"CryptoJob {namespace}/{name}")
     ends = time.monotonic() + place.timeout
+    ready: Mapping[str, Any] = {}
     while time.monotonic() < ends:
         found = await client.get(CRYPTO_JOBS, namespace, name)
         status: Mapping[str, Any] = found.get("status") or {}
         conditions = {item["type"]: item for item in status.get("conditions") or ()}
-        line.show(conditions.get("Ready", {}))
+        ready = conditions.get("Ready", {})
+        line.show(ready)
         if "Complete" in conditions:
             line.end()
             return status
@@ -103,7 +105,9 @@ async def _wait(client: Any, place: JobPlace, job: Mapping[str, Any]) -> Mapping
             raise JobFailedError(conditions["Failed"], status)
         await asyncio.sleep(POLL_SECONDS)
     line.end()
-    raise LaterError(f"CryptoJob {namespace}/{name} has not ended within {place.timeout:.0f} s; it goes on")
+    late = f"CryptoJob {namespace}/{name} has not ended within {place.timeout:.0f} s and goes on"
+    why = f"{ready.get('reason')}: {ready.get('message')}" if ready else "no operator has looked at it yet"
+    raise LaterError(f"{late}; {why}")
 
 
 class _Progress:

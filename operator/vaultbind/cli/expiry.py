@@ -22,6 +22,7 @@ from vaultbind.kube.errors import KubeConfigError, KubeError
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, VAULT_BINDINGS, Resource
 
 PAGE: Final = 500
+LONGEST_LINE: Final = 100_000
 URGENT: Final = 1
 REFUSED: Final = 3
 STYLES: Final = {State.EXPIRED: "bold red", State.SOON: "yellow", State.VALID: "green", State.ENDLESS: "dim"}
@@ -98,11 +99,19 @@ def _show(rows: Sequence[Row], now: datetime, view: Mapping[str, Any]) -> None:
     page: Path | None = view["html"]
     if page is not None:
         page.write_text(render_page(rows, now), encoding="utf-8")
-        click.echo(f"{len(rows)} objects written to {page}", err=True)
+        click.echo(f"{len(rows)} object{'' if len(rows) == 1 else 's'} written to {page}", err=True)
     elif view["output"] == "json":
         click.echo(json.dumps([render_json(row, now) for row in rows], indent=2))
     else:
-        Console().print(render_table(rows, now))
+        print_table(Console(), render_table(rows, now))
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Fold lines to fit a terminal; a pipe or a file gets each row whole, for grep."""
+    if not console.is_terminal:
+        whole = console.measure(table, options=console.options.update(width=LONGEST_LINE))
+        console.width = max(console.width, whole.maximum)
+    console.print(table)
 
 
 async def _collect(namespace: str, context: str, now: datetime) -> list[Row]:
@@ -152,7 +161,7 @@ def render_table(rows: Sequence[Row], now: datetime) -> Table:
     """All rows for people."""
     table = Table(box=None, pad_edge=False, caption=None if rows else "nothing expires")
     for name in ("EXPIRES", "IN", "STATE", "OBJECT", "VAULT", "USED BY"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in ("EXPIRES", "IN", "STATE"))
     for row in rows:
         table.add_row(
             "" if row.expires is None else render_time(row.expires),

@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tests.unit.api.cases import EVERYWHERE, PLAIN
-from vaultbind.cli.expiry import render_json
+from vaultbind.cli.expiry import print_table, render_json, render_table
 from vaultbind.cli.expiry_page import MOST_LANES, render_page
 from vaultbind.expiry.overview import Row, State, render_left, summarize_expiry
 from vaultbind.expiry.times import render_time
@@ -162,3 +164,26 @@ def test_a_page_of_very_many_objects_draws_the_most_urgent() -> None:
 
 def test_a_page_of_nothing_says_so() -> None:
     assert "nothing expires" in Page(render_page([], NOW)).text
+
+
+def printed(width: int, *, terminal: bool) -> list[str]:
+    """What a terminal, or a pipe, of that many columns gets of one long row."""
+    name = "a-secret-with-a-name-of-some-length"
+    users = [binding(f"reader-{number}", entry(name, 10)) for number in range(9)]
+    table = render_table(summarize_expiry(users, [vault()], NOW), NOW)
+    console = Console(file=StringIO(), width=width, force_terminal=terminal, no_color=True)
+    print_table(console, table)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def test_a_pipe_gets_each_row_whole() -> None:
+    lines = printed(80, terminal=False)
+    assert len(lines) == 2
+    assert all(f"shop/reader-{number}" in lines[1] for number in range(9))
+
+
+def test_a_terminal_gets_what_fits_with_each_time_whole() -> None:
+    lines = printed(80, terminal=True)
+    assert len(lines) > 2
+    assert render_time(NOW + 10 * DAY) in lines[1]
