@@ -336,6 +336,16 @@ async def test_pods_that_start_together_cost_one_question_each_kind() -> None:
     assert len(stage.cluster.calls) == 8
 
 
+async def test_what_was_missing_counts_as_soon_as_it_is_there() -> None:
+    stage = Stage()
+    with pytest.raises(InjectionError, match="VaultBinding shop-tls does not exist"):
+        await stage.fetch("shop-tls")
+
+    stage.bind("shop-tls", data=DATA)
+
+    assert set((await stage.fetch("shop-tls")).sources) == {"shop-tls"}
+
+
 # -- the whole review
 
 

@@ -198,9 +198,10 @@ async def test_the_breaker_is_the_vaults() -> None:
 
     other = client_of(wire, BANK, **settings)
     patient = client_of(wire, breaker=BreakerConfig(failures=3))
-    assert [client.breaker_state for client in (*clients, other, patient)] == [
+    elsewhen = client_of(wire, clock=FakeClock(), **settings)
+    assert [client.breaker_state for client in (*clients, other, patient, elsewhen)] == [
         *[BreakerState.OPEN] * 2,
-        *[BreakerState.CLOSED] * 2,
+        *[BreakerState.CLOSED] * 3,
     ]
     await wire.aclose()
 
