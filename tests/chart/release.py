@@ -78,8 +78,13 @@ class Rendered:
 
     @property
     def pod(self) -> Object:
-        """The pod template of the Deployment."""
-        template: Object = self.one("Deployment")["spec"]["template"]
+        """The pod template of the operator's Deployment: the one that is no component's."""
+        template: Object
+        (template,) = [
+            item["spec"]["template"]
+            for item in self.of_kind("Deployment")
+            if not item["metadata"]["name"].endswith(("-webhook", "-broker"))
+        ]
         return template
 
     @property

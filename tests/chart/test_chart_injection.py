@@ -1,5 +1,6 @@
 """What `injection` adds to the chart, and that nothing of it is there without."""
 
+import re
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from tools.gen_cli_help import commands
 from tools.realcluster.rules import load_injection_rights
 from vaultbind.injection.identity import ROLE
 from vaultbind.settings import parse_settings
+from vaultbind.telemetry import definitions
 
 BROKER = {"enabled": True, "credentialSecrets": [{"namespace": "shop", "name": "azure"}]}
 SERVING = ("-webhook", "-broker")
+OWN_METRICS = "vaultbind_(admission|broker)_"
 ISSUER = {"kind": "ClusterIssuer", "name": "company"}
 
 
@@ -117,6 +120,29 @@ def test_services_lead_to_the_pods(whole: Rendered, name: str) -> None:
     assert [selector for selector in selectors if not selector.items() <= labels] == []
     controller = whole.one("Deployment", "vaultbind")["spec"]["selector"]["matchLabels"].items()
     assert not controller <= labels
+
+
+def test_a_monitor_finds_both_and_keeps_only_what_is_theirs(helm: Helm) -> None:
+    """An alert that asks whether an operator is there must not be put off by a webhook."""
+    injection = {"enabled": True, "broker": {"enabled": True}}
+    rendered = helm.render(serviceMonitor={"enabled": True, "labels": {"release": "p"}}, injection=injection)
+    monitor = rendered.one("ServiceMonitor", "vaultbind-injection")
+    assert monitor["metadata"]["labels"]["release"] == "p"
+    selector, (endpoint,) = monitor["spec"]["selector"], monitor["spec"]["endpoints"]
+    (expression,) = selector["matchExpressions"]
+    found = {
+        service["metadata"]["name"]: [port["targetPort"] for port in service["spec"]["ports"]]
+        for service in rendered.of_kind("Service")
+        if selector["matchLabels"].items() <= service["metadata"]["labels"].items()
+        and service["metadata"]["labels"].get(expression["key"]) in expression["values"]
+        and endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
+    }
+    assert found == {f"vaultbind{name}": ["https", "metrics"] for name in SERVING}
+    (rule,) = endpoint["metricRelabelings"]
+    kept = {item.name for item in definitions.ALL if re.fullmatch(rule["regex"], item.name)}
+    assert (rule["action"], rule["sourceLabels"]) == ("keep", ["__name__"])
+    assert kept == {name for name in (item.name for item in definitions.ALL) if re.match(OWN_METRICS, name)}
+    assert len(kept) >= 3
 
 
 def test_rights_are_those_that_the_tests_on_a_real_api_server_run_with(whole: Rendered) -> None:

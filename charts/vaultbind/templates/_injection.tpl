@@ -163,6 +163,9 @@ spec:
     - name: https
       port: {{ ternary 443 $port (eq $component "webhook") }}
       targetPort: https
+    - name: metrics
+      port: 8080
+      targetPort: metrics
 ---
 apiVersion: v1
 kind: ServiceAccount
