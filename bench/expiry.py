@@ -46,7 +46,7 @@ class House:
             facts = facts_of(key, objects, now)
             judgement = decide(facts, self.states[key])
             self.states[key] = judgement.state
-            self.metrics.expiry.judged(key, facts.vault, judgement.counts, objects)
+            self.metrics.expiry.judged(key, facts.vault, judgement.counts, objects, facts.now)
             sent_until = self.outbox.take(key, "uid", facts)
             report(facts, judgement, sent_until=sent_until)
             told += len(judgement.tellings)

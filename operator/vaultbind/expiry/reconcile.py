@@ -30,6 +30,7 @@ class ExpiryObserver(Protocol):
         vault: str,
         counts: Mapping[Validity, int],
         objects: Sequence[ObjectProperties],
+        now: datetime,
     ) -> None:
         """What is so of a KeyVault's objects now."""
 
@@ -121,7 +122,7 @@ class ExpiryRoom:
         if not facts.watched:
             self.observer.forgotten(key)
             return
-        self.observer.judged(key, facts.vault, judgement.counts, facts.objects)
+        self.observer.judged(key, facts.vault, judgement.counts, facts.objects, facts.now)
         if judgement.tellings:
             self.observer.told(facts.vault, judgement.tellings)
         if self.on_told is None:

@@ -117,7 +117,7 @@ HINTS: Final = _counter(
 
 OBJECT_EXPIRY: Final = _gauge(
     "object_expiry_timestamp_seconds",
-    "When a watched object of a vault expires, for those that expire first (at most 500).",
+    "When a watched, enabled object expires: at most 500, first what expires next, then what expired last.",
     "vault",
     "kind",
     "name",

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -16,15 +17,19 @@ from vaultbind.telemetry import definitions as d
 from vaultbind.telemetry.recorders import counter, gauge
 
 MOST_SERIES: Final = 500
-"""Objects that are shown by name: those that expire first."""
+"""Objects that are shown by name: those that expire next, then those that have expired last."""
+
+_End = tuple[float, str, str]
+"""Epoch seconds, kind and name."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
     vault: str
     counts: Mapping[Validity, int]
-    ends: tuple[tuple[float, str, str], ...]
-    """Epoch seconds, kind and name, those first that expire first."""
+    coming: tuple[_End, ...]
+    past: tuple[_End, ...]
+    """What has expired; old ends that nobody cleans up must not hide what can still be saved."""
 
 
 class ExpiryMetrics(Collector):
@@ -45,14 +50,18 @@ class ExpiryMetrics(Collector):
         vault: str,
         counts: Mapping[Validity, int],
         objects: Sequence[ObjectProperties],
+        now: datetime,
     ) -> None:
-        """What is so of a KeyVault's objects now."""
-        ends = (
+        """What is so of a KeyVault's objects now; what is disabled does not matter when it ends."""
+        ends = [
             (item.expires_on.timestamp(), item.kind.value, item.name)
             for item in objects
-            if item.expires_on is not None
-        )
-        self._shown[key] = _Shown(vault, dict(counts), tuple(heapq.nsmallest(MOST_SERIES, ends)))
+            if item.expires_on is not None and item.enabled
+        ]
+        moment = now.timestamp()
+        coming = heapq.nsmallest(MOST_SERIES, (end for end in ends if end[0] > moment))
+        past = heapq.nlargest(MOST_SERIES, (end for end in ends if end[0] <= moment))
+        self._shown[key] = _Shown(vault, dict(counts), tuple(coming), tuple(past))
 
     def told(self, vault: str, tellings: Sequence[Telling]) -> None:
         """What is told now."""
@@ -88,8 +97,10 @@ class ExpiryMetrics(Collector):
         """Give all samples; an object that two KeyVaults watch is one."""
         expiry, objects = _family(d.OBJECT_EXPIRY), _family(d.OBJECTS)
         shown = sorted(self._shown.items())
-        ends = {(end, item.vault, kind, name) for _, item in shown for end, kind, name in item.ends}
-        for end, vault, kind, name in heapq.nsmallest(MOST_SERIES, ends):
+        coming = {(end, item.vault, kind, name) for _, item in shown for end, kind, name in item.coming}
+        past = {(end, item.vault, kind, name) for _, item in shown for end, kind, name in item.past} - coming
+        found = heapq.nsmallest(MOST_SERIES, coming)
+        for end, vault, kind, name in found + heapq.nlargest(MOST_SERIES - len(found), past):
             expiry.add_metric([vault, kind, name], end)
         for key, item in shown:
             for state in Validity:

@@ -39,7 +39,7 @@ EXPIRY = "vaultbind_object_expiry_timestamp_seconds"
 def test_objects_that_expire_are_shown_by_name_and_once() -> None:
     metrics = Metrics()
     for key in (ONE, TWO):
-        metrics.expiry.judged(key, HOST, {}, secrets(3))
+        metrics.expiry.judged(key, HOST, {}, secrets(3), NOW)
     assert shown(metrics, EXPIRY) == {
         ("secret", "s-0", HOST): NOW.timestamp(),
         ("secret", "s-1", HOST): (NOW + timedelta(days=1)).timestamp(),
@@ -48,15 +48,39 @@ def test_objects_that_expire_are_shown_by_name_and_once() -> None:
 
 def test_only_those_that_expire_first_are_shown() -> None:
     metrics = Metrics()
-    metrics.expiry.judged(ONE, HOST, {}, secrets(MOST_SERIES + 100))
+    metrics.expiry.judged(ONE, HOST, {}, secrets(MOST_SERIES + 100), NOW - timedelta(days=1))
     names = {name for _, name, _ in shown(metrics, EXPIRY)}
     assert names == {f"s-{number}" for number in range(MOST_SERIES)}
 
 
+def test_what_has_expired_long_ago_hides_nothing_that_will() -> None:
+    metrics = Metrics()
+    old = [
+        SecretProperties(id="", name=f"old-{number}", expires_on=NOW - timedelta(days=number))
+        for number in range(MOST_SERIES)
+    ]
+    metrics.expiry.judged(ONE, HOST, {}, [*old, *secrets(3)], NOW)
+    metrics.expiry.judged(TWO, "web.vault.azure.net", {}, old, NOW)
+    names = [name for _, name, _ in shown(metrics, EXPIRY)]
+    assert len(names) == MOST_SERIES
+    assert "s-1" in names
+    assert "old-1" in names
+    assert "old-499" not in names, "the last ones to go stay"
+
+
+def test_a_disabled_object_is_not_shown_by_name() -> None:
+    metrics = Metrics()
+    ends = NOW + timedelta(days=1)
+    metrics.expiry.judged(
+        ONE, HOST, {}, [SecretProperties(id="", name="a", expires_on=ends, enabled=False)], NOW
+    )
+    assert shown(metrics, EXPIRY) == {}
+
+
 def test_states_are_counted_for_each_keyvault_until_it_goes() -> None:
     metrics = Metrics()
-    metrics.expiry.judged(ONE, HOST, {Validity.EXPIRED: 1, Validity.VALID: 2}, secrets(3))
-    metrics.expiry.judged(TWO, HOST, {Validity.DISABLED: 4}, secrets(1))
+    metrics.expiry.judged(ONE, HOST, {Validity.EXPIRED: 1, Validity.VALID: 2}, secrets(3), NOW)
+    metrics.expiry.judged(TWO, HOST, {Validity.DISABLED: 4}, secrets(1), NOW)
     counts = {key: value for key, value in shown(metrics, "vaultbind_objects").items() if value}
     assert counts == {
         ("shop", "Expired", HOST): 1,
