@@ -354,3 +354,18 @@ def test_policies_let_in_who_calls_and_let_out_what_each_needs(helm: Helm) -> No
     for name in SERVING:
         labels = rendered.one("Deployment", f"vaultbind{name}")["spec"]["template"]["metadata"]["labels"]
         assert policies[name]["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_webhook_hears_only_those_who_are_named_as_the_api_server(helm: Helm) -> None:
+    peers = [{"ipBlock": {"cidr": "10.0.0.7/32"}}]
+    rendered = helm.render(
+        injection={"enabled": True, "broker": BROKER},
+        networkPolicy={"enabled": True, "apiServerFrom": peers},
+    )
+    policies = {name: rendered.one("NetworkPolicy", f"vaultbind{name}")["spec"] for name in ("", *SERVING)}
+
+    assert policies["-webhook"]["ingress"] == [
+        {"ports": [{"port": "https"}], "from": peers},
+        {"ports": [{"port": "metrics"}]},
+    ]
+    assert [name for name, spec in policies.items() if "10.0.0.7" in str(spec)] == ["-webhook"]

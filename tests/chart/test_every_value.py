@@ -101,6 +101,7 @@ OTHER: dict[str, Any] = {
     "networkPolicy.enabled": False,
     "networkPolicy.metricsFrom": [{"namespaceSelector": {}}],
     "networkPolicy.apiServerPorts": [77],
+    "networkPolicy.apiServerFrom": [{"ipBlock": {"cidr": "10.0.0.7/32"}}],
     "networkPolicy.extraEgress": [{"ports": [{"port": 77}]}],
     "injection.enabled": False,
     "injection.replicas": 7,

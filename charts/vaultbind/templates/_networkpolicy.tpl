@@ -43,6 +43,16 @@
   {{- end }}
 {{- end }}
 
+{{/* The API server as who calls the webhook; its address is the cluster's own matter, and no selector names it. */}}
+{{- define "vaultbind.ingressApiServer" -}}
+- ports:
+    - port: https
+  {{- with .Values.networkPolicy.apiServerFrom }}
+  from:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+
 {{/* Policy of a serving component. Arguments: root, component, who may call it, egress rules. */}}
 {{- define "vaultbind.servingPolicy" -}}
 {{- $root := index . 0 -}}

@@ -138,13 +138,16 @@ def test_every_threat_has_a_test_and_every_test_its_row() -> None:
     assert named == tests
 
 
-def test_every_threat_of_pods_that_ask_as_themselves_names_a_test_that_there_is() -> None:
+@pytest.mark.parametrize(
+    ("title", "least"), [("Pods that ask vaults as themselves", 5), ("Whoever reaches the webhook", 3)]
+)
+def test_every_threat_of_the_other_tables_names_a_test_that_there_is(title: str, least: int) -> None:
     """Words in backticks are parts of a test's name, or the id of a case."""
-    table = SECURITY.text.partition("## Pods that ask vaults as themselves")[2].partition("\n## ")[0]
+    table = SECURITY.text.partition(f"## {title}")[2].partition("\n## ")[0]
     cells = [row.split(" | ")[-1].rstrip("| ") for row in table.splitlines() if row.startswith("| ")][1:]
-    source = load("tests/unit/injection/test_pod_auth.py").text
+    source = "".join(load(f"tests/unit/injection/test_{part}.py").text for part in ("pod_auth", "reviews"))
     named = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
-    assert len(named) >= 5
+    assert len(named) >= least
     for name in named:
         assert (ROOT / name).is_file() if "/" in name else name in source, name

@@ -31,6 +31,7 @@ from vaultbind.kube.resources import (
     CLUSTER_KEY_VAULTS,
     KEY_VAULTS,
     NAMESPACES,
+    SECRETS,
     SERVICE_ACCOUNTS,
     VAULT_BINDINGS,
 )
@@ -366,6 +367,23 @@ async def test_a_review_asks_for_the_pods_own_account() -> None:
     assert told.client_id == CLIENT
     with pytest.raises(InjectionError, match="on ServiceAccount default"):
         await reviews(stage).review(make_pod({"auth": "pod"}), "shop")
+
+
+async def test_a_forged_review_tells_where_a_vault_is_and_nothing_that_opens_it() -> None:
+    """Nobody is asked who sent it; credentials that the KeyVault names are not even read."""
+    stage = Stage()
+    ref = {"namespace": "ops", "name": "azure", "key": "secret"}
+    stage.cluster.put(SECRETS, "ops", "azure", data={"secret": "czNjcjN0"})
+    stage.vault(auth={"servicePrincipal": {"clientId": OTHER_TENANT, "tenantId": TENANT, "secretRef": ref}})
+    found = await reviews(stage).review(make_pod({"auth": "pod"}, serviceAccountName="web"), "shop")
+
+    assert found is not None
+    told = json.loads(environment(found.pod["spec"]["initContainers"][0])["VAULTBIND_SOURCES"])
+    assert set(told) == {"clientId", "vaults", "bindings"}
+    assert set(told["vaults"][0]) == {"url", "tenant_id", "authority_host", "ca_bundle"}
+    assert set(told["bindings"]["shop-db"]) == {"vault", "spec"}
+    assert "czNjcjN0" not in str(found)
+    assert not [call for call in stage.cluster.calls if "secrets" in call]
 
 
 async def test_for_pods_of_the_broker_nothing_is_asked() -> None:

@@ -13,9 +13,9 @@ from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.lookup import KeyLookup
 from vaultbind.injection.reviews import JobReviews, PodReviews, check_object
 from vaultbind.kube.errors import KubeErrorKind
-from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, NODES, VAULT_BINDINGS, Resource
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, NODES, SECRETS, VAULT_BINDINGS, Resource
 
-DATA = [{"key": "PASSWORD", "secret": {"name": "p"}}]
+DATA = [{"key": "PASSWORD", "secret": {"name": "shop-password"}}]
 
 
 class Stage:
@@ -77,6 +77,19 @@ async def test_a_server_that_does_not_answer_refuses_the_pod() -> None:
     stage.cluster.errors["get vaultbindings"] = KubeErrorKind.UNREACHABLE
     with pytest.raises(InjectionError, match="VaultBindings cannot be read: no connection; try again"):
         await stage.names(make_pod({"mode": "env"}))
+
+
+async def test_a_forged_review_tells_names_of_keys_and_no_value() -> None:
+    """Nobody is asked who sent it; what must not be in the answer is not even read."""
+    stage = Stage()
+    stage.cluster.put(SECRETS, "shop", "shop-db", data={"PASSWORD": "czNjcjN0"})
+    forged = make_pod({"mode": "env"}, serviceAccountName="nobody")
+
+    assert await stage.names(forged) == ["PASSWORD"]
+    assert stage.cluster.calls == ["get vaultbindings shop-db"]
+    found = await stage.reviews.review(forged, "shop")
+    assert "czNjcjN0" not in str(found)
+    assert "shop-password" not in str(found), "nor names of objects in the vault"
 
 
 def test_what_a_review_runs_has_no_client_of_a_vault_in_it() -> None:
