@@ -17,7 +17,7 @@ from vaultbind.keyvault.transport.auth import build_credential
 from vaultbind.keyvault.transport.identities import CredentialConfig
 from vaultbind.keyvault.transport.pipeline import VaultPipeline, VaultState
 from vaultbind.keyvault.transport.policies import FirstCall
-from vaultbind.keyvault.transport.shares import End, Shares, Who, key_of
+from vaultbind.keyvault.transport.shares import End, Shares, Who, end_all, key_of
 from vaultbind.keyvault.transport.tokens import SharedCredential, share_credential
 from vaultbind.keyvault.validation import parse_vault_url
 
@@ -60,9 +60,9 @@ class Assembly:
         self._ends.append(end)
 
     async def aclose(self) -> None:
-        """End what is this client's own, and give back the rest; the youngest first."""
-        while self._ends:
-            await self._ends.pop()()
+        """End what is this client's own, and give back the rest; the youngest first. Raises nothing."""
+        ends, self._ends = self._ends, []
+        await end_all(ends)
 
     def build_pipeline(self, jitter: Callable[[], float]) -> VaultPipeline:
         """Make the client's way to the wire."""

@@ -137,7 +137,9 @@ class KeyVaultClient(VaultServices):
         """What watches the vault for expiry and rotation; it asks nothing before it is started."""
         if self._monitor is None:
             reader = VaultReader(self._secrets, self._keys, self._certificates, forget=self._forget)
-            self._monitor = ExpiryMonitor(reader, self._monitor_clock, self.config.monitor)
+            self._monitor = ExpiryMonitor(
+                reader, self._monitor_clock, self.config.monitor, check_open=self._pipeline.check_open
+            )
             self._parts.own(self._monitor.stop)
         return self._monitor
 
@@ -180,8 +182,10 @@ class KeyVaultClient(VaultServices):
 
             await client.aclose()
 
-        `async with` does it. Raises nothing.
+        `async with` does it. Raises nothing. Every call after it raises KeyVaultError (UNREACHABLE) with the
+        code ClientClosed; `health_check()` has it in its answer.
         """
+        self._pipeline.close()
         await self._parts.aclose()
 
     async def __aenter__(self) -> Self:

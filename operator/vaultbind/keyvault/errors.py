@@ -140,6 +140,14 @@ class KeyVaultError(Exception):
         return (_rebuild, (self.kind, {name: getattr(self, name) for name in _FIELDS}))
 
 
+CLIENT_CLOSED = "ClientClosed"
+
+
+def client_closed(detail: str) -> KeyVaultError:
+    """Make the error of calls to a client that is closed; nothing was or will be sent."""
+    return KeyVaultError(KeyVaultErrorKind.UNREACHABLE, code=CLIENT_CLOSED, detail=detail, retryable=False)
+
+
 _FIELDS = (
     "code",
     "detail",

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from vaultbind.keyvault.cache.entry import CacheKey, Entry
 from vaultbind.keyvault.cache.policy import CacheConfig, is_answer, make_entry, make_negative_entry
 from vaultbind.keyvault.cache.store import EntryStore
-from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.errors import KeyVaultError, client_closed
 from vaultbind.keyvault.flight import join
 from vaultbind.keyvault.observer import Observer
 from vaultbind.keyvault.observing import contain
@@ -127,7 +127,7 @@ class ReadCache:
             self._observer.cache(key.kind, "miss")
             flight = self._start(key, fetch, priority)
         # One who leaves must not take the answer of the others along.
-        return await join(flight.task, _closed())
+        return await join(flight.task, client_closed("its client was closed meanwhile"))
 
     def _refresh(self, key: CacheKey, fetch: Fetch[T]) -> None:
         self._store.note_refresh(key)
@@ -161,8 +161,3 @@ class ReadCache:
             return False
         del self._flights[key]
         return True
-
-
-def _closed() -> KeyVaultError:
-    detail = "its client was closed meanwhile"
-    return KeyVaultError(KeyVaultErrorKind.UNREACHABLE, code="ClientClosed", detail=detail, retryable=False)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from vaultbind.keyvault.arguments import tell_wrong_types
-from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.errors import CLIENT_CLOSED, KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.clock import Clock
 from vaultbind.keyvault.rotation.config import MonitorConfig
 from vaultbind.keyvault.rotation.handler import check_handler, find_method
@@ -49,13 +49,21 @@ class ExpiryMonitor:
         await client.expiry_monitor.start(timedelta(hours=6))
     """
 
-    def __init__(self, reader: VaultReader, clock: Clock, config: MonitorConfig | None = None) -> None:
-        """Nothing is asked before `start` or `check_once`."""
+    def __init__(
+        self,
+        reader: VaultReader,
+        clock: Clock,
+        config: MonitorConfig | None = None,
+        *,
+        check_open: Callable[[], None] | None = None,
+    ) -> None:
+        """Nothing is asked before `start` or `check_once`; `check_open` raises when the client is closed."""
         self.config = config or MonitorConfig()
         self._state = MonitorState()
         self.handler_errors = 0
         """Calls of handlers that failed, since the beginning."""
         self._reader = reader
+        self._check_open = check_open or (lambda: None)
         self._clock = clock
         self._handlers: list[object] = []
         self._task: asyncio.Task[None] | None = None
@@ -92,8 +100,10 @@ class ExpiryMonitor:
             await client.expiry_monitor.start(timedelta(hours=6))
 
         `save` gets the state after each check that changed it, and is contained like a handler. Raises
-        KeyVaultError (CONFIGURATION) when it runs already, or for an interval that is not positive.
+        KeyVaultError: CONFIGURATION when it runs already, or for an interval that is not positive;
+        UNREACHABLE (code ClientClosed) after the client's end.
         """
+        self._check_open()
         seconds = interval.total_seconds() if isinstance(interval, timedelta) else interval
         if self.is_running:
             raise _wrong("the monitor is running already: stop it first")
@@ -120,8 +130,9 @@ class ExpiryMonitor:
             print(found.tellings, found.failures)
 
         `now` must be aware; the client's clock is asked where it is missing. Raises KeyVaultError
-        (VALIDATION) for another `now`.
+        (VALIDATION) for another `now`, and UNREACHABLE (code ClientClosed) after the client's end.
         """
+        self._check_open()
         check_moment(now)
         async with self._checking:
             now = now or datetime.fromtimestamp(self._clock.time(), UTC)
@@ -196,7 +207,8 @@ class ExpiryMonitor:
         try:
             found = await self._reader.read_new(telling.key)
         except KeyVaultError as error:
-            return None if error.retryable else known
+            # A handler that closes the client must not make what others are still to hear count as told.
+            return None if error.retryable or error.code == CLIENT_CLOSED else known
         previous = telling.previous_version or await self._reader.find_previous(telling.key, found.version)
         await self._call(name, found, previous)
         return replace(known, version=found.version)

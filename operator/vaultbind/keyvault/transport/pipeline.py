@@ -21,7 +21,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from vaultbind.keyvault.cache.manager import ReadCache
 from vaultbind.keyvault.config import KeyVaultConfig
-from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind, client_closed
 from vaultbind.keyvault.observer import Observer
 from vaultbind.keyvault.resilience.breaker import Breaker, BreakerState
 from vaultbind.keyvault.resilience.clock import Clock
@@ -91,6 +91,7 @@ class VaultPipeline:
     ) -> None:
         """`state` is this vault's; `cache` is told of changes; `jitter` gives numbers from 0 to 1."""
         self.cache = cache
+        self._closed = False
         self.url = str(parse_vault_url(config.vault_url))
         self._origin = _origin(urlsplit(self.url))
         self._config = config
@@ -134,6 +135,7 @@ class VaultPipeline:
             self.cache.forget(call.kind, call.name)
 
     async def _request(self, call: Call, url: str, content: bytes | None) -> bytes:
+        self.check_open(call.name)
         wait = self._breaker.admit(self.clock.monotonic())
         self._tell_breaker()
         if wait > 0:
@@ -155,6 +157,15 @@ class VaultPipeline:
         if failure is not None:
             raise failure  # not in the handler: foreign text must not become its context
         return body
+
+    def close(self) -> None:
+        """Send nothing any more: what is borrowed is given back, and would be made anew for nobody."""
+        self._closed = True
+
+    def check_open(self, name: str | None = None) -> None:
+        """Raise KeyVaultError (UNREACHABLE, code ClientClosed) with an object's name after `close`."""
+        if self._closed:
+            raise client_closed("its client is closed: make another one").named(name)
 
     async def send_raw(self, method: str, path: str, content: bytes | None, *, name: str | None) -> bytes:
         """Send a request that no service knows; raises KeyVaultError."""
@@ -181,6 +192,7 @@ class VaultPipeline:
         started, began = self.clock.monotonic(), self.clock.time()
         error, date = None, None
         try:
+            self.check_open(call.name)
             response = await self._exchange(call, url, None)
         except (KeyVaultError, AzureError, ValueError, TimeoutError) as failure:
             error = map_exception(failure, object_name=call.name)

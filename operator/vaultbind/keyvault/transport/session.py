@@ -87,10 +87,12 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     async def aclose(self) -> None:
         """End what clients share and close all connections, for good."""
         self._closed = True
-        await self.shares.aclose()
         session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        try:
+            await self.shares.aclose()
+        finally:
+            if session is not None:
+                await session.close()
 
     async def sleep(self, duration: float) -> None:
         """Let `duration` seconds pass, as azure-core's policies ask for."""

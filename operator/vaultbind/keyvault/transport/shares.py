@@ -1,14 +1,17 @@
 """What the clients of one transport have in common, counted: each thing ends with its last user."""
 
-from collections.abc import Awaitable, Callable, Hashable
+import logging
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from azure.core.credentials_async import AsyncTokenProvider
 
 from vaultbind.keyvault.resilience.clock import Clock, SystemClock
 from vaultbind.keyvault.transport.identities import CredentialConfig
 
+LOG: Final = logging.getLogger("vaultbind.keyvault.transport")
 T = TypeVar("T")
 End = Callable[[], Awaitable[None]]
 
@@ -34,10 +37,9 @@ class Shares:
         return cast("T", held.value), _once(lambda: self._give_back(key, held))
 
     async def aclose(self) -> None:
-        """End everything, whoever uses it."""
+        """End everything, whoever uses it; raises nothing."""
         held, self._held = list(self._held.values()), {}
-        for item in held:
-            await item.finish()
+        await end_all([item.finish for item in held])
 
     async def _give_back(self, key: Hashable, held: "_Held") -> None:
         held.users -= 1
@@ -95,6 +97,20 @@ class Who:
 def key_of(clock: Clock) -> Hashable:
     """Tell clocks apart: the system's is one, however many objects stand for it."""
     return SystemClock if isinstance(clock, SystemClock) else Same(clock)
+
+
+async def end_all(ends: Iterable[Callable[[], Awaitable[Any]]]) -> None:
+    """Await each of them, the last one first; one that fails is logged and keeps none from its end."""
+    async with AsyncExitStack() as stack:  # which goes on after a cancellation, too
+        for end in ends:
+            stack.push_async_callback(_end, end)
+
+
+async def _end(end: Callable[[], Awaitable[Any]]) -> None:
+    try:
+        await end()
+    except Exception as error:  # noqa: BLE001 - of a credential or transport that was given; its text is foreign
+        LOG.warning("a part of a client could not be closed: %s", type(error).__name__)
 
 
 def _once(act: Callable[[], Awaitable[None]]) -> End:

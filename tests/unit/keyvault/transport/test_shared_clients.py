@@ -1,6 +1,7 @@
 """What clients of one SharedTransport have in common by themselves: credential, tokens, a vault's pace."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -304,3 +305,39 @@ async def test_the_transport_ends_what_its_clients_share_even_if_they_are_not_cl
     await wire.aclose()
 
     assert ended == ["a thing"]
+
+
+async def test_a_closed_client_takes_nothing_of_the_others_again() -> None:
+    wire = Wire()
+    gone, stays = client_of(wire), client_of(wire)
+    await read(gone, stays)
+    await gone.aclose()
+
+    with pytest.raises(KeyVaultError, match="ClientClosed"):
+        await gone.get_secret("db")
+    await read(stays)
+    await stays.aclose()
+    with pytest.raises(KeyVaultError, match="ClientClosed"):
+        await gone.get_secret("db")
+
+    assert (wire.tokens, wire.asked) == (1, 3), "no second credential, which nobody would close"
+    await wire.aclose()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("foreign text"), asyncio.CancelledError()], ids=["an error", "a cancellation"]
+)
+async def test_a_transport_closes_its_connections_whatever_cannot_end(error: BaseException) -> None:
+    async def fail(_: object) -> None:
+        raise error
+
+    transport = SharedTransport()
+    transport.shares.borrow("a", object, fail)
+    await transport.open()
+    session = transport._session
+
+    with suppress(asyncio.CancelledError):
+        await transport.aclose()
+
+    assert session is not None
+    assert session.closed

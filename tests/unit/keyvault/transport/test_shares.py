@@ -75,6 +75,36 @@ async def test_closing_ends_all_once_and_things_without_an_end_are_dropped() -> 
     assert thing.ended == 1
 
 
+async def test_one_that_cannot_end_keeps_no_other_from_its_end() -> None:
+    class Broken(Thing):
+        async def aclose(self) -> None:
+            raise OSError("foreign text")
+
+    shares = Shares()
+    one, _ = shares.borrow("a", Thing, Thing.aclose)
+    shares.borrow("b", Broken, Broken.aclose)
+    other, _ = shares.borrow("c", Thing, Thing.aclose)
+
+    await shares.aclose()
+
+    assert (one.ended, other.ended) == (1, 1)
+
+
+async def test_a_cancellation_ends_all_and_is_told() -> None:
+    class Cancelled(Thing):
+        async def aclose(self) -> None:
+            raise asyncio.CancelledError
+
+    shares = Shares()
+    one, _ = shares.borrow("a", Thing, Thing.aclose)
+    shares.borrow("b", Cancelled, Cancelled.aclose)
+
+    with pytest.raises(asyncio.CancelledError):
+        await shares.aclose()
+
+    assert one.ended == 1
+
+
 async def fetch() -> str:
     return "a token"
 
