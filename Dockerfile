@@ -27,6 +27,7 @@ ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="vaultbind" \
       org.opencontainers.image.description="Binds objects of Azure Key Vault to what a Kubernetes cluster uses." \
+      org.opencontainers.image.source="https://github.com/vaultbind/vaultbind" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

@@ -5,6 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import yaml
+
 from tools.gen_chart import ROOT
 
 TEXT = (ROOT / "Dockerfile").read_text()
@@ -45,6 +47,17 @@ def test_the_last_stage_only_takes_and_removes() -> None:
         "COPY --from=build /opt/vaultbind /opt/vaultbind"
     ]
     assert [line for line in last if line.startswith("RUN") and "pip install" in line] == []
+
+
+def test_it_says_what_it_is_and_where_it_comes_from() -> None:
+    (labels,) = of("LABEL")
+    found = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', labels))
+    assert set(found) == {"title", "description", "source", "licenses", "version", "revision"}
+    assert (found["version"], found["revision"]) == ("${VERSION}", "${REVISION}")
+    runbooks = yaml.safe_load((ROOT / "charts/vaultbind/values.yaml").read_text())["prometheusRule"][
+        "runbooks"
+    ]
+    assert runbooks.startswith(found["source"])
 
 
 def test_it_runs_the_program_as_the_user_of_the_chart() -> None:
