@@ -33,6 +33,8 @@ class Stage:
     def __init__(self, bench: Bench, folder: Path) -> None:
         self.bench = bench
         self.folder = folder
+        self.vaults = {"shop-db": "shop"}
+        """Vaults of the pod's bindings."""
         self.last_word = folder / "termination-log"
         for place in PLACES.values():
             (folder / place).mkdir()
@@ -42,19 +44,23 @@ class Stage:
         """Write the pod's token as the kubelet does."""
         (self.folder / "token/token").write_text(token)
 
-    def container(self, annotations: dict[str, str]) -> dict[str, Any]:
-        """The last of our containers in the pod."""
+    def address(self, vault: str) -> VaultAddress:
+        """Where the emulator has that vault."""
         emulator = self.bench.emulator
-        address = VaultAddress(
-            url=emulator.vault_url("shop"),
+        return VaultAddress(
+            url=emulator.vault_url(vault),
             tenant_id=TENANT,
             authority_host=emulator.authority_host,
             ca_bundle=emulator.ca_pem,
         )
+
+    def container(self, annotations: dict[str, str]) -> dict[str, Any]:
+        """The last of our containers in the pod."""
         obj: dict[str, Any] = {"metadata": {"name": "shop-db", "namespace": "shop"}, "spec": {"data": DATA}}
-        auth = PodAuth(client_id="workload", sources={"shop-db": source_of(address, obj["spec"])})
-        pod = make_pod({"auth": "pod"} | annotations)
-        found = mutate(pod, OFFERED, {"shop-db": keys_of(parse_binding(obj))}, auth)
+        sources = {name: source_of(self.address(vault), obj["spec"]) for name, vault in self.vaults.items()}
+        auth = PodAuth(client_id="workload", sources=sources)
+        pod = make_pod({"auth": "pod", "bindings": ",".join(sources)} | annotations)
+        found = mutate(pod, OFFERED, dict.fromkeys(sources, keys_of(parse_binding(obj))), auth)
         assert found is not None
         container: dict[str, Any] = found.pod["spec"]["initContainers"][-1]
         return container
@@ -99,6 +105,17 @@ async def test_the_pods_own_token_opens_the_vault(stage: Stage) -> None:
     log = stage.bench.emulator.stats
     assert {entry.principal for entry in log.recent() if entry.outcome == "200"} == {"workload"}
     assert log.count(operation="token.assertion") == 1
+
+
+async def test_two_vaults_of_a_tenant_cost_one_token(stage: Stage) -> None:
+    stage.vaults["bank-db"] = "bank"
+    stage.bench.emulator.driver("bank").set_secret("db", "other-value")
+    status, told = await stage.run()
+
+    assert (status, told) == (0, "vaultbind agent: shop-db, bank-db: written\n")
+    assert (stage.folder / "files/shop-db/PASSWORD").read_text() == "s3cr3t-value"
+    assert (stage.folder / "files/bank-db/PASSWORD").read_text() == "other-value"
+    assert stage.bench.emulator.stats.count(operation="token.assertion") == 1
 
 
 def _other_subject(stage: Stage) -> None:

@@ -7,7 +7,8 @@ gives to the vault. It has the client library in it, and so three times the memo
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Self
 from vaultbind.agent.errors import AgentError, RetryableError
 from vaultbind.agent.program import run
 from vaultbind.agent.work import Fetch
+from vaultbind.api.binding import BindingSpec
 from vaultbind.api.conditions import Reason
+from vaultbind.api.errors import SpecError
 from vaultbind.api.refs import VaultObjectRef
 from vaultbind.injection.sources import PodAuth, VaultAddress, parse_sources
 from vaultbind.keyvault import (
@@ -34,14 +37,29 @@ from vaultbind.rendering.wanted import wanted
 from vaultbind.vaults.causes import decide_trouble, is_not_found
 from vaultbind.vaults.objects import fetch_object
 
+ReadToken = Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One binding, understood: what to ask, whom, and as whom."""
+
+    name: str
+    spec: BindingSpec
+    client: KeyVaultClient
+    client_id: str
+
 
 class Vaults:
-    """One event loop and one client for each vault, as long as the program runs."""
+    """One event loop and one client for each vault, as long as the program runs.
+
+    Vaults of one authority's trust share a transport, and with it the token of one tenant.
+    """
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._clients: dict[VaultAddress, KeyVaultClient] = {}
-        self._transports: list[SharedTransport] = []
+        self._transports: dict[str, SharedTransport] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -62,52 +80,66 @@ class Vaults:
             raise AgentError(f"{error.args[0]} is not set") from None
         except ValueError as error:
             raise AgentError(f"VAULTBIND_SOURCES cannot be read: {error}") from None
-        return partial(self._fetch_now, auth, token_file)
+        read_token = partial(_read_token, token_file)  # one for all: identities are compared by it
+        tasks = {name: self._understand(auth, name, read_token) for name in auth.sources}
+        return partial(self._fetch_now, tasks)
 
-    def _fetch_now(self, auth: PodAuth, token_file: Path, binding: str) -> dict[str, bytes]:
-        return self._runner.run(self._fetch(auth, token_file, binding))
+    def _understand(self, auth: PodAuth, name: str, read_token: ReadToken) -> Task:
+        """Raises AgentError for what a webhook of another version may have written."""
+        source = auth.sources[name]
+        try:
+            spec = source.parse(name)
+            client = self._client(source.vault, auth.client_id, read_token)
+        except (SpecError, KeyVaultError, TypeError) as error:
+            raise AgentError(
+                f"VaultBinding {name}: this agent cannot use what VAULTBIND_SOURCES says of it: {error}; "
+                "webhook and agent may be of different versions: delete the pod, a new one gets what fits"
+            ) from None
+        return Task(name=name, spec=spec, client=client, client_id=auth.client_id)
 
-    async def _fetch(self, auth: PodAuth, token_file: Path, binding: str) -> dict[str, bytes]:
+    def _fetch_now(self, tasks: Mapping[str, Task], binding: str) -> dict[str, bytes]:
+        task = tasks.get(binding)
+        if task is None:
+            raise AgentError(f"VaultBinding {binding}: VAULTBIND_SOURCES says nothing of it; delete the pod")
+        return self._runner.run(self._fetch(task))
+
+    async def _fetch(self, task: Task) -> dict[str, bytes]:
         """Keys and values of one binding. Raises RetryableError: who may what in a vault changes."""
-        source = auth.sources[binding]
-        spec = source.parse(binding)
-        client = self._client(source.vault, auth.client_id, token_file)
-        refs = wanted(spec)
-        reads = (self._read(client, ref, binding, auth.client_id) for ref in refs)
+        refs = wanted(task.spec)
+        reads = (self._read(task, ref) for ref in refs)
         values = dict(zip(refs, await asyncio.gather(*reads), strict=True))
-        rendered = render(spec, values, now=datetime.now(UTC))
+        rendered = render(task.spec, values, now=datetime.now(UTC))
         if not isinstance(rendered, Rendered):
-            raise RetryableError(f"VaultBinding {binding}: {rendered[0].reason.word}: {rendered[0]}")
+            raise RetryableError(f"VaultBinding {task.name}: {rendered[0].reason.word}: {rendered[0]}")
         return dict(rendered.data)
 
-    def _client(self, vault: VaultAddress, client_id: str, token_file: Path) -> KeyVaultClient:
+    def _client(self, vault: VaultAddress, client_id: str, read_token: ReadToken) -> KeyVaultClient:
         if vault not in self._clients:
             identity = FederatedIdentity(
                 tenant_id=vault.tenant_id,
                 client_id=client_id,
-                fetch_assertion=partial(_read_token, token_file),
+                fetch_assertion=read_token,
                 authority_host=vault.authority_host,
             )
-            transport = SharedTransport(ca_pem=vault.ca_bundle or None)
-            self._transports.append(transport)
             config = KeyVaultConfig(vault_url=vault.url, credential=identity)
+            transport = self._transports.setdefault(
+                vault.ca_bundle, SharedTransport(ca_pem=vault.ca_bundle or None)
+            )
             self._clients[vault] = KeyVaultClient(config, transport=transport)
         return self._clients[vault]
 
-    async def _read(
-        self, client: KeyVaultClient, ref: VaultObjectRef, binding: str, client_id: str
-    ) -> VaultValue | None:
+    async def _read(self, task: Task, ref: VaultObjectRef) -> VaultValue | None:
         try:
-            return await fetch_object(client, ref, Pace.FRESH)
+            return await fetch_object(task.client, ref, Pace.FRESH)
         except KeyVaultError as error:
             if is_not_found(error):
                 return None
-            raise refusal_of(error, ref, binding, client_id) from None
+            raise refusal_of(error, ref, task.name, task.client_id) from None
 
     async def _aclose(self) -> None:
         for client in self._clients.values():
             await client.aclose()
-        for transport in self._transports:
+        for transport in self._transports.values():
             await transport.aclose()
 
 

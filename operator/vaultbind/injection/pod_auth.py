@@ -7,6 +7,7 @@ from typing import Any, Final
 from vaultbind.api import grammar
 from vaultbind.api.binding import BindingSpec
 from vaultbind.api.binding_parser import parse_binding
+from vaultbind.api.conditions import Reason
 from vaultbind.api.errors import SpecError
 from vaultbind.api.keyvault import KeyVaultSpec, ServicePrincipalAuth, WorkloadIdentityAuth
 from vaultbind.api.keyvault_parser import parse_keyvault
@@ -38,6 +39,7 @@ Place = tuple[Resource, str, str]
 class PodAuthLookup:
     """Finds out as whom a pod asks and what for; what was found counts for five seconds.
 
+    What a refusal was made of is not kept: whoever follows its advice at once is not refused again.
     Needs the right to get VaultBindings, KeyVaults, ClusterKeyVaults, Namespaces and ServiceAccounts.
     """
 
@@ -53,8 +55,12 @@ class PodAuthLookup:
 
         Raises InjectionError where something is missing or not allowed, KubeError where nothing can be read.
         """
-        client_id, tenant_id = await self._identity(namespace, account)
-        found = await asyncio.gather(*(self._source(namespace, name, tenant_id) for name in bindings))
+        try:
+            client_id, tenant_id = await self._identity(namespace, account)
+            found = await asyncio.gather(*(self._source(namespace, name, tenant_id) for name in bindings))
+        except InjectionError:
+            self._recent.forget(lambda place: place[1] in (namespace, ""))
+            raise
         return PodAuth(client_id=client_id, sources=dict(zip(bindings, found, strict=True)))
 
     async def _identity(self, namespace: str, account: str) -> tuple[str, str]:
@@ -89,7 +95,7 @@ class PodAuthLookup:
         if obj is None:
             raise InjectionError(f"{key}, which VaultBinding {name} names, does not exist: create it first")
         try:
-            vault = parse_keyvault({**obj, "kind": key.kind})
+            vault = _parse_vault({**obj, "kind": key.kind})
         except SpecError as error:
             raise InjectionError(f"{key} cannot be used: {error}") from None
         # the rule of ambient identities protects the operator's own, which is not asked here
@@ -109,6 +115,24 @@ class PodAuthLookup:
             if error.kind is KubeErrorKind.NOT_FOUND:
                 return None
             raise
+
+
+def _parse_vault(obj: Mapping[str, Any]) -> KeyVaultSpec:
+    """Parse a KeyVault. Its `spec.auth` is used for the tenant only: what we cannot do there is no matter.
+
+    Raises SpecError.
+    """
+    try:
+        return parse_keyvault(obj)
+    except SpecError as error:
+        if error.reason is not Reason.NOT_IMPLEMENTED or not error.path.startswith("spec.auth."):
+            raise
+    spec = obj["spec"]
+    named = [
+        part["tenantId"] for part in spec["auth"].values() if isinstance(part, Mapping) and "tenantId" in part
+    ]
+    auth = {"workloadIdentity": {"tenantId": named[0]} if named else {}}
+    return parse_keyvault({**obj, "spec": {**spec, "auth": auth}})
 
 
 def _address(key: ObjectKey, vault: KeyVaultSpec, tenant_id: str) -> VaultAddress:

@@ -48,6 +48,11 @@ class Recent(Generic[K, V]):
         if not flight.cancelled():
             flight.exception()  # retrieved: whoever waited has it, and nobody may have waited on
 
+    def forget(self, is_meant: Callable[[K], bool]) -> None:
+        """Ask anew for those keys."""
+        for key in [key for key in self._kept if is_meant(key)]:
+            del self._kept[key]
+
     def purge(self) -> None:
         """Forget what is too old, and the oldest of too many."""
         limit = self.clock() - self.seconds

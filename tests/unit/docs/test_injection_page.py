@@ -21,6 +21,7 @@ from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.facts import Installation, keys_of
 from vaultbind.injection.identity import ROLE
 from vaultbind.injection.mutate import mutate
+from vaultbind.injection.sources import LONGEST
 
 GUIDE = load("docs/guides/injection.md")
 SECURITY = load("docs/guides/injection-security.md")
@@ -123,6 +124,10 @@ def test_one_that_needs_another_names_both(name: str, needs: dict[str, str]) -> 
     with pytest.raises(InjectionError) as caught:
         parse_wish(make_pod({"bindings": "shop-db", name: value})["metadata"])
     assert f"vaultbind.dev/{name} needs vaultbind.dev/{next(iter(needs))}" in str(caught.value)
+
+
+def test_how_much_an_agent_can_be_told_is_told() -> None:
+    assert f"{LONGEST:,} bytes at most" in GUIDE.text
 
 
 def test_the_command_names_the_role_of_the_chart() -> None:

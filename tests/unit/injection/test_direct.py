@@ -2,12 +2,17 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from vaultbind.agent import program
+from vaultbind.agent.errors import AgentError, RetryableError
 from vaultbind.api.refs import VaultObjectKind, VaultObjectRef
-from vaultbind.injection.direct import refusal_of
+from vaultbind.injection.direct import Vaults, refusal_of
+from vaultbind.injection.sources import PodAuth, Source, VaultAddress, render_sources
 from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind
 
 REF = VaultObjectRef(VaultObjectKind.SECRET, "db")
@@ -46,3 +51,55 @@ def test_no_event_loop_keeps_the_end_for_itself() -> None:
             asyncio.run(work())
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+ADDRESS = VaultAddress(url="https://shop.vault.azure.net", tenant_id="22222222-0000-0000-0000-000000000002")
+SPEC: dict[str, Any] = {"data": [{"key": "PASSWORD", "secret": {"name": "db"}}]}
+LATER: dict[str, Any] = {"data": [{"key": "PASSWORD", "secret": {"name": "db", "madeUpLater": 1}}]}
+
+
+@pytest.fixture
+def vaults() -> Iterator[Vaults]:
+    with Vaults() as made:
+        yield made
+
+
+def environ(**sources: Source) -> dict[str, str]:
+    told = render_sources(PodAuth(client_id="client-1", sources=sources))
+    return {"VAULTBIND_SOURCES": told, "VAULTBIND_TOKEN_FILE": "/no/such/token"}
+
+
+GOOD = Source(vault=ADDRESS, spec=SPEC)
+OF_ANOTHER_VERSION = {
+    "a field that it does not know": (replace(GOOD, spec=LATER), "spec.data[0].secret.madeUpLater"),
+    "a spec without keys": (replace(GOOD, spec={}), "spec"),
+    "a spec that is none": (replace(GOOD, spec=7), "spec"),  # type: ignore[arg-type] # that is the case
+    "a url that is none": (replace(GOOD, vault=replace(ADDRESS, url="ftp://x")), "vault_url"),
+    "a url of another type": (replace(GOOD, vault=replace(ADDRESS, url=7)), "vault_url"),  # type: ignore[arg-type] # so is that
+}
+
+
+@pytest.mark.parametrize(("source", "place"), OF_ANOTHER_VERSION.values(), ids=OF_ANOTHER_VERSION)
+def test_what_a_webhook_of_another_version_wrote_is_told_before_anything_is_asked(
+    vaults: Vaults, source: Source, place: str
+) -> None:
+    with pytest.raises(AgentError) as caught:
+        vaults.make_fetch(environ(good=GOOD, odd=source))
+
+    assert not isinstance(caught.value, RetryableError), "waiting is of no use"
+    told = str(caught.value)
+    for word in ("VaultBinding odd: ", place, "different versions: delete the pod"):
+        assert word in told
+
+
+def test_an_address_of_another_shape_is_told_as_well(vaults: Vaults) -> None:
+    told = environ(odd=GOOD)
+    told["VAULTBIND_SOURCES"] = told["VAULTBIND_SOURCES"].replace(f'"{ADDRESS.url}"', '["a", "b"]')
+    with pytest.raises(AgentError, match=r"VaultBinding odd: .*different versions"):
+        vaults.make_fetch(told)
+
+
+def test_a_binding_that_the_sources_leave_out_is_told(vaults: Vaults) -> None:
+    fetch = vaults.make_fetch(environ(good=GOOD))
+    with pytest.raises(AgentError, match="VaultBinding other: VAULTBIND_SOURCES says nothing of it"):
+        fetch("other")

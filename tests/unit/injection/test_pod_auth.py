@@ -337,6 +337,74 @@ async def test_pods_that_start_together_cost_one_question_each_kind() -> None:
     assert len(stage.cluster.calls) == 8
 
 
+def _account_gets_its_identity(stage: Stage) -> None:
+    stage.account(client_id=CLIENT, tenant_id=TENANT)
+
+
+def _namespace_gets_its_label(stage: Stage) -> None:
+    stage.cluster.put(NAMESPACES, "", "shop", metadata={"labels": {"team": "shop"}})
+
+
+def _binding_is_mended(stage: Stage) -> None:
+    stage.bind("shop-db", data=DATA)
+
+
+def _vault_is_mended(stage: Stage) -> None:
+    stage.vault()
+
+
+MENDED = {
+    "the account's client id": (_no_account, _account_gets_its_identity),
+    "the account's tenant": (_no_tenant, _account_gets_its_identity),
+    "the namespace's label": (_foreign_namespace, _namespace_gets_its_label),
+    "the binding's spec": (_broken_binding, _binding_is_mended),
+    "the vault's spec": (_broken_vault, _vault_is_mended),
+}
+
+
+@pytest.mark.parametrize(("spoil", "mend"), MENDED.values(), ids=MENDED)
+async def test_who_does_what_the_refusal_says_is_not_refused_again(spoil: Any, mend: Any) -> None:
+    stage = Stage()
+    spoil(stage)
+    with pytest.raises(InjectionError):
+        await stage.fetch()
+    mend(stage)
+
+    assert (await stage.fetch()).client_id == CLIENT, "at the same moment"
+
+
+NOT_OURS_YET: dict[str, dict[str, Any]] = {
+    "a ServiceAccount's token": {
+        "workloadIdentity": {"tenantId": OTHER_TENANT, "serviceAccountRef": {"name": "x"}}
+    },
+    "a certificate": {
+        "servicePrincipal": {"clientId": CLIENT, "tenantId": OTHER_TENANT, "certificateRef": {"name": "x"}}
+    },
+    "a way of a newer release": {"madeUpLater": {"tenantId": OTHER_TENANT}},
+}
+
+
+@pytest.mark.parametrize("auth", NOT_OURS_YET.values(), ids=NOT_OURS_YET)
+async def test_an_auth_that_is_not_used_need_not_be_implemented(auth: dict[str, Any]) -> None:
+    stage = Stage()
+    stage.account(client_id=CLIENT)
+    stage.vault(auth=auth)
+
+    assert (await stage.fetch()).sources["shop-db"].vault.tenant_id == OTHER_TENANT
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"caBundleRef": {"name": "x"}}, {"auth": {"madeUpLater": "x"}, "caBundleRef": {"name": "x"}}],
+    ids=["alone", "beside such an auth"],
+)
+async def test_what_is_used_has_to_be_implemented(spec: dict[str, Any]) -> None:
+    stage = Stage()
+    stage.vault(**spec)
+    with pytest.raises(InjectionError, match=r"spec\.caBundleRef: a reference is not implemented"):
+        await stage.fetch()
+
+
 async def test_what_was_missing_counts_as_soon_as_it_is_there() -> None:
     stage = Stage()
     with pytest.raises(InjectionError, match="VaultBinding shop-tls does not exist"):
