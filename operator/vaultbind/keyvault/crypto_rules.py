@@ -62,6 +62,15 @@ def check_encryption(algorithm: EncryptionAlgorithm, given: CipherInput, key: Js
             )
 
 
+def tell_room(algorithm: EncryptionAlgorithm, size: int) -> str:
+    """What may be wrong where the service refuses to encrypt `size` bytes by a key that we do not know."""
+    overhead = _RSA_OVERHEAD.get(algorithm)
+    bits = min(RSA_SIZES)
+    if overhead is None or size <= bits // 8 - overhead:
+        return ""
+    return f"a key of {bits} bits takes at most {bits // 8 - overhead} bytes: use envelope_encrypt for more"
+
+
 def check_decryption(algorithm: EncryptionAlgorithm, given: CipherInput, key: JsonWebKey | None) -> None:
     """RSA: one block and nothing else. CBC: an iv of 16 bytes. GCM: an iv of 12 bytes, a tag of 16."""
     _check_type(algorithm, key)
@@ -137,7 +146,11 @@ def _check_block(algorithm: StrEnum, data: bytes, key: JsonWebKey | None) -> Non
     bits = (key.size if key is not None else None) or max(RSA_SIZES)
     room = (bits + 7) // 8 - _RSA_OVERHEAD[algorithm]
     if len(data) > room:
-        _refuse(f"{algorithm} with {bits} bits takes at most {room} bytes: use envelope encryption for more")
+        known = key is not None and key.size
+        limit = f"with {bits} bits takes at most {room} bytes"
+        if not known:
+            limit = f"takes at most {room} bytes even with the largest key ({bits} bits)"
+        _refuse(f"{algorithm} {limit}: use envelope_encrypt for more")
 
 
 def _check_ciphertext(algorithm: StrEnum, data: bytes, key: JsonWebKey | None) -> None:

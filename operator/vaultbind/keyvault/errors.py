@@ -84,7 +84,8 @@ class KeyVaultError(Exception):
     """A Key Vault operation that failed, or a request that was refused before it was sent.
 
     `retryable` tells whether the same request can work later without anybody changing anything, `retry_after`
-    (seconds) when the other side named a time. `code` is the service's or the transport's short code.
+    (seconds) when the other side named a time. `code` is the service's or the transport's short code. Of
+    errors on the way to a vault `vault` is its host, and `hint` what can be done about it.
 
         try:
             await client.get_secret("no-such-secret")
@@ -103,8 +104,10 @@ class KeyVaultError(Exception):
         retry_after: float | None = None,
         request_id: str | None = None,
         retryable: bool | None = None,
+        vault: str | None = None,
+        hint: str = "",
     ) -> None:
-        """`detail` must be our own words: never a value, never text that came from a service."""
+        """`detail` and `hint` must be our own words: never a value, never text that came from a service."""
         self.kind = kind
         self.code = code or kind.value
         self.detail = detail
@@ -113,6 +116,8 @@ class KeyVaultError(Exception):
         self.retry_after = retry_after
         self.request_id = request_id
         self.retryable = kind in RETRYABLE if retryable is None else retryable
+        self.vault = vault
+        self.hint = hint
         super().__init__(self._render())
 
     def named(self, object_name: str | None) -> "KeyVaultError":
@@ -122,15 +127,24 @@ class KeyVaultError(Exception):
             self.args = (self._render(),)
         return self
 
+    def advised(self, hint: str, *, vault: str | None = None) -> "KeyVaultError":
+        """Return this error with what can be done, in our own words, and the vault's host."""
+        self.vault, self.hint = vault, hint
+        self.args = (self._render(),)
+        return self
+
     def _render(self) -> str:
         parts = [SENTENCES[self.kind]]
+        if self.vault:
+            parts.append(f": {self.vault}")
         if self.object_name:
             parts.append(f": {self.object_name}")
         if self.detail:
             parts.append(f": {self.detail}")
         codes = [f"HTTP {self.http_status}"] if self.http_status is not None else []
         codes += [self.code, *([f"request {self.request_id}"] if self.request_id else [])]
-        return f"{''.join(parts)} ({', '.join(codes)})"
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{''.join(parts)} ({', '.join(codes)}){hint}"
 
     def __repr__(self) -> str:
         return f"KeyVaultError({self.kind.name}, {str(self)!r})"
@@ -156,6 +170,8 @@ _FIELDS = (
     "retry_after",
     "request_id",
     "retryable",
+    "vault",
+    "hint",
 )
 
 

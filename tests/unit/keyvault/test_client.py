@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.keyvault.fakes import VAULT, VERSION, answer, canned, make_client, secret
+from tests.unit.keyvault.fakes import VAULT, VERSION, answer, canned, make_client, problem, secret
 from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.types.crypto import EncryptionAlgorithm
@@ -81,3 +81,18 @@ def test_a_client_of_an_address_is_told_what_makes_one() -> None:
         _ = KeyVaultClient.new(address)
 
     assert caught.value.kind is KeyVaultErrorKind.CONFIGURATION
+
+
+@pytest.mark.parametrize(
+    ("size", "hint"),
+    [(191, "a key of 2048 bits takes at most 190 bytes: use envelope_encrypt for more"), (190, "")],
+    ids=["too much for the smallest key", "something else is wrong"],
+)
+async def test_a_refused_plaintext_that_may_be_too_large_is_told_the_way_out(size: int, hint: str) -> None:
+    client = make_client(canned(problem(400, "BadParameter")))
+
+    with pytest.raises(KeyVaultError) as caught:
+        await client.encrypt("k", EncryptionAlgorithm.RSA_OAEP_256, bytes(size))
+
+    assert (caught.value.kind, caught.value.hint) == (KeyVaultErrorKind.BAD_PARAMETER, hint)
+    assert str(caught.value).endswith(hint or "BadParameter)")

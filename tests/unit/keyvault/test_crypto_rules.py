@@ -180,3 +180,23 @@ def test_a_message_is_hashed_as_its_algorithm_says(algorithm: S) -> None:
     names = {"2": hashlib.sha256, "3": hashlib.sha384, "5": hashlib.sha512}
 
     assert hash_message(algorithm, b"message") == names[algorithm[2]](b"message").digest()
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        (True, "RSA-OAEP-256 with 2048 bits takes at most 190 bytes: use envelope_encrypt for more"),
+        (
+            False,
+            "takes at most 446 bytes even with the largest key (4096 bits): use envelope_encrypt for more",
+        ),
+    ],
+    ids=["a key that is known", "a key's name"],
+)
+def test_too_large_a_plaintext_is_told_its_limit_and_the_way_out(known: bool, told: str) -> None:
+    key = JsonWebKey(kty="RSA", n=b"\x80" + bytes(255), e=b"\x01\x00\x01") if known else None
+
+    with pytest.raises(KeyVaultError) as caught:
+        check_encryption(E.RSA_OAEP_256, CipherInput(data=bytes(447)), key)
+
+    assert told in str(caught.value)

@@ -14,6 +14,7 @@ from vaultbind.keyvault.crypto_rules import (
     check_wrapping,
     hash_message,
     parse_algorithm,
+    tell_room,
 )
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.services.base import Operation
@@ -79,9 +80,13 @@ class KeyCrypto(ObjectLifecycle[Key, KeyProperties]):
         """
         algorithm = parse_algorithm(EncryptionAlgorithm, algorithm)
         check_encryption(algorithm, CipherInput(data=plaintext, iv=iv, aad=aad), _public(key))
-        answer = await self._operate(
-            "encrypt", key, version, render_operation(algorithm, plaintext, iv=iv, aad=aad)
-        )
+        content = render_operation(algorithm, plaintext, iv=iv, aad=aad)
+        try:
+            answer = await self._operate("encrypt", key, version, content)
+        except KeyVaultError as error:
+            if error.kind is not KeyVaultErrorKind.BAD_PARAMETER:
+                raise
+            raise error.advised(tell_room(algorithm, len(plaintext))) from None
         return EncryptResult(
             key_id=answer.key_id,
             algorithm=algorithm,

@@ -29,6 +29,7 @@ from vaultbind.keyvault.resilience.ratelimit import TokenBucket
 from vaultbind.keyvault.resilience.retry import RetryBudget
 from vaultbind.keyvault.transport.challenge import ChallengePolicy
 from vaultbind.keyvault.transport.failures import map_exception, map_response, parse_date
+from vaultbind.keyvault.transport.hints import tell_way
 from vaultbind.keyvault.transport.policies import (
     CALL,
     OWES,
@@ -149,7 +150,7 @@ class VaultPipeline:
             else:
                 failure = self._explain(call, response)
         except (KeyVaultError, AzureError, ValueError, TimeoutError) as error:
-            failure = map_exception(error, object_name=call.name)
+            failure = self._tell_way(map_exception(error, object_name=call.name))
         except BaseException:
             self._breaker.abandoned()
             raise
@@ -195,7 +196,7 @@ class VaultPipeline:
             self.check_open(call.name)
             response = await self._exchange(call, url, None)
         except (KeyVaultError, AzureError, ValueError, TimeoutError) as failure:
-            error = map_exception(failure, object_name=call.name)
+            error = self._tell_way(map_exception(failure, object_name=call.name))
         else:
             date = parse_date(response.headers.get("Date"))
             error = None if response.status_code in _OK else self._explain(call, response)
@@ -229,6 +230,9 @@ class VaultPipeline:
         self._dated, date = text, parse_date(text)
         if date is not None:
             self.clock_offset = date + 0.5 - self.clock.time()
+
+    def _tell_way(self, error: KeyVaultError) -> KeyVaultError:
+        return tell_way(error, self.url.removeprefix("https://"), self._config.credential)
 
     def _explain(self, call: Call, response: AsyncHttpResponse) -> KeyVaultError:
         error = map_response(
