@@ -17,6 +17,7 @@ VAULT: Final = "shop"
 BINDING_SECRETS: Final = "shop-db"
 BINDING_TLS: Final = "shop-tls"
 BINDING_PUBLIC_KEY: Final = "shop-signing-key"
+JOB_SIGN: Final = "sign-release"
 
 JsonObject = dict[str, Any]
 
@@ -37,6 +38,8 @@ class Manifests:
     vault: JsonObject
     bindings: Mapping[str, JsonObject]
     """By the names that they have in the examples."""
+    job: JsonObject
+    """The CryptoJob that signs."""
     seed: str
 
 
@@ -48,7 +51,8 @@ def fetch_manifests(place: Place, url: str) -> Manifests:
     return Manifests(
         crds=fetch_crds(),
         vault=render_vault(vault, place, url),
-        bindings={item["metadata"]["name"]: render_binding(item, place) for item in bindings},
+        bindings={item["metadata"]["name"]: render_reader(item, place) for item in bindings},
+        job=render_reader(_find(_fetch_documents(examples / "cryptojobs.yaml"), JOB_SIGN), place),
         seed=fetch_seed(),
     )
 
@@ -83,12 +87,19 @@ def render_vault(document: JsonObject, place: Place, url: str) -> JsonObject:
     return placed
 
 
-def render_binding(document: JsonObject, place: Place) -> JsonObject:
-    """Give the binding its namespace and vault."""
+def render_reader(document: JsonObject, place: Place) -> JsonObject:
+    """Give a binding or job its namespace and vault."""
     placed = copy.deepcopy(document)
     placed["metadata"]["namespace"] = place.namespace
     placed["spec"]["vaultRef"] = {"kind": KIND_CLUSTER_KEYVAULT, "name": place.vault}
     return placed
+
+
+def _find(documents: list[JsonObject], name: str) -> JsonObject:
+    for document in documents:
+        if document["metadata"]["name"] == name:
+            return document
+    raise DemoError(f"the examples have no {name}")
 
 
 def _fetch_documents(path: Path) -> list[JsonObject]:

@@ -14,8 +14,9 @@ from vaultbind.cli.demo.clusters import DEMO_MANAGER
 from vaultbind.cli.demo.manifests import BINDING_PUBLIC_KEY, BINDING_SECRETS, BINDING_TLS
 from vaultbind.cli.demo.outcome import DemoError
 from vaultbind.cli.demo.stage import OPERATOR_PRINCIPAL, Stage
+from vaultbind.cli.demo.use_steps import RESULT
 from vaultbind.keyvault.simulation.faults import Fault as VaultFault
-from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
+from vaultbind.kube.resources import CONFIG_MAPS, SECRETS, VAULT_BINDINGS
 from vaultbind.sandbox import Fault as ClusterFault
 
 Deed = Callable[[Stage], Awaitable[None]]
@@ -82,6 +83,28 @@ async def _delete_binding(stage: Stage) -> None:
     await stage.client.delete(VAULT_BINDINGS, stage.namespace, BINDING_SECRETS)
 
 
+async def _forge_signature(stage: Stage) -> None:
+    await _pause_operator(stage)
+    name = stage.manifests.job["spec"]["output"]["configMap"]["name"]
+    found = await stage.client.get(CONFIG_MAPS, stage.namespace, name)
+    header, _, _ = found["data"][RESULT].partition("..")
+    forged = {"data": {RESULT: f"{header}..{base64.urlsafe_b64encode(bytes(64)).decode()}"}}
+    await stage.client.merge_patch(CONFIG_MAPS, stage.namespace, name, forged, field_manager=DEMO_MANAGER)
+
+
+async def _deny_the_end(stage: Stage) -> None:
+    await _pause_operator(stage)
+    forged = {"status": {"expires": "2099-01-01T00:00:00Z"}}
+    await stage.client.merge_patch(
+        VAULT_BINDINGS,
+        stage.namespace,
+        BINDING_TLS,
+        forged,
+        subresource="status",
+        field_manager=DEMO_MANAGER,
+    )
+
+
 async def _delete_secret(stage: Stage) -> None:
     await _pause_operator(stage)
     await stage.client.delete(SECRETS, stage.namespace, BINDING_SECRETS)
@@ -101,6 +124,8 @@ SABOTAGES: Final[Mapping[str, Sabotage]] = {
     "tls": Sabotage(after=_turn_chain),
     "public-key": Sabotage(after=_swap_public_key),
     "pod": Sabotage(before=_delete_binding),
+    "sign": Sabotage(after=_forge_signature),
+    "expiry": Sabotage(before=_deny_the_end),
     "rotate": Sabotage(before=_pause_operator),
     "repair": Sabotage(before=_pause_operator),
     "delete": Sabotage(after=_delete_secret),

@@ -32,7 +32,7 @@ class Step(ABC):
 
 def build_steps() -> tuple[Step, ...]:
     """All steps, in order."""
-    from vaultbind.cli.demo import binding_steps, change_steps, pod_steps, start_steps
+    from vaultbind.cli.demo import binding_steps, change_steps, pod_steps, start_steps, use_steps
 
     return (
         start_steps.ClusterStep(),
@@ -43,6 +43,8 @@ def build_steps() -> tuple[Step, ...]:
         binding_steps.TlsStep(),
         binding_steps.PublicKeyStep(),
         pod_steps.PodStep(),
+        use_steps.SignStep(),
+        use_steps.ExpiryStep(),
         change_steps.RotateStep(),
         change_steps.RepairStep(),
         change_steps.DeleteStep(),
