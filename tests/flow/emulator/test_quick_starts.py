@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 import yaml
@@ -64,6 +65,26 @@ def free_port() -> str:
 
 PROGRAMS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 SEED = "vaults: {shop: {secrets: {greeting: hello}}, default: {secrets: {greeting: hello}}}"
+
+
+async def test_the_librarys_first_steps_against_the_emulator(tmp_path: Path) -> None:
+    """The page's four lines, with a port that is free; the example stands where one would type it."""
+    page = load("docs/library.md").text.partition("## First steps")[2]
+    recipe, example, printed = (
+        page.partition(f"```{language}\n")[2].partition("```")[0] for language in ("sh", "python", "text")
+    )
+    (tmp_path / "example.py").write_text(
+        f"import asyncio\nasync def main():\n{indent(example, '    ')}\nasyncio.run(main())", encoding="utf-8"
+    )
+    port = free_port()
+    start, *exports, shell = recipe.replace("8443", port).splitlines()
+    assert (start[-2:], shell) == (" &", "python -m asyncio")
+    lines = [f"{start[:-1]} --port {port} > told &", "until grep -q ready told; do sleep 0.1; done", *exports]
+    lines += ["python example.py; status=$?", "kill %1; wait %1; exit $status"]
+
+    told = await output("bash", "-mc", "\n".join(lines), folder=tmp_path, PATH=PROGRAMS)
+
+    assert told == printed.strip()
 
 
 async def test_the_step_of_the_workflow(tmp_path: Path) -> None:
