@@ -297,6 +297,31 @@ async def test_a_rotation_that_cannot_be_read_now_is_told_later(
     assert kinds == (["secret", "near"] if rounds == 2 else ["near"]), "expiry is told once, too"
 
 
+async def test_a_handler_that_closes_the_client_makes_nothing_count_as_told(stage: Stage) -> None:
+    class Closing:
+        async def on_secret_rotated(self, secret: Secret, previous: str | None) -> None:
+            await stage.client.aclose()
+
+    monitor = stage.client.expiry_monitor
+    monitor.register(Closing())
+    for name in ("one", "two"):
+        stage.vault.set_secret(name, "v1")
+    await stage.check()
+    stage.clock.now += 60
+    for name in ("one", "two"):
+        stage.vault.set_secret(name, "v2")
+    first = await monitor.check_once()
+
+    other, notes = stage.connect(), Notes()
+    other.register_rotation_handler(notes)
+    other.expiry_monitor.state = monitor.state
+    await stage.check(other)
+
+    assert [item.key.name for item in first.tellings] == ["one"]
+    assert [item[:3] for item in notes.take()] == [("secret", "two", "v2")]
+    await other.aclose()
+
+
 async def test_the_cache_does_not_hide_a_rotation(stage: Stage) -> None:
     client = stage.connect(cache=CacheConfig(ttl=3600))
     notes = Notes()
