@@ -144,3 +144,21 @@ async def test_a_vault_that_is_not_usable_is_told_on_its_bindings(world: World) 
     url = {"spec": {"url": world.vault_spec()["url"]}}
     await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, url)
     await assert_at_rest(world, b"1")
+
+
+@pytest.mark.parametrize("status", [409, 500])
+async def test_a_change_without_a_secret_is_not_lost_with_the_status_that_tells_it(
+    world: World, status: int
+) -> None:
+    """Nothing else says that it was seen: a rollout would never come."""
+    await start(world, bound=False)
+    await world.bind("app", data=DATA, target={"creationPolicy": "None"})
+    await world.ready("app")
+    await world.calm()
+    world.sandbox.inject(Fault(verb="patch", resource=BINDINGS, subresource="status", status=status))
+    world.vault.set_secret("a", "2")
+    await world.next_look()
+    await world.advance(LONGEST_BACKOFF)
+    assert (await world.status("app"))["revision"] == 2
+    await world.calm()
+    assert await world.spent() == Spent()

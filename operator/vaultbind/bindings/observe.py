@@ -1,7 +1,7 @@
 """All reads for one binding, into frozen facts."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from vaultbind.bindings.facts import Existing, Facts
 from vaultbind.bindings.intake import Prepared
 from vaultbind.bindings.manifest import decode_data, is_merge, is_unwritten
 from vaultbind.bindings.ownership import Owner, decide_ownership
+from vaultbind.bindings.plan import MAX_OBJECTS
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import GoneError
@@ -43,8 +44,8 @@ class BindingObserver:
     """Whether nothing watches Secrets, so that the index knows only what was asked for or written."""
     verified: dict[ObjectKey, tuple[str, str]] = field(default_factory=dict)
     """uid and resourceVersion of a Secret whose content was compared although its owners look wrong."""
-    shown: dict[ObjectKey, object] = field(default_factory=dict)
-    """What the vault showed when a binding without Secret was read the last time."""
+    shown: dict[ObjectKey, tuple[object, object]] = field(default_factory=dict)
+    """What a binding without Secret was to tell after its last read, and what the vault showed then."""
     owed: set[ObjectKey] = field(default_factory=set)
     """Whose requested look failed: until one succeeds, what an older look showed does not count."""
 
@@ -158,7 +159,7 @@ class BindingObserver:
         forced = key in self.owed or facts.request != str(facts.status.get("lastHandledRequest") or "")
         if facts.status.get("revision"):  # a fresh one need not wait for a look
             await session.looked.wait()
-        if not forced and self.shown.get(key) == shown(prepared, session):
+        if not forced and self.shown.get(key) == (_told(facts.status), shown(prepared, session)):
             return with_trouble(replace(facts, in_sync=True), session, obj)
         not_before = self.clock.monotonic() if forced else 0.0
         facts = await self._read(facts, prepared, session, priority, not_before)
@@ -166,7 +167,8 @@ class BindingObserver:
             (self.owed.add if facts.trouble else self.owed.discard)(key)
         self.shown.pop(key, None)
         if facts.content is not None:
-            self.shown[key] = shown(prepared, session)
+            told = _versions(facts.content.objects[:MAX_OBJECTS])
+            self.shown[key] = (told, shown(prepared, session))
         return facts
 
     # -- values -------------------------------------------------------------------------------------
@@ -221,6 +223,15 @@ class BindingObserver:
         """Remember that this state of the Secret holds the right content, whoever owns its keys."""
         if facts.existing is not None and facts.content is not None and facts.drift.data:
             self.verified[facts.key] = stamp(facts.existing.metadata)
+
+
+def _told(status: Mapping[str, Any]) -> object:
+    """Versions that a status tells: where its write was lost, what was read has to be read again."""
+    return _versions(status.get("objects") or ())
+
+
+def _versions(objects: Iterable[Mapping[str, Any]]) -> object:
+    return tuple((item["kind"], item["name"], item["version"]) for item in objects)
 
 
 def request_of(obj: RawObject) -> str:
