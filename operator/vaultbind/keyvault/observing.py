@@ -28,46 +28,34 @@ class ContainedObserver:
 
     def request(self, kind: str, method: str, route: str, status: int, seconds: float) -> None:
         """One request went over the wire."""
-        try:
-            self._observer.request(kind, method, route, status, seconds)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign observer raises must not break a read
-            self._note("request", error)
+        self._tell("request", kind, method, route, status, seconds)
 
     def retry(self, kind: str, method: str, route: str, reason: str, delay: float) -> None:
         """An attempt failed and is repeated."""
-        try:
-            self._observer.retry(kind, method, route, reason, delay)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign observer raises must not break a read
-            self._note("retry", error)
+        self._tell("retry", kind, method, route, reason, delay)
 
     def token(self, outcome: str, seconds: float) -> None:
         """A token was asked for."""
-        try:
-            self._observer.token(outcome, seconds)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign observer raises must not break a read
-            self._note("token", error)
+        self._tell("token", outcome, seconds)
 
     def breaker(self, state: str) -> None:
         """The vault's circuit breaker moved."""
-        try:
-            self._observer.breaker(state)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign observer raises must not break a read
-            self._note("breaker", error)
+        self._tell("breaker", state)
 
     def cache(self, kind: str, outcome: str) -> None:
         """A read met the cache."""
-        try:
-            self._observer.cache(kind, outcome)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign observer raises must not break a read
-            self._note("cache", error)
+        self._tell("cache", kind, outcome)
 
-    def _note(self, event: str, error: Exception) -> None:
-        failure = type(error).__name__
-        self._failures[failure] += 1
-        if self._failures[failure] == 1:
-            logger.warning(
-                "an observer raised %s when it was told of a %s; this is told once", failure, event
-            )
+    def _tell(self, event: str, *told: object) -> None:
+        try:
+            getattr(self._observer, event)(*told)
+        except Exception as error:  # noqa: BLE001 - whatever a foreign observer raises must not break a read
+            failure = type(error).__name__
+            self._failures[failure] += 1
+            if self._failures[failure] == 1:
+                logger.warning(
+                    "an observer raised %s when it was told of a %s; this is told once", failure, event
+                )
 
 
 def contain(observer: Observer | None) -> ContainedObserver:
