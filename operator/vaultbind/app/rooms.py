@@ -67,7 +67,7 @@ class WholeBinding:
             self._passed.discard(key)
             self.rollouts.drop(key)
         elif report is not None and _is_synced(report):
-            self._teach_ends(key, obj, report, {**self._sightings(key), **seen})
+            self._teach_ends(key, obj, report, seen)
         if report is not None:
             report = await self._tell_deleted(key, report)
         if report is None or obj is None or not report.conditions:
@@ -102,14 +102,16 @@ class WholeBinding:
         So a restart, which reads nothing, knows it from the status. What does not follow the vault may hold
         an older version than the vault shows, and teaches nothing.
         """
-        session = self._session(key)
+        objects = report.fields.get("objects", (obj.get("status") or {}).get("objects")) or ()
+        told = [(item, ends) for item in objects if (ends := parse_time(item.get("expires"))) is not None]
+        session = self._session(key) if told else None
         if session is None or obj["spec"].get("refreshPolicy", "Follow") != "Follow":
             return
-        for item in report.fields.get("objects", (obj.get("status") or {}).get("objects")) or ():
-            ends = parse_time(item.get("expires"))
+        seen = {**self._sightings(key), **seen}
+        for item, ends in told:
             pinned = VaultObjectRef(VaultObjectKind(item["kind"]), item["name"], item.get("version", ""))
             ref = pinned if pinned in seen else VaultObjectRef(pinned.kind, pinned.name)
-            if ref in seen and ends is not None:
+            if ref in seen:
                 session.known.learn_end(ref, seen[ref], ends)
 
     async def _tell_deleted(self, key: ObjectKey, report: Report) -> Report:
