@@ -47,11 +47,7 @@ def _section(name: str, result: dict[str, Any]) -> str:
         return _library_section(name, result)
     if result.get("subject") == expiry.SUBJECT:
         return _expiry_section(name, result)
-    machine = result["machine"]
-    head = (
-        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
-        f"Python {machine['python']}, Kubernetes {machine['kubernetes']}.\n"
-    )
+    head = f"{_origin(result)}, Kubernetes {result['machine']['kubernetes']}.\n"
     if "conditions" in result:
         return f"\n## {name}\n\n{head}{result['conditions']}\n\n{render_table(result)}\n"
     floors = [result[key] for key in ("floor", "floor_after") if key in result]
@@ -63,11 +59,18 @@ def _section(name: str, result: dict[str, Any]) -> str:
     return f"\n## {name}\n\n{where}\n\n{render_table(result)}\n"
 
 
-def _agent_section(name: str, result: dict[str, Any]) -> str:
+def _origin(result: dict[str, Any]) -> str:
+    """Of which commit, when and on what it was measured."""
     machine = result["machine"]
-    where = (
+    return (
         f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
-        f"Python {machine['python']}. `make bench ARGS=agent`: the program that the webhook puts into pods, "
+        f"Python {machine['python']}"
+    )
+
+
+def _agent_section(name: str, result: dict[str, Any]) -> str:
+    where = (
+        f"{_origin(result)}. `make bench ARGS=agent`: the program that the webhook puts into pods, "
         f"for one binding of {result['keys']} keys; a start is an init run with interpreter, TLS, requests "
         f"and files, the median of {agent.STARTS}."
     )
@@ -75,30 +78,25 @@ def _agent_section(name: str, result: dict[str, Any]) -> str:
 
 
 def _emulator_section(name: str, result: dict[str, Any]) -> str:
-    machine = result["machine"]
     where = (
-        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
-        f"Python {machine['python']}. `make bench ARGS=emulator`: one process over TLS, "
+        f"{_origin(result)}. `make bench ARGS=emulator`: one process over TLS, "
         f"{result['connections']} connections that are kept."
     )
     return f"\n## {name}\n\n{where}\n\n{emulator.render_table(result)}\n"
 
 
 def _expiry_section(name: str, result: dict[str, Any]) -> str:
-    machine, figures = result["machine"], result["figures"]
+    figures = result["figures"]
     where = (
-        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
-        f"Python {machine['python']}. `make bench ARGS=expiry`: {figures['objects']} objects over "
+        f"{_origin(result)}. `make bench ARGS=expiry`: {figures['objects']} objects over "
         f"{figures['vaults']} vaults, judged, counted and told to a sink in one process; looks are not in it."
     )
     return f"\n## {name}\n\n{where}\n\n{expiry.render_table(result)}\n"
 
 
 def _library_section(name: str, result: dict[str, Any]) -> str:
-    machine = result["machine"]
     where = (
-        f"Commit `{machine['commit']}`, {machine['date']}: {machine['processors']} processors, "
-        f"Python {machine['python']}. `make bench ARGS=library`: `vaultbind.keyvault` (ours) beside "
+        f"{_origin(result)}. `make bench ARGS=library`: `vaultbind.keyvault` (ours) beside "
         "`azure-keyvault-secrets` with its defaults (sdk) and on our transport (sdk-tuned), over TLS against "
         f"the emulator on the same machine. Each figure is the median of {result['rounds']} rounds in which "
         "the clients took turns; CPU is that of the client's process alone."
