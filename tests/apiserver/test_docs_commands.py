@@ -5,7 +5,6 @@ Docker or a name that only the reader knows, and are not run.
 """
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.apiserver.installation import Installation
 from tests.chart.release import CHART, Helm
 from tests.unit.docs.pages import ROOT, load
+from tests.unit.docs.shell import run_block
 from tools.realcluster import RealCluster
 
 REGISTRY = "oci://ghcr.io/vaultbind/charts/vaultbind"
@@ -75,13 +75,4 @@ class Shell:
 
     def run(self, script: str) -> None:
         """Run a block; the first command that fails ends it."""
-        done = subprocess.run(
-            ["bash", "-euc", script.replace(REGISTRY, str(CHART))],
-            cwd=ROOT,
-            env=self._environ,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
-        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        run_block(script.replace(REGISTRY, str(CHART)), ROOT, self._environ)

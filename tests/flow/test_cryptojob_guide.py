@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.flow import jobs
 from tests.flow.world import World
 from tests.flow.world_cluster import encode
 from tests.unit.docs.pages import load
+from tests.unit.docs.shell import run_block
 from tools.realcluster import RealCluster
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, CRYPTO_JOBS, SECRETS
 from vaultbind.settings import DriftDetection
@@ -65,17 +65,7 @@ class Reader:
         }
         for theirs, ours in names.items():
             script = script.replace(theirs, ours)
-        command = ["bash", "-euc", script]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self._environ,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
-        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        run_block(script, self.folder, self._environ)
 
     async def apply(self, text: str) -> None:
         made = [item for item in yaml.safe_load_all(text) if await self._create(item)]

@@ -28,6 +28,12 @@ async def hinted(quiet_world: World, tmp_path: Path) -> World:
     world = quiet_world
     (tmp_path / "secret").write_text(f"{SECRET}\n")
     webhook = WebhookSettings(host="127.0.0.1", port=0, secret_file=tmp_path / "secret")
+    await begin(world, webhook)
+    return world
+
+
+async def begin(world: World, webhook: WebhookSettings) -> None:
+    """Start the operator with this webhook, and bring one binding to rest."""
     world.settings = replace(world.settings, outlets=OutletSettings(webhook=webhook))
     await world.start_operator()
     await world.until(lambda: port(world) > 0)
@@ -36,7 +42,6 @@ async def hinted(quiet_world: World, tmp_path: Path) -> World:
     await world.bind("app", data=DATA)
     await world.ready("app")
     await world.calm()
-    return world
 
 
 def port(world: World) -> int:

@@ -1,16 +1,13 @@
 """Events of senders who show a token of Entra: real keys of the emulator's tenant, and forged tokens."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from tests.flow.test_hints import LONG, counted, event, port
-from tests.flow.test_keyvaults import DATA
+from tests.flow.test_hints import begin, counted, event, port
 from tests.flow.world import World
-from vaultbind.expiry.outlets import OutletSettings
 from vaultbind.keyvault.simulation.tokens import SIMULATION, TENANT, Claims, TokenKey, issue_token
 from vaultbind.vaults.bearer import EVENT_GRID, EntraSettings
 from vaultbind.vaults.events import WebhookSettings
@@ -28,14 +25,7 @@ async def guarded(quiet_world: World, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("SSL_CERT_FILE", str(ca))
     entra = EntraSettings(tenant=TENANT, audiences=(AUDIENCE,), authority=world.emulator.url)
     webhook = WebhookSettings(host="127.0.0.1", port=0, entra=entra)
-    world.settings = replace(world.settings, outlets=OutletSettings(webhook=webhook))
-    await world.start_operator()
-    await world.until(lambda: port(world) > 0)
-    world.seed.set_secret("a", "1")
-    await world.connect(**LONG)
-    await world.bind("app", data=DATA)
-    await world.ready("app")
-    await world.calm()
+    await begin(world, webhook)
     return world
 
 

@@ -20,6 +20,11 @@ FOLLOWS = 5 + 5 + 5
 @pytest.fixture(scope="module", autouse=True)
 def release(stage: PodStage) -> Iterator[None]:
     """The chart with webhook and broker, a binding without a Secret, and the right to its values."""
+    yield from install_broker(stage)
+
+
+def install_broker(stage: PodStage) -> Iterator[None]:
+    """Install it, and remove all at the end; for a fixture of each module."""
     broker = {"enabled": True, "credentialSecrets": CREDENTIALS}
     stage.installation.install(*WAIT, **stage.values(enabled=True, broker=broker))
     stage.set_secret("injected", "s3cr3t-value")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.pods.stage import CONTAINER, RESTRICTED, SHOP, PodStage, render_opt_in, render_spec
-from tests.pods.test_injection import CREDENTIALS, FILE, FOLLOWS, NONE, WAIT, opted
+from tests.pods.test_injection import FILE, FOLLOWS, NONE, install_broker, opted
 
 pytestmark = pytest.mark.timeout(400)
 OPENSHIFT_USER = 1_000_650_000
@@ -16,14 +16,7 @@ OPENSHIFT_USER = 1_000_650_000
 @pytest.fixture(scope="module", autouse=True)
 def release(stage: PodStage) -> Iterator[None]:
     """The chart with webhook and broker, and a binding without a Secret."""
-    broker = {"enabled": True, "credentialSecrets": CREDENTIALS}
-    stage.installation.install(*WAIT, **stage.values(enabled=True, broker=broker))
-    stage.set_secret("injected", "s3cr3t-value")
-    stage.bind("inject", "injected", target=NONE)
-    stage.grant("default")
-    yield
-    stage.empty_shop()
-    stage.remove_release()
+    yield from install_broker(stage)
 
 
 def agents(stage: PodStage, pod: str) -> dict[str, Any]:
