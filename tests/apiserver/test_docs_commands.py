@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver.installation import Installation
-from tests.chart.release import CHART, Helm
+from tests.chart.release import CHART, NAMESPACE, Helm
 from tests.unit.docs.pages import ROOT, load
 from tests.unit.docs.shell import run_block
 from tools.realcluster import RealCluster
+
+pytestmark = pytest.mark.timeout(400)
+"""More than `Installation.until` waits, twice."""
 
 REGISTRY = "oci://ghcr.io/vaultbind/charts/vaultbind"
 PAGES = {"docs/install.md": 6, "docs/aks.md": 2, "docs/operate.md": 7, "charts/vaultbind/README.md": 2}
@@ -32,10 +35,6 @@ EOF
     """,
 }
 """What the reader has done before."""
-REMOVE = f"""
-    helm uninstall vaultbind --namespace vaultbind-system --ignore-not-found
-    kubectl delete -k {ROOT}/deploy --ignore-not-found
-"""
 ALTERNATIVES = {
     "docs/install.md": ("kubectl apply -k", "scope=Namespaces"),
     "charts/vaultbind/README.md": ("helm install",),
@@ -53,8 +52,16 @@ def test_the_commands_work(
     shell.run(BEFORE.get(page, ""))
     for number, block in enumerate(blocks):
         if number and any(part in block for part in ALTERNATIVES.get(page, ())):
-            shell.run(REMOVE)
+            remove(installation)
         shell.run(block)
+
+
+def remove(installation: Installation) -> None:
+    """Leave nothing of either way to install; CRDs have another owner in each, and take long to go."""
+    installation.helm.run("uninstall", "vaultbind", "--namespace", NAMESPACE, "--ignore-not-found")
+    deployed = ("-k", str(ROOT / "deploy"))
+    installation.cluster.kubectl("delete", *deployed, "--ignore-not-found", "--wait=false")
+    installation.until(lambda: installation.is_gone(*deployed), "what was deployed is stuck")
 
 
 class Shell:
