@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests.flow.test_rollout import begin, named, workload
 from tests.flow.world import Spent, World
 from tests.flow.world_cluster import encode
-from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS, VAULT_BINDINGS
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, DEPLOYMENTS, SECRETS, VAULT_BINDINGS
+from vaultbind.rollouts.apply import CONFLICT_SECONDS
 from vaultbind.sandbox.faults import Fault
 
 pytestmark = pytest.mark.parametrize("real", ["sandbox"], indirect=True)
@@ -162,3 +164,21 @@ async def test_a_change_without_a_secret_is_not_lost_with_the_status_that_tells_
     assert (await world.status("app"))["revision"] == 2
     await world.calm()
     assert await world.spent() == Spent()
+
+
+async def test_a_restart_that_meets_another_write_is_done_a_moment_later(world: World) -> None:
+    """Whoever scales a workload at that moment must not take its restart away; nothing is told of it."""
+    await world.create(DEPLOYMENTS, "web", **workload("web"))
+    await world.create(DEPLOYMENTS, "zoo", **workload("zoo"))
+    both = [{"kind": "Deployment", "name": name} for name in ("web", "zoo")]
+    annotation = await begin(world, {"restart": both})
+    world.sandbox.inject(Fault(verb="patch", resource="deployments.apps", status=409))
+    world.vault.set_secret("a", "2")
+    await world.next_look()
+    assert await named(world, DEPLOYMENTS, "web", annotation) is None
+    assert await named(world, DEPLOYMENTS, "zoo", annotation) == "2", "others need not wait"
+    await world.advance(CONFLICT_SECONDS)
+    assert await named(world, DEPLOYMENTS, "web", annotation) == "2"
+    assert (await world.status("app"))["rolloutRevision"] == 2
+    assert [line for line in await world.events() if "Failed" in line] == []
+    await assert_at_rest(world, b"2")

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from vaultbind.api.conditions import Reason
 from vaultbind.api.names import restart_annotation
@@ -15,6 +15,8 @@ from vaultbind.rollouts.facts import Restarted, RolloutFacts, Workload
 from vaultbind.rollouts.pace import RestartPace
 
 logger = logging.getLogger(__name__)
+CONFLICT_SECONDS: Final = 2.0
+"""After somebody else wrote a workload at the same moment."""
 
 
 class RestartObserver(Protocol):
@@ -35,9 +37,13 @@ class Restarter:
     instance: str
 
     async def apply(self, facts: RolloutFacts, workloads: Iterable[Workload]) -> Restarted:
-        """Restart until done, until the pace says wait, or until the cluster refuses."""
+        """Restart until done, until the pace says wait, or until the cluster refuses.
+
+        What somebody else wrote at the same moment is left for a little later; the others need not wait.
+        """
         done: list[Workload] = []
         failed: list[str] = []
+        again = 0.0
         for workload in workloads:
             now = self.clock.monotonic()
             if wait := self.pace.wait(now):
@@ -45,6 +51,9 @@ class Restarter:
             try:
                 message = await self._restart(facts, workload)
             except KubeError as error:
+                if error.kind is KubeErrorKind.CONFLICT:
+                    again = CONFLICT_SECONDS
+                    continue
                 refused = f"{workload}: {error.message}"
                 return Restarted(done=tuple(done), failed=tuple(failed), refused=refused)
             if message:
@@ -52,7 +61,7 @@ class Restarter:
                 continue
             self.pace.note(now)
             done.append(workload)
-        return Restarted(done=tuple(done), failed=tuple(failed))
+        return Restarted(done=tuple(done), failed=tuple(failed), wait=again)
 
     async def _restart(self, facts: RolloutFacts, workload: Workload) -> str:
         """Restart one; what stands in the way for good, or an empty text. Raises KubeError for the rest."""
@@ -67,7 +76,7 @@ class Restarter:
             )
         except KubeError as error:
             self.observer.restarted(workload.resource.kind, error.kind.value)
-            if error.kind in (KubeErrorKind.NOT_FOUND, KubeErrorKind.CONFLICT, KubeErrorKind.INVALID):
+            if error.kind in (KubeErrorKind.NOT_FOUND, KubeErrorKind.INVALID):
                 return f"{workload} could not be restarted: {error.message}"
             raise
         self.observer.restarted(workload.resource.kind, "ok")
