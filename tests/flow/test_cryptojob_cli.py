@@ -5,8 +5,10 @@ import base64
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from tests.flow import jobs
 from tests.flow.world import World
 from tests.flow.world_cluster import encode
 from tools.realcluster import RealCluster
+from vaultbind.cli import crypto_flags, crypto_job
+from vaultbind.cli.crypto_job import JobFailedError
 from vaultbind.cli.main import main
 from vaultbind.keyvault.simulation import Fault
 from vaultbind.keyvault.simulation.changes import Changes
@@ -69,6 +73,22 @@ class Shell:
 def shell(quiet_world: World, real: tuple[RealCluster, Path] | None, tmp_path: Path) -> Shell:
     """As a person: with the rights of whoever made the cluster."""
     return Shell(quiet_world, tmp_path, tmp_path / "kubeconfig" if real is None else real[0].kubeconfig)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--timeout is over as soon as a job says what it waits for, however slow the machine is."""
+    passed = [0.0]
+    show = crypto_job.Progress.show
+
+    def show_and_hurry(progress: crypto_job.Progress, ready: Mapping[str, Any]) -> None:
+        show(progress, ready)
+        if ready.get("status") == "False":
+            passed[0] += 3600.0
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed[0])
+    monkeypatch.setattr(crypto_job, "time", clock)
+    monkeypatch.setattr(crypto_job.Progress, "show", show_and_hurry)
 
 
 async def test_encrypt_and_wrap_and_back(shell: Shell) -> None:
@@ -254,6 +274,26 @@ async def test_trouble_that_may_pass(shell: Shell) -> None:
     await shell.run("sign --key release", stdin=b"a", status=4)
 
 
+def ask(line: str) -> Result:
+    """Run a command with neither vault nor cluster in reach: nothing listens on port 1."""
+    environ = {"AZURE_TOKEN_CREDENTIALS": "prod"}
+    return CliRunner().invoke(main, ["crypto", *line.split()], input=b"a", env=environ)
+
+
+def test_a_vault_out_of_reach_is_named_once() -> None:
+    result = ask("sign --key seal --vault-url https://127.0.0.1:1")
+    assert result.exit_code == 4, result.output
+    assert result.output.startswith("Error: The vault cannot be reached: 127.0.0.1:1: seal")
+    assert result.output.count("127.0.0.1:1:") == 1
+
+
+async def test_other_refusals_name_the_vault_too(shell: Shell) -> None:
+    told = (await shell.run("sign --key missing", stdin=b"a", status=3)).output
+    assert told.startswith(
+        f"Error: {shell.environ['AZURE_KEYVAULT_URL']}: The vault has no such key: missing"
+    )
+
+
 @pytest.mark.parametrize("case", WRONG)
 async def test_what_goes_wrong_is_told(shell: Shell, case: str) -> None:
     shell.world.seed.create_key("seal", key_type="RSA")
@@ -267,6 +307,7 @@ async def test_a_vault_must_be_named(shell: Shell) -> None:
     assert "--vault-url" in (await shell.run("sign --key a", status=2)).output
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_by_job(shell: Shell) -> None:
     world = shell.world
     await world.start_operator()
@@ -293,7 +334,7 @@ async def test_by_job(shell: Shell) -> None:
     assert "CryptoJob" in made.stderr
     refused = await shell.job("decrypt --key seal --to-secret no", stdin=_broken(document), status=3)
     assert "OperationRefused" in refused.output
-    late = await shell.job("sign --key missing --timeout 0.5", stdin=b"a", status=4)
+    late = await shell.job("sign --key missing", stdin=b"a", status=4)
     assert "goes on; KeyNotFound: the vault has no key missing" in late.output
     names = [job["metadata"]["name"] for job in await world.cluster.objects(CRYPTO_JOBS, world.namespace)]
     assert len(names) == 9
@@ -338,15 +379,63 @@ async def test_a_job_gets_the_digest_of_a_large_file(
     assert len(await world.cluster.objects(CRYPTO_JOBS, world.namespace)) == before + 1
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_job_that_fails_for_another_reason_is_not_tried_again(shell: Shell) -> None:
     await shell.world.start_operator()
     shell.world.seed.create_key("seal", key_type="RSA")
     change_operations(shell.world, "seal", ("encrypt",))
     await jobs.connect(shell.world, crypto={"allowedKeys": ["*"], "allowedOperations": ["Sign"]})
-    line = "sign --key seal --algorithm RS512 --timeout 2"
+    line = "sign --key seal --algorithm RS512"
     late = await shell.job(line, stdin=b"a", status=4)
     assert "goes on; KeyOperationNotAllowed: key seal may not be used for sign" in late.output
     assert len(await shell.world.cluster.objects(CRYPTO_JOBS, shell.world.namespace)) == 1
+
+
+FAILURES: Mapping[str, tuple[str, str, int]] = {
+    "the digest is of another hash": ("InputInvalid", "ES384", 2),
+    "the hash was right": ("InputInvalid", "ES256", 1),
+    "the vault was in trouble": ("BackoffLimitExceeded", "ES384", 1),
+    "time was over": ("DeadlineExceeded", "ES384", 1),
+    "nobody knows which hash": ("InputInvalid", "", 1),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_second_job_is_made_only_where_another_digest_can_help(
+    monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    reason, algorithm, made = FAILURES[case]
+    specs: list[Mapping[str, Any]] = []
+
+    def fail(_place: Any, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        specs.append(spec)
+        raise JobFailedError({"reason": reason, "message": "as told"}, {"algorithm": algorithm})
+
+    monkeypatch.setattr(crypto_flags, "submit", fail)
+    result = ask("sign --job --key release")
+    assert (result.exit_code, result.output) == (3, f"Error: {reason}: as told\n")
+    assert len(specs) == made
+
+
+async def test_a_namespace_that_is_not_there_is_named(shell: Shell) -> None:
+    line = f"sign --job --key seal -n nowhere --kubeconfig {shell.kubeconfig}"
+    told = (await shell.run(line, stdin=b"a", status=3)).output
+    assert "namespace nowhere" in told
+    assert "name another with --namespace" in told
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_vault_of_the_other_kind_is_thought_of(shell: Shell) -> None:
+    """Who leaves --vault-kind out asks for a KeyVault."""
+    world = shell.world
+    await world.start_operator()
+    await jobs.connect(world)
+    line = f"sign --job --key seal -n {world.namespace} --vault {world.vault_name}"
+    late = await shell.run(f"{line} --kubeconfig {shell.kubeconfig}", stdin=b"a", status=4)
+    assert f"KeyVaultNotFound: KeyVault {world.namespace}/{world.vault_name} does not exist" in late.output
+    assert "--vault-kind ClusterKeyVault" in late.output
+    late = await shell.job("sign --key missing", stdin=b"a", status=4)
+    assert "--vault-kind" not in late.output
 
 
 def change_operations(world: World, key: str, operations: tuple[str, ...]) -> None:

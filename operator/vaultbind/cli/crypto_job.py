@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import click
 
+from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.errors import SpecError
-from vaultbind.api.names import API_VERSION, KIND_CRYPTO_JOB
+from vaultbind.api.names import API_VERSION, KIND_CLUSTER_KEYVAULT, KIND_CRYPTO_JOB, KIND_KEYVAULT
 from vaultbind.cli.crypto_work import LaterError, RefusedError
 
 FIELD_MANAGER: Final = "crypto.vaultbind.dev"
@@ -45,6 +46,7 @@ class JobFailedError(RefusedError):
         """Say what condition Failed says."""
         super().__init__(f"{failed['reason']}: {failed['message']}")
         self.status = status
+        self.is_about_input = failed["reason"] == Reason.INPUT_INVALID.word
 
 
 def render_job(place: JobPlace, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,8 +89,8 @@ async def _wait(client: Any, place: JobPlace, job: Mapping[str, Any]) -> Mapping
 
     namespace = place.namespace or client.connection.default_namespace
     name = job["metadata"]["name"]
-    await client.create(CRYPTO_JOBS, namespace, job, field_manager=FIELD_MANAGER)
-    line = _Progress(f"CryptoJob {namespace}/{name}")
+    await _create(client, namespace, job)
+    line = Progress(f"CryptoJob {namespace}/{name}")
     ends = time.monotonic() + place.timeout
     ready: Mapping[str, Any] = {}
     while time.monotonic() < ends:
@@ -107,10 +109,34 @@ async def _wait(client: Any, place: JobPlace, job: Mapping[str, Any]) -> Mapping
     line.end()
     late = f"CryptoJob {namespace}/{name} has not ended within {place.timeout:.0f} s and goes on"
     why = f"{ready.get('reason')}: {ready.get('message')}" if ready else "no operator has looked at it yet"
-    raise LaterError(f"{late}; {why}")
+    raise LaterError(f"{late}; {why}{_hint(place, ready)}")
 
 
-class _Progress:
+async def _create(client: Any, namespace: str, job: Mapping[str, Any]) -> None:
+    """Raises RefusedError where there is no such place, KubeError."""
+    from vaultbind.kube.errors import KubeError, KubeErrorKind
+    from vaultbind.kube.resources import CRYPTO_JOBS
+
+    try:
+        await client.create(CRYPTO_JOBS, namespace, job, field_manager=FIELD_MANAGER)
+    except KubeError as error:
+        if error.kind is not KubeErrorKind.NOT_FOUND:
+            raise
+        raise RefusedError(
+            f"the cluster has no namespace {namespace}, or does not know CryptoJobs: "
+            f"name another with --namespace, or install vaultbind's kinds ({error.message})"
+        ) from None
+
+
+def _hint(place: JobPlace, ready: Mapping[str, Any]) -> str:
+    """Whoever leaves --vault-kind out asks for a KeyVault."""
+    is_missing = ready.get("reason") == Reason.KEYVAULT_NOT_FOUND.word
+    if not is_missing or not place.vault or place.vault_kind != KIND_KEYVAULT:
+        return ""
+    return f"; a {KIND_CLUSTER_KEYVAULT} is meant with --vault-kind {KIND_CLUSTER_KEYVAULT}"
+
+
+class Progress:
     """One line on standard error, written over itself on a terminal."""
 
     def __init__(self, title: str) -> None:

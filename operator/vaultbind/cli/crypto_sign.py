@@ -191,7 +191,7 @@ def _submit_hashed(flags: Flags, fields: Mapping[str, Any]) -> Mapping[str, Any]
         return flags.submit(_as_digest(found[wanted], fields))
     except JobFailedError as failed:
         used = str(failed.status.get("algorithm") or "")
-        if flags.algorithm or not used or hash_of(used) == wanted:
+        if flags.algorithm or not used or hash_of(used) == wanted or not failed.is_about_input:
             raise
         named = replace(flags, algorithm=used, place=flags.place.another(used.lower()))
         return named.submit(_as_digest(found[hash_of(used)], fields))

@@ -54,7 +54,8 @@ def run(vault_url: str, ca_file: Path | None, work: Work[T]) -> T:
     except KeyVaultError as error:
         if error.code == "BadCaBundle":
             raise _bad_ca_file(ca_file) from None
-        raise (LaterError if error.retryable else RefusedError)(f"{vault_url}: {error}") from None
+        place = "" if error.vault else f"{vault_url}: "  # errors on the way name the vault themselves
+        raise (LaterError if error.retryable else RefusedError)(f"{place}{error}") from None
 
 
 def _configure(vault_url: str, ca_file: Path | None) -> KeyVaultConfig:
