@@ -120,6 +120,20 @@ async def test_defaults_fit_the_size_of_a_symmetric_key(shell: Shell, size: int)
     assert (await shell.run("decrypt --envelope --key aes", stdin=envelope)).stdout_bytes == PLAIN
 
 
+async def test_a_ciphertext_that_no_size_opens_is_told_once(shell: Shell) -> None:
+    """Without an algorithm all sizes are tried, and the last refusal alone would mislead."""
+    shell.world.seed.create_key("aes", key_type="oct-HSM", size=256)
+    document = json.loads((await shell.run("encrypt --key aes", stdin=PLAIN)).stdout_bytes)
+    del document["algorithm"]
+    opened = await shell.run("decrypt --key aes", stdin=json.dumps(document).encode())
+    assert opened.stdout_bytes == PLAIN
+    document["tag"] = base64.b64encode(bytes(16)).decode()
+    told = (await shell.run("decrypt --key aes", stdin=json.dumps(document).encode(), status=3)).output
+    assert "none of A256GCM, A192GCM, A128GCM fits" in told
+    assert "name the algorithm" in told
+    assert len(told.splitlines()) == 1
+
+
 async def test_envelopes_of_files(shell: Shell) -> None:
     shell.world.seed.create_key("seal", key_type="RSA")
     plain, sealed, opened = shell.file("plain", LONG), shell.file("sealed"), shell.file("opened")

@@ -17,10 +17,22 @@ class OverdueError(Exception):
 
 
 class Bound(Protocol):
-    """Awaits something for so many seconds; then cancels it and raises TimeoutError."""
+    """Awaits something for so many seconds; then cancels it and raises OverdueError."""
 
     async def __call__(self, work: Awaitable[T], seconds: float | None, /) -> T:
-        """As asyncio.wait_for."""
+        """As `within`."""
+
+
+async def within(work: Awaitable[T], seconds: float | None, /) -> T:
+    """Raises OverdueError only where this time is over; a timeout inside the work stays one."""
+    bound = asyncio.timeout(seconds)
+    try:
+        async with bound:
+            return await work
+    except TimeoutError:
+        if not bound.expired():
+            raise
+        raise OverdueError from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +40,8 @@ class Deadline:
     """Holds work to a job's deadline; tests pass a `bound` that needs no time."""
 
     clock: Clock
-    bound: Bound = asyncio.wait_for
+    bound: Bound = within
 
     async def keep(self, facts: Facts, work: Awaitable[T]) -> T:
         """Return what `work` gives. Raises OverdueError where it is cancelled, and whatever it raises."""
-        left = deadline_left(facts.spec, facts.status, self.clock.now())
-        try:
-            return await self.bound(work, left)
-        except TimeoutError:
-            raise OverdueError from None
+        return await self.bound(work, deadline_left(facts.spec, facts.status, self.clock.now()))

@@ -39,15 +39,35 @@ async def operate(client: KeyVaultClient, run: Run, draw: Draw) -> Result | Setb
 
 
 async def try_sizes(algorithm: str, others: Sequence[str], call: Callable[[str], Awaitable[T]]) -> T:
-    """Call with the first algorithm that fits the key's size. Raises KeyVaultError, of the last one tried."""
-    for other in others:
+    """Call with the first algorithm that fits the key's size.
+
+    Raises KeyVaultError: where the vault refused each of several, one that says so.
+    """
+    *first, last = (algorithm, *others)
+    for each in first:
         try:
-            return await call(algorithm)
+            return await call(each)
         except KeyVaultError as error:
             if error.kind is not KeyVaultErrorKind.BAD_PARAMETER:
                 raise
-            algorithm = other
-    return await call(algorithm)
+    try:
+        return await call(last)
+    except KeyVaultError as error:
+        if not first or error.kind is not KeyVaultErrorKind.BAD_PARAMETER:
+            raise
+        raise _none_fits(error, (*first, last)) from None
+
+
+def _none_fits(error: KeyVaultError, tried: Sequence[str]) -> KeyVaultError:
+    """The last refusal alone would tell of an algorithm that nobody asked for."""
+    return KeyVaultError(
+        error.kind,
+        code=error.code,
+        detail=f"none of {', '.join(tried)} fits key and input; name the algorithm",
+        object_name=error.object_name,
+        http_status=error.http_status,
+        request_id=error.request_id,
+    )
 
 
 async def _call(

@@ -13,7 +13,7 @@ from tests.unit.vaults.stage import URL, FakeClock, Stage
 from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.refs import ObjectKey
 from vaultbind.cryptojobs.apply import JobWorker
-from vaultbind.cryptojobs.deadline import Deadline
+from vaultbind.cryptojobs.deadline import Deadline, OverdueError
 from vaultbind.cryptojobs.intake import JobIntake, Prepared
 from vaultbind.cryptojobs.observe import JobObserver
 from vaultbind.cryptojobs.phase import Claimant, stamp
@@ -63,7 +63,7 @@ class SlowClock(FakeClock):
         self.seconds += seconds
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        raise TimeoutError
+        raise OverdueError
 
 
 @dataclass(slots=True)
