@@ -11,8 +11,34 @@ from tools.realcluster import RealCluster
 from tools.realcluster.rules import rules
 from vaultbind.settings import DriftDetection
 
+REAL = pytest.mark.apiserver
 
-@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.apiserver)])
+
+@pytest.hookimpl(
+    tryfirst=True
+)  # pytest's own then takes what is marked here instead of the fixture's parameters
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Flows of a module marked `both_drifts` run with a watch of Secrets and without one.
+
+    Both on the embedded cluster API; on the real one, which takes longer, those marked `get_on_real`.
+    """
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "both_drifts" not in marks or "watch_only" in marks or "drift" not in metafunc.fixturenames:
+        return
+    if _has_its_own_cluster(metafunc.definition):
+        metafunc.definition.add_marker(pytest.mark.parametrize("drift", list(DriftDetection), ids=str.lower))
+        return
+    real = [DriftDetection.WATCH, *([DriftDetection.GET] if "get_on_real" in marks else [])]
+    cases = [pytest.param("sandbox", drift, id=f"sandbox-{drift.lower()}") for drift in DriftDetection]
+    cases += [pytest.param("real", drift, id=f"real-{drift.lower()}", marks=REAL) for drift in real]
+    metafunc.definition.add_marker(pytest.mark.parametrize(("real", "drift"), cases, indirect=["real"]))
+
+
+def _has_its_own_cluster(item: pytest.Function) -> bool:
+    return any(mark.args[0] == "real" for mark in item.iter_markers("parametrize"))
+
+
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=REAL)])
 def real(request: pytest.FixtureRequest) -> tuple[RealCluster, Path] | None:
     """The real cluster and a kubeconfig with the rights of the chart's role, or None for the embedded one."""
     if request.param != "real":
@@ -23,7 +49,7 @@ def real(request: pytest.FixtureRequest) -> tuple[RealCluster, Path] | None:
 
 @pytest.fixture
 def drift() -> DriftDetection:
-    """How the operator notices that a Secret was edited; a module that wants Get overrides this."""
+    """How the operator notices that a Secret was edited, where no mark and no module says otherwise."""
     return DriftDetection.WATCH
 
 

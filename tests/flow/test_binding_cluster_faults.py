@@ -9,7 +9,7 @@ from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, DEPLOYMENTS, SECRETS, V
 from vaultbind.rollouts.apply import CONFLICT_SECONDS
 from vaultbind.sandbox.faults import Fault
 
-pytestmark = pytest.mark.parametrize("real", ["sandbox"], indirect=True)
+pytestmark = [pytest.mark.both_drifts, pytest.mark.parametrize("real", ["sandbox"], indirect=True)]
 
 DATA = [{"key": "a", "secret": {"name": "a"}}]
 BINDINGS = "vaultbindings.vaultbind.dev"
@@ -125,9 +125,11 @@ async def test_watches_that_break_lose_nothing(world: World) -> None:
     await start(world)
     world.sandbox.drop_watches()
     await world.patch(SECRETS, "app", {"data": encode(a="hacked")})
+    await world.noticed()
     await world.until(lambda: _is(world, b"1"))
     world.sandbox.expire_watches()
     await world.patch(SECRETS, "app", {"data": encode(a="hacked")})
+    await world.noticed()
     await world.until(lambda: _is(world, b"1"))
     await assert_at_rest(world, b"1")
 

@@ -9,6 +9,8 @@ from tests.flow.world import Spent, World
 from tests.flow.world_cluster import encode
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
 
+pytestmark = pytest.mark.both_drifts
+
 DATA = [{"key": name, "secret": {"name": name}} for name in ("a", "b")]
 GOOD = {"a": b"1", "b": b"2"}
 REPAIR = ["create events app", "patch secrets app"]
@@ -46,9 +48,10 @@ CONTENT = {
 async def test_content_is_repaired(world: World, edit: Mapping[str, Any]) -> None:
     before = await start(world, target={"labels": {"team": "shop"}})
     await world.patch(SECRETS, "app", edit)
+    await world.noticed()
     spent = await world.spent()
     assert await world.secret("app") == GOOD
-    assert (spent.writes, spent.vault) == (REPAIR, GETS)
+    assert (spent.writes, spent.vault) == (REPAIR, [*GETS, *world.noticing])
     assert shown((await world.there(SECRETS, "app"))["metadata"]) == shown(before)
     assert (await world.status("app"))["revision"] == 1
     assert await world.events() == ["Repaired app"]
@@ -70,9 +73,10 @@ METADATA = {
 async def test_metadata_is_repaired_without_asking_the_vault(world: World, edit: Mapping[str, Any]) -> None:
     before = await start(world, target={"labels": {"team": "shop"}, "annotations": {"why": "because"}})
     await world.patch(SECRETS, "app", {"metadata": edit})
+    await world.noticed()
     spent = await world.spent()
     assert spent.writes == REPAIR
-    assert spent.vault == ([] if "ownerReferences" not in edit else GETS)
+    assert spent.vault == [*([] if "ownerReferences" not in edit else GETS), *world.noticing]
     assert shown((await world.there(SECRETS, "app"))["metadata"]) == shown(before)
     assert await world.events() == ["Repaired app"]
     await world.calm()
@@ -83,6 +87,7 @@ async def test_a_deleted_secret_comes_back(world: World) -> None:
     await start(world)
     before = (await world.there(SECRETS, "app"))["metadata"]["uid"]
     await world.delete(SECRETS, "app")
+    await world.noticed()
     await world.until(lambda: _is_new(world, before))
     assert await world.secret("app") == GOOD
     assert (await world.spent()).writes == ["create events app", "create secrets app"]
@@ -99,6 +104,7 @@ async def test_without_our_label_it_is_found_again(world: World) -> None:
     """The watch sees a Secret without the label as deleted; creating it finds out that it is there."""
     before = await start(world)
     await world.patch(SECRETS, "app", {"metadata": {"labels": {"vaultbind.dev/managed": None}}})
+    await world.noticed()
     await world.until(lambda: _is_labelled(world))
     await world.settled()
     assert shown((await world.there(SECRETS, "app"))["metadata"]) == shown(before)
@@ -116,7 +122,7 @@ async def test_a_broken_source_annotation_is_written_anew(world: World) -> None:
     await start(world)
     edit = {"metadata": {"annotations": {"vaultbind.dev/source": "x"}}}
     await world.patch(SECRETS, "app", edit)
-    await world.settled()
+    await world.noticed()
     source = (await world.there(SECRETS, "app"))["metadata"]["annotations"]["vaultbind.dev/source"]
     assert source.startswith("v1.")
     assert source.endswith(";revision=1")
@@ -127,7 +133,7 @@ async def test_a_broken_source_annotation_is_written_anew(world: World) -> None:
 async def test_an_equal_apply_of_somebody_else_is_no_drift(world: World) -> None:
     await start(world)
     await world.cluster.apply(SECRETS, world.namespace, "app", {"data": encode(a="1")}, manager="argocd")
-    await world.settled()
+    await world.noticed()
     await world.calm()
     assert await world.spent() == Spent()
     assert await world.secret("app") == GOOD
@@ -161,6 +167,7 @@ async def test_a_label_of_somebody_else_is_left_alone(world: World) -> None:
     assert (await world.there(SECRETS, "app"))["metadata"]["labels"]["foreign"] == "1"
 
 
+@pytest.mark.watch_only("without it one look is one repair, and a look comes once in an interval")
 async def test_repairs_keep_a_pace(world: World) -> None:
     """Somebody who undoes each repair gets five in a minute, then the rest of the minute off."""
     await start(world)

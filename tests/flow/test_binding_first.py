@@ -7,6 +7,8 @@ import pytest
 from tests.flow.world import Spent, World, stamp, summarize
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, SECRETS, VAULT_BINDINGS
 
+pytestmark = pytest.mark.both_drifts
+
 TENANT = "11111111-1111-1111-1111-111111111111"
 
 
@@ -66,6 +68,7 @@ async def test_bindings_that_were_there_first_share_one_get(quiet_world: World) 
     ]
 
 
+@pytest.mark.get_on_real
 async def test_nothing_is_written_while_nothing_changes(world: World) -> None:
     world.seed.set_secret("a", "1")
     await world.connect()

@@ -8,6 +8,8 @@ from tests.flow.world import Spent, World
 from tests.flow.world_cluster import encode
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
 
+pytestmark = pytest.mark.both_drifts
+
 A = {"key": "a", "secret": {"name": "a"}}
 B = {"key": "b", "secret": {"name": "b"}}
 WRITTEN = ["create events app", "patch secrets app", "patch vaultbindings/status app"]
@@ -95,13 +97,14 @@ async def test_merge_prunes_its_own_key_and_no_other(world: World) -> None:
     assert await world.secret("app") == {"x": b"foreign", "b": b"2"}
 
 
+@pytest.mark.get_on_real
 async def test_changes_of_others_are_theirs_and_ours_come_back(world: World) -> None:
     await start(world, x="foreign")
     await merge(world, A, B)
     await world.ready("app")
     await world.calm()
     await world.patch(SECRETS, "app", {"data": {"a": None, **encode(x="edited", y="added")}})
-    await world.settled()
+    await world.noticed()
     assert await world.secret("app") == {"x": b"edited", "y": b"added", "a": b"1", "b": b"2"}
     assert await world.events() == ["Repaired app"]
     await world.calm()
@@ -113,6 +116,7 @@ async def test_a_key_that_somebody_takes_over_is_a_conflict(world: World) -> Non
     await merge(world, A, B)
     await world.ready("app")
     await world.patch(SECRETS, "app", {"data": encode(a="taken")})
+    await world.noticed()
     await world.told("app", "KeyConflict")
     assert await world.secret("app") == {"x": b"foreign", "a": b"taken", "b": b"2"}
 
@@ -153,7 +157,7 @@ async def test_merge_survives_the_loss_of_its_marks(world: World, part: str) -> 
     await world.calm()
     before = (await world.there(SECRETS, "app"))["metadata"]
     await world.patch(SECRETS, "app", {"metadata": {part: None}})
-    await world.settled()
+    await world.noticed()
     after = (await world.there(SECRETS, "app"))["metadata"]
     assert after["labels"]["vaultbind.dev/managed"] == "true"
     assert before["annotations"].keys() == after["annotations"].keys()
@@ -167,6 +171,7 @@ async def test_merge_waits_again_when_the_secret_goes(world: World) -> None:
     await merge(world, A)
     await world.ready("app")
     await world.delete(SECRETS, "app")
+    await world.noticed()
     await world.told("app", "TargetNotFound")
     await world.create(SECRETS, "app", data=encode(y="again"))
     await world.advance(LONGEST_BACKOFF)

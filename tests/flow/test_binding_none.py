@@ -1,7 +1,11 @@
 """`creationPolicy: None`: no Secret at all; Ready tells whether pods would get the values."""
 
+import pytest
+
 from tests.flow.world import World
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
+
+pytestmark = pytest.mark.both_drifts
 
 PASSWORD = [{"key": "PASSWORD", "secret": {"name": "password"}}]
 NONE = {"creationPolicy": "None"}

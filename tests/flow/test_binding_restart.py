@@ -11,6 +11,8 @@ from vaultbind.keyvault.simulation import Denial, Fault
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS, VAULT_BINDINGS
 from vaultbind.sandbox.faults import Fault as ClusterFault
 
+pytestmark = pytest.mark.both_drifts
+
 DATA = [{"key": name, "secret": {"name": name}} for name in ("a", "b")]
 UPDATE = ["create events app", "patch secrets app", "patch vaultbindings/status app"]
 GETS = ["secrets.get a", "secrets.get b"]
@@ -190,7 +192,7 @@ async def test_an_operator_of_one_namespace_leaves_others_alone(quiet_world: Wor
     assert await world.secret("app") == {"a": b"new"}
     assert (await world.spent()).writes == UPDATE
     await world.patch(SECRETS, "app", {"data": encode(a="hacked")})
-    await world.settled()
+    await world.noticed()
     assert await world.secret("app") == {"a": b"new"}
     assert await world.cluster.get(SECRETS, "default", world.namespace) is None
     await world.cluster.delete(VAULT_BINDINGS, "default", world.namespace)
@@ -240,6 +242,7 @@ async def test_the_sweep_finds_a_deletion_that_the_watch_missed(world: World) ->
 
 
 @sandbox_only
+@pytest.mark.watch_only("the end of its Secret, which the watch shows, is all that tells of it")
 async def test_a_collected_secret_tells_of_a_deletion_that_the_watch_missed(world: World) -> None:
     """The Secret goes with its binding: it is not made anew for a binding that is only believed in."""
     await start(world)

@@ -5,6 +5,8 @@ import pytest
 from tests.flow.world import Spent, World
 from vaultbind.kube.resources import SECRETS
 
+pytestmark = pytest.mark.both_drifts
+
 DATA = [{"key": name, "secret": {"name": name}} for name in ("a", "b")]
 GOOD = {"a": b"1", "b": b"2"}
 
@@ -19,6 +21,7 @@ async def start(world: World) -> None:
     await world.calm()
 
 
+@pytest.mark.get_on_real
 async def test_a_rotated_secret_arrives(world: World) -> None:
     await start(world)
     before = await world.status("app")

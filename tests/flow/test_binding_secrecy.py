@@ -13,6 +13,8 @@ from tests.flow.world_cluster import encode
 from vaultbind.keyvault.simulation import Fault
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, EVENTS, SECRETS, VAULT_BINDINGS
 
+pytestmark = pytest.mark.both_drifts
+
 CANARY = "cAnary/7f3+e1&\u00fc=d9"
 NUMBER = "90210733195527"
 HACKED = "hAcked/5c0+ffee"
@@ -100,7 +102,7 @@ async def _let_everything_happen(world: World) -> None:
     await world.ready("good", "property")
     await world.told("merge", "KeyConflict")
     await world.patch(SECRETS, "good", {"data": encode(k=HACKED)})
-    await world.settled()
+    await world.noticed()
     world.vault.set_secret("plain", CANARY + "2")
     world.emulator.faults.add(Fault(method="GET", route="/secrets/*", ending="cut", count=2))  # type: ignore[arg-type]
     await world.next_look()

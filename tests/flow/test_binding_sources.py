@@ -18,6 +18,8 @@ from tests.flow.world import Spent, World
 from vaultbind.keyvault.simulation.issuing import Chain
 from vaultbind.kube.resources import SECRETS
 
+pytestmark = pytest.mark.both_drifts
+
 PEM_FILE = "application/x-pem-file"
 PAYMENT = json.dumps(
     {"apiKey": "k-1", "tls.version": "1.3", "db": {"host": "h", "a/b": "slash"}, "list": [7, 2.50]}

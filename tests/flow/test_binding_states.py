@@ -6,6 +6,8 @@ from tests.flow.world import Spent, World
 from tests.unit.api import cases
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS, VAULT_BINDINGS
 
+pytestmark = pytest.mark.both_drifts
+
 DATA = [{"key": "a", "secret": {"name": "a"}}]
 
 

@@ -8,6 +8,8 @@ from vaultbind.keyvault.simulation import Fault
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
 from vaultbind.sandbox.faults import Fault as ClusterFault
 
+pytestmark = pytest.mark.both_drifts
+
 A = {"key": "a", "secret": {"name": "a"}}
 B = {"key": "b", "secret": {"name": "b"}}
 PATCHED = ["patch secrets app", "patch vaultbindings/status app"]
@@ -82,6 +84,7 @@ async def test_a_removed_key_is_pruned_and_a_new_one_added(world: World) -> None
     assert (await world.status("app"))["revision"] == 2
 
 
+@pytest.mark.get_on_real
 async def test_a_renamed_target_is_written_anew(world: World) -> None:
     await start(world)
     await set_target(world, name="other")
@@ -127,6 +130,7 @@ async def test_a_former_target_of_somebody_else_is_left_alone(world: World) -> N
     assert await secret_names(world) == ["app", "other"]
 
 
+@pytest.mark.get_on_real
 async def test_another_type_recreates_the_secret_after_a_dry_run(world: World) -> None:
     await start(world, data=[{**A, "key": "username"}, {**B, "key": "password"}])
     before = (await world.there(SECRETS, "app"))["metadata"]["uid"]

@@ -3,10 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from tests.flow.test_keyvaults import DATA
 from tests.flow.world import World
 from vaultbind.api.names import restart_annotation
 from vaultbind.kube.resources import DAEMON_SETS, DEPLOYMENTS, STATEFUL_SETS, VAULT_BINDINGS, Resource
+
+pytestmark = pytest.mark.both_drifts
 
 WEB = {"restart": [{"kind": "Deployment", "name": "web"}]}
 
@@ -37,6 +41,7 @@ async def named(world: World, resource: Resource, name: str, annotation: str) ->
     return found
 
 
+@pytest.mark.get_on_real
 async def test_workloads_are_restarted_when_the_content_has_changed(world: World) -> None:
     """By name and by label; two writes more than without, told on both objects."""
     await world.create(DEPLOYMENTS, "web", **workload("web"))

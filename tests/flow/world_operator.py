@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,8 @@ from vaultbind.telemetry.metrics import Metrics
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
+ASK = "ask"
+METADATA = "PartialObjectMetadata"
 GOODBYE_SECONDS = 0.05
 """TLS connections say goodbye before their sockets close."""
 
@@ -46,13 +48,17 @@ class WorldClock:
 
 
 class RecordingWire(Wire):
-    """Notes each request that the operator's own client makes, watches left out."""
+    """Notes each request that the operator's own client makes, watches left out.
+
+    One that reads an object's metadata only has the verb ASK.
+    """
 
     calls: list[Call]
 
     async def exchange(self, request: Request) -> dict[str, Any]:
         """Send it and note it."""
-        self.calls.append(request.call)
+        is_ask = request.call.verb == "get" and METADATA in request.headers.get("Accept", "")
+        self.calls.append(replace(request.call, verb=ASK) if is_ask else request.call)
         return await super().exchange(request)
 
 
