@@ -123,6 +123,52 @@ async def test_all_objects_of_a_vault_are_watched(world: World) -> None:
     assert (await condition(world)).startswith("False Valid")
 
 
+async def test_a_status_names_what_ends_next(world: World) -> None:
+    """Bound or not; it is written when one of these changes or ends, and else never: nor at a restart."""
+    now = world.clock.now()
+    for number in range(30):
+        world.seed.set_secret(f"s{number:02}", "1", expires=now + (number + 1) * DAY)
+    world.seed.set_secret("endless", "1")
+    world.seed.create_key("never-ends")
+    await world.connect(expiry={"scope": "All", "warnBefore": []})
+    await world.calm()
+
+    async def named() -> list[str]:
+        status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+        assert status["ending"] == 30
+        return [item["name"] for item in status["soonest"]]
+
+    async def patched() -> list[str]:
+        return [line for line in (await world.spent()).writes if line.startswith("patch ")]
+
+    status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert status["soonest"][0] == {"kind": "secret", "name": "s00", "expires": stamp(now + DAY)}
+    assert await named() == [f"s{number:02}" for number in range(20)]
+    for _ in range(3):
+        await world.next_look()
+    assert (await world.spent()).writes == [], "nothing is new"
+    world.vault.set_secret("s25", "2", expires=now + 90 * DAY)
+    await world.next_look()
+    assert await patched() == [], "a new version of what is not named"
+    world.vault.set_secret("s01", "2", expires=now + 90 * DAY)
+    await world.next_look()
+    assert await named() == ["s00", *(f"s{number:02}" for number in range(2, 21))]
+    assert await patched() == world.vault_status()
+    await world.advance(86_400)
+    assert await named() == ["s00", *(f"s{number:02}" for number in range(2, 21))], "what has ended stays"
+    await world.advance(8 * 86_400)
+    assert await named() == [f"s{number:02}" for number in [*range(4, 9), *range(9, 24)]]
+    await world.restart()
+    await judge(world)
+    assert (await world.spent()).writes == []
+    await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"expiry": {"scope": "Bound"}}})
+    await world.settled()
+    await judge(world)
+    status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert "soonest" not in status
+    assert "ending" not in status
+
+
 async def test_no_expiry_is_watched_where_nobody_wants_it(world: World) -> None:
     world.seed.set_secret("a", "1", expires=world.clock.now() + DAY)
     await world.connect(refreshInterval="365d", expiry={"scope": "None"})

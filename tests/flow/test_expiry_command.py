@@ -11,7 +11,9 @@ from click.testing import CliRunner, Result
 
 from tests.flow.world import World
 from vaultbind.cli.main import main
-from vaultbind.kube.resources import VAULT_BINDINGS
+from vaultbind.kube.client import KubeClient
+from vaultbind.kube.errors import KubeError, KubeErrorKind
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, VAULT_BINDINGS, Resource
 
 DAY = timedelta(days=1)
 
@@ -55,6 +57,45 @@ async def test_for_scripts(bound: World) -> None:
         ("b", "NoExpiry", 1),
     ]
     assert json.loads((await call("-n", bound.namespace, "--within", "5d", "-o", "json")).output) == []
+
+
+async def test_what_nobody_uses(bound: World) -> None:
+    """Of a vault that is watched whole; with how many more there are. Of one namespace nobody can say so."""
+    now = bound.clock.now()
+    for number in range(25):
+        bound.seed.set_secret(f"s{number:02}", "hunter2", expires=now + (number + 40) * DAY)
+    spec = {"expiry": {"scope": "All"}}
+    await bound.patch(CLUSTER_KEY_VAULTS, bound.vault_name, {"spec": spec})
+    await bound.settled()
+    await bound.next_look()
+    assert len((await bound.status(bound.vault_name, CLUSTER_KEY_VAULTS))["soonest"]) == 20
+    vault = f"ClusterKeyVault {bound.vault_name}"
+    done = await call("-o", "json")
+    rows = [row for row in json.loads(done.stdout) if row["vault"] == vault]
+    assert [(row["name"], row["state"], len(row["usedBy"])) for row in rows] == [
+        ("a", "ExpiresSoon", 2),
+        *((f"s{number:02}", "Valid", 0) for number in range(19)),
+    ]
+    assert f"{vault}: 6 more objects end some time" in done.stderr
+    assert "nobody" in (await call()).stdout
+    done = await call("-n", bound.namespace, "-o", "json")
+    assert [row["name"] for row in json.loads(done.output)] == ["a"]
+
+
+async def test_who_sees_one_namespace_only(bound: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A RoleBinding gives no ClusterKeyVaults: their thresholds are guessed, and that is told."""
+    whole = KubeClient.list
+
+    async def refuse(client: KubeClient, resource: Resource, *arguments: Any, **options: Any) -> Any:
+        if resource is CLUSTER_KEY_VAULTS:
+            raise KubeError(KubeErrorKind.FORBIDDEN, "clusterkeyvaults is forbidden")
+        return await whole(client, resource, *arguments, **options)
+
+    monkeypatch.setattr(KubeClient, "list", refuse)
+    done = await call("-n", bound.namespace, "-o", "json")
+    assert [row["name"] for row in json.loads(done.stdout)] == ["a"]
+    assert "ClusterKeyVaults may not be listed" in done.stderr
+    assert (await call()).exit_code == 3, "of all namespaces it would be less than was asked for"
 
 
 async def test_for_browsers(bound: World, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def rows() -> list[Row]:
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
 async def test_it_can_be_read(tmp_path: Path, width: int) -> None:
     page = tmp_path / "report.html"
-    page.write_text(render_page(rows(), NOW))
+    page.write_text(render_page(rows(), (), NOW))
     async with opened("about:blank") as tab:
         await tab.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False

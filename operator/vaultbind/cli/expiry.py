@@ -14,11 +14,19 @@ from rich.table import Table
 
 from vaultbind.api.durations import parse_duration
 from vaultbind.cli.expiry_page import render_page
-from vaultbind.expiry.overview import Row, State, render_left, summarize_expiry
+from vaultbind.expiry.overview import (
+    Overview,
+    Row,
+    State,
+    render_cut,
+    render_left,
+    render_users,
+    summarize_expiry,
+)
 from vaultbind.expiry.times import render_time
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.connection import connect
-from vaultbind.kube.errors import KubeConfigError, KubeError
+from vaultbind.kube.errors import KubeConfigError, KubeError, KubeErrorKind
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, VAULT_BINDINGS, Resource
 
 PAGE: Final = 500
@@ -41,7 +49,11 @@ class _Span(click.ParamType[timedelta]):
 
 @click.command()
 @click.option(
-    "-n", "--namespace", default="", envvar="VAULTBIND_NAMESPACE", help="Only bindings of this namespace."
+    "-n",
+    "--namespace",
+    default="",
+    envvar="VAULTBIND_NAMESPACE",
+    help="Only bindings and KeyVaults of this namespace, and of ClusterKeyVaults what these bindings use.",
 )
 @click.option("--context", default="", envvar="VAULTBIND_CONTEXT", help="Context of the kubeconfig.")
 @click.option(
@@ -79,31 +91,38 @@ class _Span(click.ParamType[timedelta]):
 def expiry(namespace: str, context: str, *, check: bool, **view: Any) -> None:
     """Show what expires when, over all vaults and namespaces, and which bindings use it.
 
+    Shown is whatever bindings use, and of KeyVaults with `spec.expiry.scope: All` also what nobody uses: the
+    20 objects of each that end next (or ended last), as its status names them; how many more there are is
+    said on stderr.
+
     Reads VaultBindings and KeyVaults of the cluster; asks no vault and reads no Secret. The operator keeps
-    the status of each binding right, so this is what its last look showed.
+    their status right, so this is what its last look showed.
 
     Exit status: 0 shown, 1 something needs attention (with --check), 2 wrong usage, 3 the cluster refused.
     """
     now = datetime.now(UTC)
     try:
-        rows = asyncio.run(_collect(namespace, context, now))
+        found = asyncio.run(_collect(namespace, context, now))
     except (KubeError, KubeConfigError) as error:
         click.echo(f"vaultbind expiry: {getattr(error, 'message', error)}", err=True)
         sys.exit(REFUSED)
-    _show([row for row in rows if _is_shown(row, now, view["within"], endless=view["endless"])], now, view)
-    if check and any(row.state in (State.EXPIRED, State.SOON) for row in rows):
+    _show(found, now, view)
+    if check and any(row.state in (State.EXPIRED, State.SOON) for row in found.rows):
         sys.exit(URGENT)
 
 
-def _show(rows: Sequence[Row], now: datetime, view: Mapping[str, Any]) -> None:
+def _show(found: Overview, now: datetime, view: Mapping[str, Any]) -> None:
+    rows = [row for row in found.rows if _is_shown(row, now, view["within"], endless=view["endless"])]
     page: Path | None = view["html"]
     if page is not None:
-        page.write_text(render_page(rows, now), encoding="utf-8")
+        page.write_text(render_page(rows, found.cuts, now), encoding="utf-8")
         click.echo(f"{len(rows)} object{'' if len(rows) == 1 else 's'} written to {page}", err=True)
     elif view["output"] == "json":
         click.echo(json.dumps([render_json(row, now) for row in rows], indent=2))
     else:
         print_table(Console(), render_table(rows, now))
+    for cut in found.cuts:
+        click.echo(render_cut(cut), err=True)
 
 
 def print_table(console: Console, table: Table) -> None:
@@ -114,15 +133,29 @@ def print_table(console: Console, table: Table) -> None:
     console.print(table)
 
 
-async def _collect(namespace: str, context: str, now: datetime) -> list[Row]:
+async def _collect(namespace: str, context: str, now: datetime) -> Overview:
     client = await connect(context=context)
     async with client:
         bindings = await _list(client, VAULT_BINDINGS, namespace)
-        vaults = [
-            *await _list(client, CLUSTER_KEY_VAULTS, ""),
-            *await _list(client, KEY_VAULTS, namespace),
-        ]
+        vaults = [*await _list_shared(client, namespace), *await _list(client, KEY_VAULTS, namespace)]
     return summarize_expiry(bindings, vaults, now)
+
+
+async def _list_shared(client: KubeClient, namespace: str) -> list[dict[str, Any]]:
+    """ClusterKeyVaults; for one namespace only their thresholds count: who else uses them is not seen.
+
+    Who may see one namespace only often may not see them at all.
+    """
+    try:
+        found = await _list(client, CLUSTER_KEY_VAULTS, "")
+    except KubeError as error:
+        if not namespace or error.kind is not KubeErrorKind.FORBIDDEN:
+            raise
+        click.echo(
+            "ClusterKeyVaults may not be listed: warnBefore of theirs is taken as 30d, 7d, 1d", err=True
+        )
+        return []
+    return [{**item, "status": {}} for item in found] if namespace else found
 
 
 async def _list(client: KubeClient, resource: Resource, namespace: str) -> list[dict[str, Any]]:
@@ -169,7 +202,7 @@ def render_table(rows: Sequence[Row], now: datetime) -> Table:
             row.state.value,
             f"{row.kind} {row.name}",
             row.vault,
-            ", ".join(row.used_by),
+            render_users(row),
             style=STYLES[row.state],
         )
     return table

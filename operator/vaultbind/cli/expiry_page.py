@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import Final
 
-from vaultbind.expiry.overview import Row, State, render_left
+from vaultbind.expiry.overview import Cut, Row, State, render_cut, render_left, render_users
 from vaultbind.expiry.times import render_time
 
 AHEAD: Final = timedelta(days=365)
@@ -34,13 +34,12 @@ td { overflow-wrap: anywhere; }
 """
 
 
-def render_page(rows: Sequence[Row], now: datetime) -> str:
+def render_page(rows: Sequence[Row], cuts: Sequence[Cut], now: datetime) -> str:
     """The whole document; names are escaped, there is no value in it."""
     counts = {state: sum(row.state is state for row in rows) for state in State}
     summary = (
         ", ".join(f"{count} {state.value}" for state, count in counts.items() if count) or "nothing expires"
     )
-    summary = summary or "nothing expires"
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -48,7 +47,8 @@ def render_page(rows: Sequence[Row], now: datetime) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             f"<title>vaultbind: what expires when</title><style>{STYLE}</style></head><body>",
             "<h1>What expires when</h1>",
-            f"<p>As of {render_time(now)}: {summary or 'nothing expires'}.</p>",
+            f"<p>As of {render_time(now)}: {summary}.</p>",
+            *(f"<p>{escape(render_cut(cut))}.</p>" for cut in cuts),
             render_timeline([row for row in rows if row.expires is not None][:MOST_LANES], now),
             _table(rows, now),
             "</body></html>\n",
@@ -110,7 +110,7 @@ def _cells(row: Row, now: datetime) -> str:
         row.state.value,
         f"{row.kind} {row.name}",
         row.vault,
-        ", ".join(row.used_by),
+        render_users(row),
     )
     inner = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     return f'<tr style="color:{COLOURS[row.state]}">{inner}</tr>'

@@ -7,6 +7,7 @@ from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
 from vaultbind.api.durations import render_duration
 from vaultbind.engine.report import Note, NoteType, Report
 from vaultbind.expiry.facts import VaultFacts, VaultJudgement
+from vaultbind.expiry.soonest import find_soonest
 from vaultbind.expiry.times import render_time
 from vaultbind.keyvault import ObjectProperties
 from vaultbind.keyvault.rotation.judgement import Event, Telling, Validity
@@ -26,17 +27,26 @@ def report(facts: VaultFacts, judgement: VaultJudgement, *, sent_until: datetime
     """Report on one KeyVault; `expiryToldUntil` moves only when something is told of an expiry."""
     sent = render_time(sent_until) if sent_until is not None else None
     if not facts.watched:
-        nothing = dict.fromkeys(("expired", "expiring", "eventsSentUntil"))
+        nothing = dict.fromkeys(("expired", "expiring", "ending", "soonest", "eventsSentUntil"))
         return Report(fields={"objects": len(facts.objects), **nothing})
     fields: dict[str, Any] = {
         "objects": len(facts.objects),
         "expired": judgement.counts.get(Validity.EXPIRED, 0),
         "expiring": judgement.counts.get(Validity.EXPIRES_SOON, 0),
         "eventsSentUntil": sent,
+        **_named(facts),
     }
     if judgement.state.told_until is not None:
         fields["expiryToldUntil"] = render_time(judgement.state.told_until)
     return Report(conditions=(_condition(facts, judgement),), fields=fields, notes=_notes(facts, judgement))
+
+
+def _named(facts: VaultFacts) -> dict[str, Any]:
+    """Name the objects that no binding's status has: of a vault that is watched whole (ADR 0029)."""
+    if not facts.whole:
+        return {"ending": None, "soonest": None}
+    found = find_soonest(facts.objects, facts.now)
+    return {"ending": found.ending, "soonest": list(found.entries)}
 
 
 def _condition(facts: VaultFacts, judgement: VaultJudgement) -> Condition:

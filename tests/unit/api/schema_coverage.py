@@ -100,6 +100,8 @@ KEYVAULT = {
     "status.objects": f"{KEYVAULTS}::test_status_of_a_vault",
     "status.expired": f"{EXPIRY}::test_expiry_is_told_by_condition_and_event",
     "status.expiring": f"{EXPIRY}::test_expiry_is_told_by_condition_and_event",
+    "status.ending": f"{EXPIRY}::test_a_status_names_what_ends_next",
+    "status.soonest.*": f"{EXPIRY}::test_a_status_names_what_ends_next",
     "status.eventsSentUntil": "tests/flow/test_cloudevents.py::test_a_sink_that_fails_is_told_later",
     "status.expiryToldUntil": f"{EXPIRY}::test_a_restart_tells_nothing_again",
 }
