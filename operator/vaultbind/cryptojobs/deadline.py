@@ -25,12 +25,12 @@ class Bound(Protocol):
 
 async def within(work: Awaitable[T], seconds: float | None, /) -> T:
     """Raises OverdueError only where this time is over; a timeout inside the work stays one."""
-    bound = asyncio.timeout(seconds)
+    bound = None
     try:
-        async with bound:
+        async with asyncio.timeout(seconds) as bound:
             return await work
     except TimeoutError:
-        if not bound.expired():
+        if bound is None or not bound.expired():
             raise
         raise OverdueError from None
 
