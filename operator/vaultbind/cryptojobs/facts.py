@@ -64,6 +64,8 @@ class Facts:
     """Identity of this process, for the claim."""
     not_ours_for: float = 0.0
     """Seconds for which the job is left to the operator that has claimed it."""
+    claim_to_renew: bool = False
+    """It is claimed, by an operator that seems to be gone, and others may see that, too."""
     vault_key: Key | None = None
     payload: Payload | None = None
     setback: Setback | None = None

@@ -22,7 +22,14 @@ from vaultbind.cryptojobs.inputs import (
     parse_payload,
 )
 from vaultbind.cryptojobs.intake import Prepared
-from vaultbind.cryptojobs.phase import Claimant, Phase, claim_left, decide_phase, parse_stamp
+from vaultbind.cryptojobs.phase import (
+    Claimant,
+    Phase,
+    claim_left,
+    decide_phase,
+    is_claim_to_renew,
+    parse_stamp,
+)
 from vaultbind.cryptojobs.setbacks import TROUBLES, final, setback_of
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.clock import Clock
@@ -60,7 +67,9 @@ class JobObserver:
         """
         facts = self.known(key, obj, prepared)
         phase = decide_phase(facts.spec, facts.status, facts.now)
-        if phase not in (Phase.NEW, Phase.CLAIMED) or facts.setback is not None or facts.not_ours_for:
+        if phase not in (Phase.NEW, Phase.CLAIMED) or facts.setback is not None:
+            return facts
+        if facts.not_ours_for or facts.claim_to_renew:
             return facts
         session = prepared.session
         assert session is not None  # noqa: S101 - a job without one has a setback
@@ -88,6 +97,7 @@ class JobObserver:
             status=status,
             operator=self.claimant.name,
             not_ours_for=claim_left(status, self.claimant, now),
+            claim_to_renew=is_claim_to_renew(status, self.claimant),
             setback=setback,
         )
 

@@ -70,12 +70,21 @@ def claim_left(status: Mapping[str, Any], claimant: Claimant, now: datetime) -> 
     What was claimed before this process began, or in that second, is a dead one's: times have whole seconds.
     """
     ready = find_condition(status, ConditionType.READY) or {}
-    times = (parse_stamp(status.get("startTime")), parse_stamp(ready.get("lastTransitionTime")))
+    stamps = (status.get("startTime"), ready.get("lastTransitionTime"), status.get("takenOverAt"))
+    times = tuple(map(parse_stamp, stamps))
     claimed = max((time for time in times if time is not None), default=None)
     by = status.get("claimedBy")
     if claimant.exclusive or claimed is None or not by or by == claimant.name or claimed < claimant.began:
         return 0.0
     return max(0.0, _left(claimed, CLAIM_SPAN, now))
+
+
+def is_claim_to_renew(status: Mapping[str, Any], claimant: Claimant) -> bool:
+    """Whether a job that was claimed has to be claimed anew: another one may want to take it up, too.
+
+    A Lease says that nobody else does.
+    """
+    return bool(status.get("keyId")) and not claimant.exclusive and status.get("claimedBy") != claimant.name
 
 
 def ttl_left(spec: CryptoJobSpec, status: Mapping[str, Any], now: datetime) -> float | None:

@@ -1,5 +1,8 @@
 """Pure: facts in, one decision out. The table of a job's life is here."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.api.durations import render_duration
@@ -32,11 +35,9 @@ def decide(facts: Facts) -> Decision:
         return GiveUp(setback=setback_of_deadline(facts.spec, facts.status))
     if facts.not_ours_for or facts.setback is not None:
         return _leave_alone(facts)
-    if facts.vault_key is None:
-        raise ValueError("nothing was observed")
-    if phase is Phase.NEW:
-        return _claim(facts, facts.vault_key)
-    return _act(facts, facts.vault_key)
+    if facts.claim_to_renew:
+        return _claim_anew(facts.status)
+    return _go_on(facts, phase)
 
 
 def _leave_alone(facts: Facts) -> Decision:
@@ -48,6 +49,17 @@ def _leave_alone(facts: Facts) -> Decision:
 def _after_the_end(facts: Facts) -> Rest | Expire:
     left = ttl_left(facts.spec, facts.status, facts.now)
     return Expire() if left is not None and left <= 0 else Rest(next_in=left)
+
+
+def _claim_anew(status: Mapping[str, Any]) -> Claim:
+    """Key and algorithm stay: the operation is the same one."""
+    return Claim(key_id=str(status["keyId"]), algorithm=str(status.get("algorithm") or ""))
+
+
+def _go_on(facts: Facts, phase: Phase) -> Decision:
+    if facts.vault_key is None:
+        raise ValueError("nothing was observed")
+    return _claim(facts, facts.vault_key) if phase is Phase.NEW else _act(facts, facts.vault_key)
 
 
 def _claim(facts: Facts, key: Key) -> Decision:

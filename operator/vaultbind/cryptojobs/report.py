@@ -94,6 +94,7 @@ def _report_claim(facts: Facts, decision: Claim) -> Report:
             "claimedBy": facts.operator,
             "keyId": decision.key_id,
             **({"algorithm": decision.algorithm} if decision.algorithm else {}),
+            **({"takenOverAt": stamp(facts.now)} if facts.claim_to_renew else {}),
         },
         next_in=0.0,
     )

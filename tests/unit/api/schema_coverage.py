@@ -149,6 +149,7 @@ CRYPTO_JOB = {
     "status.duration": f"{JOBS}_first.py::test_a_signature_in_the_status",
     "status.attempts": f"{JOBS}_states.py::test_attempts_are_counted_up_to_the_limit",
     "status.claimedBy": f"{JOBS}_race.py::test_of_two_that_claim_the_same_state_one_operates",
+    "status.takenOverAt": f"{JOBS}_race.py::test_of_two_that_take_over_from_a_dead_one_one_operates",
     "status.keyId": f"{JOBS}_first.py::test_a_signature_in_the_status",
     "status.previousKeyId": f"{JOBS}_rotation.py::test_a_key_is_rotated_once",
     "status.algorithm": f"{JOBS}_first.py::test_a_signature_in_the_status",

@@ -86,6 +86,7 @@ def test_phases(of: CryptoJobSpec, status: Mapping[str, Any], phase: Phase) -> N
         ({**CLAIMED, "claimedBy": "other", "startTime": at(11)}, False, 0),
         ({**CLAIMED, "claimedBy": "other", "startTime": at(10)}, False, 50),
         ({**CLAIMED, "claimedBy": "other", "startTime": at(11), "conditions": [RUNNING]}, False, 57),
+        ({**CLAIMED, "claimedBy": "other", "startTime": at(90), "takenOverAt": at(2)}, False, 58),
     ],
 )
 def test_claims_of_others(status: Mapping[str, Any], exclusive: bool, seconds: float) -> None:

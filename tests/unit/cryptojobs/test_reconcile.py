@@ -267,6 +267,12 @@ async def test_what_another_operator_has_claimed_meanwhile_is_left_to_it_for_a_m
     left = await play.go()
     assert (left.next_in, left.fields, play.stage.asked()) == (40.0, {}, [])
     play.clock.seconds += 40
+    begun = play.status["startTime"]
+    claimed = await play.go()
+    assert (reasons(claimed), claimed.next_in, play.stage.asked()) == ({"Ready": "Running"}, 0.0, [])
+    assert play.status["claimedBy"] == "me"
+    assert play.status["startTime"] == begun, "activeDeadlineSeconds run on"
+    assert play.status["takenOverAt"] == stamp(play.clock.start + timedelta(seconds=60))
     assert reasons(await play.go())["Complete"] == "Completed"
 
 
@@ -275,6 +281,7 @@ async def test_what_a_dead_operator_had_claimed_is_taken_up_at_once() -> None:
     play.stage.vault.create_key("k")
     await play.go()
     play.status |= {"claimedBy": "dead", "startTime": stamp(play.clock.start - timedelta(seconds=1))}
+    assert reasons(await play.go()) == {"Ready": "Running"}, "claimed anew"
     assert reasons(await play.go())["Complete"] == "Completed"
 
 
