@@ -89,7 +89,7 @@ def _expiry_section(name: str, result: dict[str, Any]) -> str:
     figures = result["figures"]
     where = (
         f"{_origin(result)}. `make bench ARGS=expiry`: {figures['objects']} objects over "
-        f"{figures['vaults']} vaults, judged, counted and told to a sink in one process; looks are not in it."
+        f"{figures['vaults']} vaults in one process."
     )
     return f"\n## {name}\n\n{where}\n\n{expiry.render_table(result)}\n"
 
