@@ -48,12 +48,12 @@ def _render_vault(each: int, now: datetime) -> dict[str, Any]:
         kind = KINDS[number % len(KINDS)]
         expires = (now + SPREAD * ((number + 1) / each)).strftime("%Y-%m-%dT%H:%M:%SZ")
         name = f"{kind}-{number}"
-        own: dict[str, Any] = {
+        own: dict[str, dict[str, Any]] = {
             "secrets": {"value": "x"},
             "certificates": {"dnsNames": [f"{name}.test"]},
             "keys": {},
-        }[kind]
-        found[kind][name] = {**own, "expires": expires}
+        }
+        found[kind][name] = {**own[kind], "expires": expires}
     return found
 
 
