@@ -201,3 +201,38 @@ async def test_a_restart_waits_for_the_bindings_that_know(world: World) -> None:
     assert (await condition(world)).startswith("True ExpiresSoon")
     assert (await world.spent()).writes == []
     assert await vault_events(world) == ["ExpiresSoon"]
+
+
+async def test_ready_does_not_wait_for_the_bindings_that_know(quiet_world: World) -> None:
+    """A vault that answers is told at once, whatever a binding's first read takes; what was told stays."""
+    world = quiet_world
+    now = world.clock.now()
+    issue(world, now + 5 * DAY, now + 300 * DAY)
+    await world.create(CLUSTER_KEY_VAULTS, world.vault_name, spec=world.vault_spec(**LONG))
+    await world.bind("web", **TLS)
+    world.emulator.faults.add(Fault(path="/secrets/web*", delay=4.0))
+    await world.start_operator()
+    await world.until(lambda: world.has(CLUSTER_KEY_VAULTS, world.vault_name, "Ready", "Connected"))
+    assert "Expiring" not in await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert await vault_events(world) == []
+    await world.ready("web")
+    await judge(world)
+    assert (await condition(world)).startswith("True ExpiresSoon")
+
+
+async def test_a_restart_keeps_what_was_told_until_it_knows_better(world: World) -> None:
+    """While a binding that knows an end waits for its read, and while the vault does not answer at all."""
+    now = world.clock.now()
+    issue(world, now + 5 * DAY, now + 300 * DAY)
+    await world.connect(**LONG, expiry={"warnBefore": ["7d"]})
+    await world.bind("web", **TLS)
+    await world.ready("web")
+    await judge(world)
+    told = await condition(world)
+    assert told.startswith("True ExpiresSoon")
+    await world.life.stop()
+    world.emulator.faults.add(Fault(status=503))
+    await world.start_operator()
+    await world.until(lambda: world.has(CLUSTER_KEY_VAULTS, world.vault_name, "Ready", "Unreachable"))
+    assert await condition(world) == told
+    world.emulator.faults.clear()

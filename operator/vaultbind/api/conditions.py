@@ -243,6 +243,18 @@ def find_condition(status: Mapping[str, Any], kind: ConditionType) -> Mapping[st
     return next((item for item in status.get("conditions") or () if item.get("type") == kind.value), None)
 
 
+def parse_condition(told: Mapping[str, Any]) -> Condition | None:
+    """Read a condition of a status; None where another version of ours used words that we do not know."""
+    reason = next((item for item in Reason if item.word == told.get("reason")), None)
+    try:
+        kind, status = ConditionType(str(told.get("type"))), Status(str(told.get("status")))
+    except ValueError:
+        return None
+    if reason is None:
+        return None
+    return Condition(type=kind, status=status, reason=reason, message=str(told.get("message", "")))
+
+
 def merge_conditions(
     old: Sequence[Mapping[str, Any]], wanted: Sequence[Condition], *, generation: int, now: datetime
 ) -> list[dict[str, Any]]:

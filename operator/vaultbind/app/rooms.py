@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from vaultbind.api.conditions import ConditionType, Reason, Status, find_condition
+from vaultbind.api.conditions import ConditionType, Reason, Status, find_condition, parse_condition
 from vaultbind.api.keyvault import RotationRule
 from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.bindings.intake import Intake
@@ -30,6 +30,8 @@ from vaultbind.vaults.session import VaultSession
 
 LONGEST_WAIT = timedelta(seconds=30)
 WAIT_STEP = 0.2
+JUDGED = (ConditionType.EXPIRING, ConditionType.RENEWAL_FAILED, ConditionType.ROTATION_UNMET)
+"""Conditions of a KeyVault that follow from a judgement."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -185,15 +187,25 @@ class VaultAndExpiry:
             return report
         facts = self.expiry.observe(key, obj)
         if facts is None:
-            return report
+            return merge_reports(report, self._keep(key, obj))
         if self._is_too_early(key):
-            return Report(next_in=WAIT_STEP)
+            return merge_reports(report, self._keep(key, obj), Report(next_in=WAIT_STEP))
         facts = await self.ends.learn(key, facts)
         facts = await self.notices.learn(key, facts, self._rules(key))
         judged = self.expiry.judge(key, obj, facts)
         await self.renewals.observe(key, self.expiry.urgent(key))
         renewals = self.renewals.report(key, _told(obj, ConditionType.RENEWAL_FAILED))
         return merge_reports(report, judged, renewals, await self._rotate(key, obj))
+
+    def _keep(self, key: ObjectKey, obj: RawObject) -> Report:
+        """What the status says of expiry stands until this process has judged; not of another spec."""
+        resolution = self.expiry.hub.resolve(key)
+        if self.expiry.has_judged(key) or resolution is None or resolution.session is None:
+            return Report()
+        status, generation = obj.get("status") or {}, obj["metadata"].get("generation")
+        found = (find_condition(status, kind) for kind in JUDGED)
+        told = (item for item in found if item is not None and item.get("observedGeneration") == generation)
+        return Report(conditions=tuple(item for item in map(parse_condition, told) if item is not None))
 
     def _is_too_early(self, key: ObjectKey) -> bool:
         """Whether a first judgement waits for what bindings know: so a restart tells what was told before."""

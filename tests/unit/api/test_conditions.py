@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from vaultbind.api.conditions import Condition, ConditionType, Reason, Status, merge_conditions
+from vaultbind.api.conditions import (
+    Condition,
+    ConditionType,
+    Reason,
+    Status,
+    merge_conditions,
+    parse_condition,
+)
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 999_999, tzinfo=UTC)
 BEFORE = "2026-01-01T00:00:00Z"
@@ -60,6 +67,18 @@ def test_conditions_stand_in_the_wanted_order_and_no_other_is_kept() -> None:
 
 def test_a_condition_that_changes_nothing_is_equal_to_the_old_one() -> None:
     assert merge_conditions([stored()], [READY], generation=4, now=NOW) == [stored()]
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_condition_of_a_status_can_be_read(reason: Reason) -> None:
+    told = Condition(type=ConditionType.EXPIRING, status=Status.UNKNOWN, reason=reason, message="why")
+    (written,) = merge_conditions([], [told], generation=4, now=NOW)
+    assert parse_condition(written) == told
+
+
+@pytest.mark.parametrize("changes", [{"type": "Odd"}, {"status": "odd"}, {"reason": "Odd"}], ids=str)
+def test_a_condition_of_another_version_of_ours_is_none(changes: dict[str, object]) -> None:
+    assert parse_condition(stored(**changes)) is None
 
 
 def test_each_reason_has_its_own_word_and_a_sentence() -> None:
