@@ -17,7 +17,7 @@ LISTENS = re.compile(r"metrics and probes on 127\.0\.0\.1:(\d+)")
 PROGRAM = ("-m", "vaultbind.cli.main")
 ROOT = Path(__file__).parents[2]
 STEP = 0.02
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -45,7 +45,7 @@ async def test_the_installed_roles_are_enough(
         account = empty_cluster.service_account_kubeconfig(NAMESPACE, "vaultbind")
 
         async def until(name: str, value: bytes | None) -> None:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while decode(await cluster.get(SECRETS, "shop", name) or {}).get("password") != value:
                 assert time.monotonic() < deadline, process.log
                 await asyncio.sleep(0.05)

@@ -166,7 +166,7 @@ def kubectl(cluster: RealCluster, paths: str, *flags: str) -> subprocess.Complet
         "json",
     ]
     environ = {**os.environ, "KUBECONFIG": paths}
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
 
 
 def shown(target: Target) -> dict[str, Any]:

@@ -166,10 +166,10 @@ async def test_the_end_comes_in_time_while_a_vault_hangs(
     monkeypatch.setattr(controller, "DRAIN_SECONDS", 0.3)
     world.seed.set_secret("a", "1")
     await world.connect()
-    world.emulator.faults.add(Fault(delay=30))
+    world.emulator.faults.add(Fault(delay=60))
     await world.bind("app", data=DATA[:1])
     await world.until(lambda: any("/secrets/" in entry.route for entry in world.emulator.stats.recent()))
-    assert await world.life.stop() < 0.3 + controller.KOPF_STOP_SECONDS + 1
+    assert await world.life.stop() < 10, "the vault hangs for a minute"
     assert await world.get(SECRETS, "app") is None
 
 
@@ -203,7 +203,7 @@ async def test_the_end_is_quick_after_a_vault_has_gone(world: World) -> None:
     await world.connect()
     await world.delete(CLUSTER_KEY_VAULTS, world.vault_name)
     await world.settled()
-    assert await world.life.stop() < 1.5
+    assert await world.life.stop() < controller.KOPF_STOP_SECONDS, "so long Kopf would be waited for"
 
 
 async def miss_deletion(world: World, name: str) -> None:

@@ -103,7 +103,7 @@ async def is_gone(world: World, name: str) -> bool:
     return await world.get(CRYPTO_JOBS, name) is None
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_process_that_is_killed_while_the_vault_rotates(
     quiet_world: World, kubeconfig: Path, tmp_path: Path
 ) -> None:

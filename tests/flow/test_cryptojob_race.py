@@ -16,7 +16,7 @@ from vaultbind.cryptojobs.phase import stamp
 from vaultbind.keyvault.simulation import Fault
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, CRYPTO_JOBS
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 DEAD = "dead"
 """An operator that claimed a job and went."""
 

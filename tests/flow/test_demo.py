@@ -82,7 +82,7 @@ def run(folder: Path, *flags: str) -> Run:
     folder.mkdir()
     began = time.monotonic()
     done = subprocess.run(
-        [*DEMO, *flags], env=environ(folder), capture_output=True, text=True, timeout=100, check=False
+        [*DEMO, *flags], env=environ(folder), capture_output=True, text=True, timeout=240, check=False
     )
     seconds = time.monotonic() - began
     return Run(
@@ -104,7 +104,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         return dict(zip(names, pool.map(start, names), strict=True))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_all_steps_are_verified_in_less_than_a_minute(runs: dict[str, Run]) -> None:
     good = runs[""]
     assert good.status == 0, good.output
@@ -114,14 +114,14 @@ def test_all_steps_are_verified_in_less_than_a_minute(runs: dict[str, Run]) -> N
     assert good.seconds < 60
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_what_it_took_is_told(runs: dict[str, Run]) -> None:
     costs = re.findall(r"it took ([0-9]+) vault requests.* and ([0-9]+) cluster writes", runs[""].output)
     assert len(costs) == 3
     assert all(int(requests) >= 1 and int(writes) >= 2 for requests, writes in costs)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("step", SABOTAGES)
 def test_each_sabotage_is_noticed(runs: dict[str, Run], step: str) -> None:
     bad = runs[step]
@@ -137,7 +137,7 @@ def test_each_sabotage_is_noticed(runs: dict[str, Run], step: str) -> None:
     assert states == ["verified"] * position + ["failed"] + ["skipped"] * rest
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("step", SABOTAGES)
 def test_only_the_log_stays_and_only_after_a_failure(runs: dict[str, Run], step: str) -> None:
     bad = runs[step]
@@ -147,7 +147,7 @@ def test_only_the_log_stays_and_only_after_a_failure(runs: dict[str, Run], step:
     assert Path(log).is_file() if has_started else log == ""
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_no_value_is_told_nor_logged(runs: dict[str, Run]) -> None:
     texts = [item.output for item in runs.values()]
     texts += [path.read_text() for item in runs.values() for path in item.folder.rglob("*.log")]
@@ -165,7 +165,7 @@ def seeded_values() -> Iterator[str]:
     yield secrets["payment"]["json"]["apiKey"]
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(400)
 def test_kept_running_until_it_is_told_to_end(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*DEMO, "--keep", "-o", "json"], env=environ(tmp_path), stdout=subprocess.PIPE, text=True

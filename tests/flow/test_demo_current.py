@@ -23,7 +23,7 @@ def run(kubeconfig: Path, *flags: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
         check=False,
     )
 
@@ -34,7 +34,7 @@ def names(cluster: RealCluster, path: str) -> set[str]:
     return {item["metadata"]["name"] for item in items if "deletionTimestamp" not in item["metadata"]}
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(400)
 def test_the_demo_runs_there_and_cleans_up(apiserver: RealCluster) -> None:
     paths = [resource.path() for resource in (NAMESPACES, CRDS, CLUSTER_KEY_VAULTS)]
     for name in names(apiserver, CLUSTER_KEY_VAULTS.path()):  # other tests' leftovers

@@ -188,7 +188,7 @@ async def test_a_path_that_is_wrong_ends_the_start_with_a_sentence(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         _, errors = await process.communicate()
     text = errors.decode()
     assert process.returncode == 1

@@ -122,10 +122,10 @@ CASES = {
     ),
     "timeout": Case(
         reason="Timeout",
-        damage=fault(path=GET, delay=1.0),
+        damage=fault(path=GET, delay=6.0),
         mend=heal,
         words=("secret a", "ReadTimeout"),
-        read_timeout=0.5,
+        read_timeout=2.0,
     ),
     "refused": Case(
         reason="Unreachable",

@@ -20,8 +20,8 @@ from vaultbind.kube.wire import Request, Wire
 from vaultbind.settings import RunSettings
 from vaultbind.telemetry.metrics import Metrics
 
-START_SECONDS = 20.0
-STOP_SECONDS = 15.0
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
 ASK = "ask"
 METADATA = "PartialObjectMetadata"
 GOODBYE_SECONDS = 0.05

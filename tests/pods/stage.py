@@ -90,7 +90,7 @@ class PodStage:
         issuer = {"issuer": json.loads(found)["issuer"], "jwks": json.loads(jwks)}
         self.installation.apply(*render_vault(self.token, issuer))
         self.cluster.kubectl(
-            *("-n", VAULT_NAMESPACE, "wait", "--for=condition=Ready", "pod/shop", "--timeout=50s")
+            *("-n", VAULT_NAMESPACE, "wait", "--for=condition=Ready", "pod/shop", "--timeout=150s")
         )
         self.ca = self.in_vault("cat", "/certs/ca.pem")
 
@@ -189,7 +189,7 @@ class PodStage:
 
     def wait_ready(self, binding: str) -> None:
         """Wait until a binding is Ready."""
-        wait = ("wait", "--for=condition=Ready", f"vaultbinding/{binding}", "--timeout=55s")
+        wait = ("wait", "--for=condition=Ready", f"vaultbinding/{binding}", "--timeout=150s")
         self.cluster.kubectl("-n", SHOP, *wait)
 
     def terminated(self, pod: str, container: str = "vaultbind-agent") -> str:

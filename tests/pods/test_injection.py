@@ -13,7 +13,7 @@ WAIT = ("--wait", "--timeout", "150s")
 FILE = "/var/run/secrets/vaultbind/inject/PASSWORD"
 CREDENTIALS = [{"namespace": "vault", "name": "credentials"}]
 NONE = {"creationPolicy": "None"}
-FOLLOWS = 5 + 5 + 5
+FOLLOWS = 5 + 5 + 20
 """Seconds for a value to arrive: the interval, the broker's memory, and what pods and kubectl take."""
 
 
@@ -96,7 +96,7 @@ def test_a_job_completes(stage: PodStage) -> None:
     }
     stage.apply("batch/v1", "Job", "once", spec={"template": template, "backoffLimit": 0})
     kubectl = stage.cluster.kubectl
-    kubectl("-n", SHOP, "wait", "--for=condition=Complete", "job/once", "--timeout=55s")
+    kubectl("-n", SHOP, "wait", "--for=condition=Complete", "job/once", "--timeout=150s")
     assert 'env PASSWORD="s3cr3t-value" true' in kubectl("-n", SHOP, "logs", "job/once", "-c", "web").stdout
 
 
@@ -198,7 +198,7 @@ def test_without_a_webhook_pods_that_ask_for_nothing_run(stage: PodStage) -> Non
         stage.wait_says("free", 'env NOTHING="" false')
     finally:
         kubectl("-n", NAMESPACE, "scale", "deployment/vaultbind-webhook", "--replicas=2")
-        kubectl("-n", NAMESPACE, "rollout", "status", "deployment/vaultbind-webhook", "--timeout=55s")
+        kubectl("-n", NAMESPACE, "rollout", "status", "deployment/vaultbind-webhook", "--timeout=150s")
     assert 'failed calling webhook "inject.vaultbind.dev"' in told
     stage.run_probe("after", "-file", FILE, annotations=opted())
     stage.wait_says("after", f'file {FILE}="s3cr3t-value"')

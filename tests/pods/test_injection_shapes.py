@@ -106,7 +106,7 @@ def test_an_init_container_by_name_and_a_cronjob(stage: PodStage) -> None:
     stage.apply("batch/v1", "CronJob", "yearly", spec=spec)
     kubectl = stage.cluster.kubectl
     kubectl("-n", SHOP, "create", "job", "by-hand", "--from=cronjob/yearly")
-    kubectl("-n", SHOP, "wait", "--for=condition=Complete", "job/by-hand", "--timeout=55s")
+    kubectl("-n", SHOP, "wait", "--for=condition=Complete", "job/by-hand", "--timeout=150s")
 
     told = kubectl("-n", SHOP, "logs", "job/by-hand", "-c", "web").stdout
     assert 'env PASSWORD="s3cr3t-value" true' in told
@@ -116,7 +116,7 @@ def test_an_init_container_by_name_and_a_cronjob(stage: PodStage) -> None:
 def test_a_pod_that_is_refreshed_ends_with_its_own_containers(stage: PodStage) -> None:
     """A native sidecar keeps nothing from finishing, with or without a Job."""
     stage.run_probe("ending", "-once", "-file", FILE, annotations=opted(refresh="5s"), restart="Never")
-    wait = ("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/ending", "--timeout=55s")
+    wait = ("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/ending", "--timeout=150s")
     stage.cluster.kubectl("-n", SHOP, *wait)
 
     assert set(agents(stage, "ending")) == {"vaultbind-agent", "vaultbind-refresh"}

@@ -51,7 +51,7 @@ def test_a_rollout_restarts_what_has_the_value_in_a_variable(stage: PodStage) ->
     stage.until(lambda: stage.secret("rolled") == "old", "no Secret")
     stage.apply("apps/v1", "Deployment", "web", spec=spec)
     kubectl = stage.cluster.kubectl
-    kubectl("-n", SHOP, "rollout", "status", "deployment/web", "--timeout=50s")
+    kubectl("-n", SHOP, "rollout", "status", "deployment/web", "--timeout=150s")
 
     stage.set_secret("rolled", "new")
 
@@ -72,7 +72,7 @@ def test_a_cryptojob_signs(stage: PodStage) -> None:
     }
     stage.apply("vaultbind.dev/v1alpha1", "CryptoJob", "sign", spec=spec)
     kubectl = stage.cluster.kubectl
-    kubectl("-n", SHOP, "wait", "--for=condition=Complete", "cryptojob/sign", "--timeout=50s")
+    kubectl("-n", SHOP, "wait", "--for=condition=Complete", "cryptojob/sign", "--timeout=150s")
     assert stage.installation.get("cryptojob", "sign", "-n", SHOP)["status"]["result"]
 
 
@@ -87,9 +87,11 @@ def test_a_leader_that_is_killed_is_replaced_and_nothing_is_lost(stage: PodStage
 
     seconds = stage.until(lambda: stage.leader() not in ("", leader), "nobody took over")
     stage.until(lambda: stage.secret("kept") == "after", "the change was lost")
-    assert seconds < 30
+    assert seconds < 15 + 45, (
+        "the Lease, and what pods and kubectl take; its own bound is measured without them"
+    )
     kubectl = stage.cluster.kubectl
-    kubectl("-n", NAMESPACE, "rollout", "status", "deployment/vaultbind", "--timeout=55s")
+    kubectl("-n", NAMESPACE, "rollout", "status", "deployment/vaultbind", "--timeout=150s")
 
 
 def test_an_upgrade_under_load_loses_nothing(stage: PodStage) -> None:

@@ -86,7 +86,7 @@ class RealCluster:
             for manifest in manifests:
                 cluster.kubectl("apply", "-f", str(manifest))
             if manifests:
-                cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+                cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
             if controllers and binaries.kube_controller_manager:
                 cluster.start_controllers()
             yield cluster

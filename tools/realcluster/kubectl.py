@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tools.realcluster.processes import ClusterError
 
-SECONDS = 60
+SECONDS = 170
 
 
 def run_kubectl(

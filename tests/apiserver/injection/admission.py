@@ -22,6 +22,7 @@ from vaultbind.injection.authority import Authorities
 from vaultbind.injection.certificates import Pair, make_authority
 
 HOST = "localhost"
+DRAIN_SECONDS = 6
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 CHECKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 
@@ -58,7 +59,7 @@ class Webhook:
             connection.close()
 
     def wait_ready(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not self.is_ready():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
@@ -85,7 +86,7 @@ def running(cluster: RealCluster, kubeconfig: Path, folder: Path, *flags: str) -
     command = [
         *(sys.executable, "-m", "vaultbind.cli.main", "webhook"),
         *("--listen", f"127.0.0.1:{port}", "--metrics-address", f"127.0.0.1:{probes}"),
-        *("--tls-dir", str(folder / "tls"), "--agent-image", "vaultbind:test", "--drain", "2"),
+        *("--tls-dir", str(folder / "tls"), "--agent-image", "vaultbind:test", "--drain", str(DRAIN_SECONDS)),
         *("--broker-url", "https://vaultbind-broker.vaultbind.svc:8443", *flags),
     ]
     environ = os.environ | {"KUBECONFIG": str(kubeconfig)}

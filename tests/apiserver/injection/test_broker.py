@@ -24,7 +24,7 @@ async def stage(
     apiserver: RealCluster, apiserver_namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[BrokerStage]:
     path = f"/api/v1/namespaces/{apiserver_namespace}/serviceaccounts/default"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while apiserver.call("GET", path).status != 200:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
@@ -106,7 +106,7 @@ async def test_a_missing_right_is_told_with_the_command_that_gives_it(stage: Bro
 
 async def until_allowed(stage: BrokerStage, token: str) -> None:
     """The API server learns of rights by a watch."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (await stage.ask(token))[0] != 200:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
@@ -210,7 +210,7 @@ async def test_threat_right_that_was_taken_away(stage: BrokerStage) -> None:
     token = stage.pod("one")
     assert (await stage.ask(token))[0] == 200
     stage.forbid("web")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (await stage.ask(token))[0] == 200:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
@@ -265,7 +265,7 @@ async def test_threat_slow_request(stage: BrokerStage) -> None:
 
     assert (half, nothing) == (b"", b"")
 
-    assert time.monotonic() - started < server.IDLE_SECONDS + 3
+    assert time.monotonic() - started < server.CONNECTION_SECONDS, "else it would be held so long"
 
 
 async def _say_nothing(stage: BrokerStage) -> bytes:

@@ -86,7 +86,7 @@ def broker(kubeconfig: Path, folder: Path, vault_port: str) -> Iterator[int]:
 
 
 def wait_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
@@ -110,7 +110,7 @@ def run_agent(container: dict[str, Any], folder: Path) -> subprocess.CompletedPr
                 environ[name] = value.replace(path, str(folder / place), 1)
     environ["VAULTBIND_TERMINATION_LOG"] = str(folder / "termination-log")
     command = [sys.executable, *container["command"][1:]]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=150, check=False)
 
 
 def test_from_a_pod_to_its_files(apiserver: RealCluster, apiserver_namespace: str, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def create_pod(cluster: RealCluster, namespace: str) -> dict[str, Any]:
     """Create the pod once the API server has learned of the webhook."""
     path = f"/api/v1/namespaces/{namespace}/pods"
     pod = make_pod({"mode": "both"}, serviceAccountName="web")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         answer = cluster.call("POST", path, pod)
         assert answer.status == 201, answer

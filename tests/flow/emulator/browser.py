@@ -77,7 +77,7 @@ async def opened(url: str) -> AsyncIterator[Tab]:
             start_new_session=True,
         )
         try:
-            port = await asyncio.wait_for(_debugging_port(process), 30)
+            port = await asyncio.wait_for(_debugging_port(process), 90)
             async with aiohttp.ClientSession() as session:
                 async with session.put(f"http://127.0.0.1:{port}/json/new") as response:
                     target = await response.json()

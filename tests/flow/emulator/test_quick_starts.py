@@ -28,7 +28,7 @@ async def output(*command: str, folder: str | Path, **environment: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    told, error = await asyncio.wait_for(process.communicate(), 50)
+    told, error = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode == 0, error.decode()
     return told.decode().strip()
 
@@ -129,7 +129,7 @@ async def test_the_container_and_what_compose_tells_it(tmp_path: Path) -> None:
     )
     try:
         assert process.stdout is not None
-        ready = await asyncio.wait_for(process.stdout.readline(), 20)
+        ready = await asyncio.wait_for(process.stdout.readline(), 60)
         assert ready.decode() == f"ready https://127.0.0.1:{port}\n"
         url = {"VAULTBIND_EMULATOR_URL": f"https://127.0.0.1:{port}"}
         probe = here(service["healthcheck"]["test"][1:])

@@ -45,7 +45,7 @@ class Hook:
 
     async def until(self, count: int) -> None:
         async with self._changed:
-            await asyncio.wait_for(self._changed.wait_for(lambda: len(self.requests) >= count), 10)
+            await asyncio.wait_for(self._changed.wait_for(lambda: len(self.requests) >= count), 60)
 
 
 @asynccontextmanager
@@ -92,7 +92,7 @@ async def subscribed(call: Call, hook: Hook, **more: Any) -> None:
 
 async def until(call: Call, fits: Callable[[Any], bool]) -> None:
     """Ask how the subscription stands until it fits."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not fits(await state(call)):
             pass
 

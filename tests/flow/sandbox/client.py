@@ -101,7 +101,7 @@ class Api:
         """Make the kind and the namespace, and wait until the kind is served."""
         await self.call("POST", CRD_PATH, WIDGET_CRD)
         await self.call("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await self.call("GET", self.widgets)).status != 200:  # noqa: ASYNC110 - it is far away
                 await asyncio.sleep(0.05)
 
@@ -152,7 +152,7 @@ class Api:
         """The first `count` events, fewer when the server ends the stream; the status when it refuses."""
         found: list[dict[str, Any]] = []
         async with (
-            asyncio.timeout(10),
+            asyncio.timeout(60),
             self.session.get(self.url + path, headers={**self.headers, "Accept": accept}) as response,
         ):
             if response.status != 200:

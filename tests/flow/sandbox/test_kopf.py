@@ -51,7 +51,7 @@ async def operator(sandbox: Sandbox, seen: list[Event]) -> AsyncIterator[None]:
         )
     )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await ready.wait()
         yield
     finally:
@@ -60,7 +60,7 @@ async def operator(sandbox: Sandbox, seen: list[Event]) -> AsyncIterator[None]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - Kopf tells nobody
             await asyncio.sleep(0.005)
 

@@ -23,7 +23,7 @@ class Kubectl:
         process = await asyncio.create_subprocess_exec(
             *self.command, *arguments, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             output, _ = await process.communicate(json.dumps(stdin).encode())
         text = output.decode()
         assert (process.returncode != 0) == fails, text
@@ -52,7 +52,7 @@ async def test_kinds_are_applied_and_shown_in_their_columns(sandbox: Sandbox, ku
 
     assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "SIZE", "AGE"]
     assert lines[1].split()[:4] == ["default", "a", "True", "7"]
-    assert "condition met" in await kubectl("wait", "--for=condition=Ready", "wd/a", "--timeout=5s")
+    assert "condition met" in await kubectl("wait", "--for=condition=Ready", "wd/a", "--timeout=100s")
     assert "size" in await kubectl("explain", "widget.spec")
     assert "deleted" in await kubectl("delete", "wd", "a")
 
