@@ -86,12 +86,29 @@ SOURCES = {
     "no-certificate": {"certificate": {"name": "cert"}},
     "missing": {"secret": {"name": "missing"}},
 }
+TEMPLATES = {
+    "template-of-no-json": "{{ k | fromjson }}",
+    "template-of-no-base64": "{{ (k ~ '!') | b64decode }}",
+    "template-that-compares": "{{ k < 1 }}",
+    "template-that-negates": "{{ -k }}",
+    "template-with-a-value-as-an-argument": "{{ 'a' | upper(k) }}",
+    "template-that-cannot-unpack": "{% for a, b in [k] %}{% endfor %}",
+    "template-that-multiplies": "{% for a in [k] %}{{ a * 3 }}{% endfor %}",
+}
+"""Each fails with the value in its hands."""
 
 
 async def _let_everything_happen(world: World) -> None:
     """Good and bad entries, a foreign Secret, drift, a rotation, a cut answer."""
     for name, source in SOURCES.items():
         await world.bind(name, data=[{"key": "k", **source}])
+    for name, text in TEMPLATES.items():
+        template = {"template": {"data": {"out": text}}}
+        await world.bind(name, data=[{"key": "k", **SOURCES["good"]}], target=template)
+        await world.told(name, "TemplateFailed")
+    template = {"template": {"data": {"out": "{{ {}[k] }}"}}}
+    await world.bind("template-of-a-name", data=[{"key": "k", **SOURCES["good"]}], target=template)
+    await world.told("template-of-a-name", "TemplateUndefined")
     await world.create(SECRETS, "foreign", data=encode(k=HACKED))
     await world.bind("foreign", data=[{"key": "k", "secret": {"name": "plain"}}])
     await world.bind(

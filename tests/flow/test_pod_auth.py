@@ -33,6 +33,8 @@ class Stage:
     def __init__(self, bench: Bench, folder: Path) -> None:
         self.bench = bench
         self.folder = folder
+        self.target: dict[str, Any] = {}
+        """Of the bindings' specs."""
         self.vaults = {"shop-db": "shop"}
         """Vaults of the pod's bindings."""
         self.last_word = folder / "termination-log"
@@ -56,7 +58,8 @@ class Stage:
 
     def container(self, annotations: dict[str, str]) -> dict[str, Any]:
         """The last of our containers in the pod."""
-        obj: dict[str, Any] = {"metadata": {"name": "shop-db", "namespace": "shop"}, "spec": {"data": DATA}}
+        spec = {"data": DATA, "target": self.target}
+        obj: dict[str, Any] = {"metadata": {"name": "shop-db", "namespace": "shop"}, "spec": spec}
         sources = {name: source_of(self.address(vault), obj["spec"]) for name, vault in self.vaults.items()}
         auth = PodAuth(client_id="workload", sources=sources)
         pod = make_pod({"auth": "pod", "bindings": ",".join(sources)} | annotations)
@@ -105,6 +108,28 @@ async def test_the_pods_own_token_opens_the_vault(stage: Stage) -> None:
     log = stage.bench.emulator.stats
     assert {entry.principal for entry in log.recent() if entry.outcome == "200"} == {"workload"}
     assert log.count(operation="token.assertion") == 1
+
+
+async def test_templates_are_rendered_in_the_pod(stage: Stage) -> None:
+    """From the binding through the pod's variable; `$(X)` there is nothing that the kubelet replaces."""
+    text = "$(PASSWORD) {{ PASSWORD | upper }}{{ extra | default('!') }}"
+    stage.target = {"name": "other", "creationPolicy": "None", "template": {"data": {"URL": text}}}
+    status, told = await stage.run({"mode": "both"})
+
+    assert (status, told) == (0, "vaultbind agent: shop-db: written\n")
+    files = stage.folder / "files/shop-db"
+    assert [path.name for path in files.glob("[!.]*")] == ["URL"]
+    assert (files / "URL").read_text() == "$(PASSWORD) S3CR3T-VALUE!"
+    assert (stage.folder / "env/variables").read_text() == "URL='$(PASSWORD) S3CR3T-VALUE!'\n"
+
+
+async def test_a_template_that_fails_is_the_agents_last_word(stage: Stage) -> None:
+    stage.target = {"template": {"data": {"URL": "{{ PASSWORD | fromjson }}"}}}
+    status, told = await stage.run()
+
+    assert status == 1
+    assert "VaultBinding shop-db: TemplateFailed: URL: line 1: fromjson" in stage.last_word.read_text()
+    assert "s3cr3t" not in told + stage.last_word.read_text()
 
 
 async def test_two_vaults_of_a_tenant_cost_one_token(stage: Stage) -> None:

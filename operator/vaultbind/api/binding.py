@@ -93,6 +93,22 @@ class TlsEntry:
     optional: bool = False
 
 
+class Keep(StrEnum):
+    """`target.template.keep`: which keys of `data` and `dataFrom` there are besides those of the template."""
+
+    NONE = "None"
+    ALL = "All"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """`target.template`: keys that are made of the values of the others."""
+
+    data: Mapping[str, str]
+    """Key to the text of its template, at most 64 KiB all together."""
+    keep: Keep = Keep.NONE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The Secret to write."""
@@ -102,6 +118,7 @@ class Target:
     creation_policy: CreationPolicy = CreationPolicy.OWNER
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    template: Template | None = None
 
 
 class WorkloadKind(StrEnum):

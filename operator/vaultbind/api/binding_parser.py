@@ -1,6 +1,7 @@
 """From a VaultBinding object to its spec: every rule of the CRD once more, defaults filled in."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Any, Final
 
@@ -12,11 +13,13 @@ from vaultbind.api.binding import (
     DataEntry,
     Decode,
     Include,
+    Keep,
     PublicKeyFormat,
     PublicKeySource,
     SecretSource,
     Source,
     Target,
+    Template,
     TlsEntry,
 )
 from vaultbind.api.errors import SpecError
@@ -44,6 +47,9 @@ KEYS_OF_TYPE: Final[Mapping[str, str]] = {
 _MOST_DATA: Final = 256
 _MOST_DATA_FROM: Final = 32
 _MOST_PAIRS: Final = 64
+_MOST_TEMPLATES: Final = 64
+_LONGEST_TEMPLATES: Final = 65536
+"""Characters of all templates of a binding together."""
 
 
 class _OneFormat(StrEnum):
@@ -70,8 +76,9 @@ def parse_binding(obj: Mapping[str, Any]) -> BindingSpec:
     spec.choice("refreshPolicy", _RefreshPolicy.FOLLOW)
     data = tuple(_parse_entry(item) for item in spec.objects("data", most=_MOST_DATA))
     data_from = tuple(_parse_tls_entry(item) for item in spec.objects("dataFrom", most=_MOST_DATA_FROM))
+    given = {*(entry.key for entry in data), *(TLS_KEYS if data_from else ())}
     target = _parse_target(
-        spec.object("target") or Fields({}, "spec.target"), metadata, has_tls=bool(data_from)
+        spec.object("target") or Fields({}, "spec.target"), metadata, given, has_tls=bool(data_from)
     )
     expiry = spec.object("expiry")
     parsed = BindingSpec(
@@ -87,7 +94,9 @@ def parse_binding(obj: Mapping[str, Any]) -> BindingSpec:
     return parsed
 
 
-def _parse_target(target: Fields, metadata: Mapping[str, Any], *, has_tls: bool) -> Target:
+def _parse_target(
+    target: Fields, metadata: Mapping[str, Any], given: AbstractSet[str], *, has_tls: bool
+) -> Target:
     policy = target.choice("creationPolicy", CreationPolicy.OWNER)
     secret_type = target.text("type", grammar.SECRET_TYPE)
     target.choice("whenMissing", _WhenMissing.RETAIN)
@@ -96,13 +105,37 @@ def _parse_target(target: Fields, metadata: Mapping[str, Any], *, has_tls: bool)
         raise target.fail("type", "this type grants access to the cluster and is refused")
     if secret_type and policy is CreationPolicy.MERGE:
         raise target.fail("type", "may not be set with creationPolicy Merge, the Secret keeps its own")
+    template = _parse_template(target.object("template"))
+    is_tls = has_tls and _has_keys_of_type(TYPE_TLS, _keys_left(given, template))
     return Target(
         name=target.text("name", grammar.DNS_SUBDOMAIN, str(metadata.get("name", ""))),
-        type=secret_type or (TYPE_TLS if has_tls else TYPE_OPAQUE),
+        type=secret_type or (TYPE_TLS if is_tls else TYPE_OPAQUE),
         creation_policy=policy,
         labels=_parse_pairs(target, "labels", grammar.LABEL_VALUE),
         annotations=_parse_pairs(target, "annotations", grammar.ANNOTATION_VALUE),
+        template=template,
     )
+
+
+def _parse_template(template: Fields | None) -> Template | None:
+    """Whether the texts are templates is known to `rendering.templates` only."""
+    if template is None:
+        return None
+    data = template.pairs("data", grammar.SECRET_KEY, grammar.TEMPLATE, most=_MOST_TEMPLATES)
+    if not data:
+        raise template.fail("data", "must have at least one entry")
+    if any(key == "." or key.startswith("..") for key in data):
+        raise template.fail("data", "a key may not be '.' nor start with '..'")
+    if sum(map(len, data.values())) > _LONGEST_TEMPLATES:
+        raise template.fail("data", f"may have at most {_LONGEST_TEMPLATES} characters all together")
+    return Template(data=data, keep=template.choice("keep", Keep.NONE))
+
+
+def _keys_left(given: AbstractSet[str], template: Template | None) -> AbstractSet[str]:
+    """Keys that the Secret has, of those that its entries give."""
+    if template is None:
+        return given
+    return {*template.data, *(given if template.keep is Keep.ALL else ())}
 
 
 def _parse_pairs(target: Fields, field: str, values: grammar.Grammar) -> Mapping[str, str]:
@@ -182,11 +215,12 @@ def _check_keys(spec: BindingSpec) -> None:
         raise SpecError("spec.dataFrom", "may have one tls entry only, all of them give the same keys")
     if spec.data_from and any(key in TLS_KEYS for key in keys):
         raise SpecError("spec.data", "keys tls.crt, tls.key and ca.crt come from dataFrom's tls entry")
-    if not _has_keys_of_type(spec.target.type, {*keys, *(TLS_KEYS[:2] if spec.data_from else ())}):
+    given = {*keys, *(TLS_KEYS if spec.data_from else ())}
+    if not _has_keys_of_type(spec.target.type, _keys_left(given, spec.target.template)):
         raise SpecError("spec.target.type", f"needs key {KEYS_OF_TYPE[spec.target.type]}")
 
 
-def _has_keys_of_type(secret_type: str, keys: set[str]) -> bool:
+def _has_keys_of_type(secret_type: str, keys: AbstractSet[str]) -> bool:
     needed = KEYS_OF_TYPE.get(secret_type)
     if needed is None:
         return True

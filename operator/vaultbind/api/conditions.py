@@ -102,6 +102,21 @@ class Reason(Enum):
         "The certificate's private key cannot be exported by its policy.",
         False,
     )
+    TEMPLATE_UNDEFINED = (
+        "TemplateUndefined",
+        "A template uses a name, an attribute or an item that is not there; the message names key and line.",
+        False,
+    )
+    TEMPLATE_FAILED = (
+        "TemplateFailed",
+        "A template cannot be rendered with these values; the message names key and line.",
+        False,
+    )
+    TEMPLATE_TOO_COSTLY = (
+        "TemplateTooCostly",
+        "The binding's templates ask for more work than they may; the message names key and line.",
+        False,
+    )
     VALUE_TOO_LARGE = ("ValueTooLarge", "The Secret would be larger than 1 MiB.", False)
     # -- the cluster's answer
     CLUSTER_ERROR = ("ClusterError", "The API server refused or did not answer a write.", False)
@@ -112,6 +127,11 @@ class Reason(Enum):
     )
     # -- a person must act
     INVALID_SPEC = ("InvalidSpec", "The spec cannot be used; the message names the field.", True)
+    TEMPLATE_INVALID = (
+        "TemplateInvalid",
+        "A template is none, or uses what templates may not use; the message names key and line.",
+        True,
+    )
     NOT_IMPLEMENTED = (
         "NotImplemented",
         "The spec uses a field that this release refuses rather than ignores.",

@@ -4,7 +4,10 @@ from vaultbind.api.conditions import Reason
 
 
 class SpecError(ValueError):
-    """A spec that cannot be used: `path` names the field, `reason` is InvalidSpec or NotImplemented."""
+    """A spec that cannot be used, by `reason` InvalidSpec, NotImplemented or TemplateInvalid.
+
+    `path` names the field.
+    """
 
     def __init__(self, path: str, problem: str, *, reason: Reason = Reason.INVALID_SPEC) -> None:
         """Name the field and what is wrong with it; never put a value into `problem`."""

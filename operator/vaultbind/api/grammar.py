@@ -70,6 +70,9 @@ JSON_PROPERTY: Final = Grammar(
 ANNOTATION_VALUE: Final = Grammar(
     pattern=r"^(?s:.)*$", longest=4096, sentence="must be text of at most 4096 characters"
 )
+TEMPLATE: Final = Grammar(
+    pattern=r"^(?s:.)*$", longest=65536, sentence="must be text of at most 65536 characters"
+)
 HTTPS_URL: Final = Grammar(
     pattern=r"^https://[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?(:[0-9]{1,5})?/?$",
     longest=512,

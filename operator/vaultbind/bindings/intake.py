@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from vaultbind.api.binding import BindingSpec
-from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.refs import ObjectKey
 from vaultbind.engine.cache import RawObject
+from vaultbind.rendering.checked import parse_checked
 from vaultbind.rendering.wanted import wanted
 from vaultbind.vaults import specs
 from vaultbind.vaults.hub import VaultHub
@@ -23,7 +23,7 @@ class Intake:
 
     hub: VaultHub
     _specs: SpecBook[BindingSpec] = field(
-        default_factory=lambda: SpecBook(parse=parse_binding, wanted=wanted)
+        default_factory=lambda: SpecBook(parse=parse_checked, wanted=wanted)
     )
     _by_target: dict[tuple[str, str], set[ObjectKey]] = field(default_factory=dict)
 

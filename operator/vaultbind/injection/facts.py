@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from vaultbind.api.binding import BindingSpec, CreationPolicy, TlsEntry
+from vaultbind.api.binding import BindingSpec, CreationPolicy, Keep, TlsEntry
 from vaultbind.api.binding_parser import TLS_KEYS
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -71,13 +71,19 @@ def keys_of(spec: BindingSpec) -> BindingKeys:
     keys = [(entry.key, entry.optional) for entry in spec.data]
     given = [_KEYS_OF_SOURCE.get(type(entry)) for entry in spec.data_from]
     keys += [(key, True) for found in given for key in found or ()]
+    template = spec.target.template
+    is_open = None in given
+    if template is not None:
+        kept = [item for item in keys if item[0] not in template.data] if template.keep is Keep.ALL else []
+        keys = [*kept, *((key, False) for key in template.data)]
+        is_open = is_open and template.keep is Keep.ALL
     return BindingKeys(
         secret="" if spec.target.creation_policy is CreationPolicy.NONE else spec.target.name,
         variables=tuple(
             Variable(name=key, optional=optional) for key, optional in keys if IDENTIFIER.fullmatch(key)
         ),
         unusable=tuple(key for key, _ in keys if not IDENTIFIER.fullmatch(key)),
-        is_open=None in given,
+        is_open=is_open,
     )
 
 

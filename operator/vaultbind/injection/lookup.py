@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.errors import SpecError
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.facts import BindingKeys, keys_of
@@ -11,6 +10,7 @@ from vaultbind.injection.recent import Recent
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import VAULT_BINDINGS
+from vaultbind.rendering.checked import parse_checked
 
 KEEP_SECONDS = 5.0
 
@@ -40,6 +40,6 @@ class KeyLookup:
                 return None
             raise
         try:
-            return keys_of(parse_binding(obj))
+            return keys_of(parse_checked(obj))
         except SpecError as error:
             raise InjectionError(f"VaultBinding {key[1]} cannot be used: {error}") from None

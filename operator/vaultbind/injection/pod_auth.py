@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from vaultbind.api import grammar
 from vaultbind.api.binding import BindingSpec
-from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.conditions import Reason
 from vaultbind.api.errors import SpecError
 from vaultbind.api.keyvault import KeyVaultSpec, ServicePrincipalAuth, WorkloadIdentityAuth
@@ -27,6 +26,7 @@ from vaultbind.kube.resources import (
     VAULT_BINDINGS,
     Resource,
 )
+from vaultbind.rendering.checked import parse_checked
 from vaultbind.vaults.access import decide_access
 from vaultbind.vaults.policy import VaultPolicy, decide_policy
 
@@ -81,7 +81,7 @@ class PodAuthLookup:
                 "pod is created: create it first"
             )
         try:
-            spec = parse_binding(obj)
+            spec = parse_checked(obj)
         except SpecError as error:
             raise InjectionError(f"VaultBinding {name} cannot be used: {error}") from None
         vault = await self._vault(namespace, name, spec)

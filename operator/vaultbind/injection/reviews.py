@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.conditions import Reason
 from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.errors import SpecError
@@ -22,10 +21,11 @@ from vaultbind.injection.sources import PodAuth
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS
+from vaultbind.rendering.checked import parse_checked
 from vaultbind.vaults.access import describe_crypto_refusal, is_crypto_allowed
 
 _PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], object]]] = {
-    KIND_BINDING: parse_binding,
+    KIND_BINDING: parse_checked,
     KIND_KEYVAULT: parse_keyvault,
     KIND_CLUSTER_KEYVAULT: parse_keyvault,
     KIND_CRYPTO_JOB: parse_cryptojob,

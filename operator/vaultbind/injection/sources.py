@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from vaultbind.api.binding import BindingSpec
-from vaultbind.api.binding_parser import parse_binding
 from vaultbind.injection.errors import InjectionError
+from vaultbind.rendering.checked import parse_checked
 
 LONGEST: Final = 100_000
 """Bytes as JSON: Linux starts no program with a variable of 128 KiB."""
@@ -34,7 +34,7 @@ class Source:
 
     def parse(self, name: str) -> BindingSpec:
         """Parse the spec. Raises SpecError, which the webhook has ruled out."""
-        return parse_binding({"metadata": {"name": name}, "spec": self.spec})
+        return parse_checked({"metadata": {"name": name}, "spec": self.spec})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,9 @@ class PodAuth:
 
 def source_of(vault: VaultAddress, spec: Mapping[str, Any]) -> Source:
     """Keep of a binding's spec what its values are made of."""
-    return Source(vault=vault, spec={field: spec[field] for field in _FIELDS if spec.get(field)})
+    kept = {field: spec[field] for field in _FIELDS if spec.get(field)}
+    template = (spec.get("target") or {}).get("template")
+    return Source(vault=vault, spec={**kept, "target": {"template": template}} if template else kept)
 
 
 def render_sources(auth: PodAuth) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vaultbind.api.binding import BindingSpec
-from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.errors import SpecError
 from vaultbind.api.names import KIND_BINDING, KIND_KEYVAULT
 from vaultbind.api.refs import ObjectKey, VaultObjectRef
@@ -19,6 +18,7 @@ from vaultbind.keyvault import KeyVaultError
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, NAMESPACES, VAULT_BINDINGS, Resource
+from vaultbind.rendering.checked import parse_checked
 from vaultbind.rendering.render import Rendered, render
 from vaultbind.rendering.values import VaultValue
 from vaultbind.rendering.wanted import wanted
@@ -89,7 +89,7 @@ class ValueSource:
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             raise RefusalError(Reason.BINDING_NOT_FOUND, "it does not exist in the pod's namespace")
         try:
-            return parse_binding(obj)
+            return parse_checked(obj)
         except SpecError as error:
             raise RefusalError(Reason.NOT_READY, f"{error.reason.word}: {error}") from None
 

@@ -21,6 +21,7 @@ from vaultbind.api.binding import (
     PublicKeySource,
     SecretSource,
     Target,
+    Template,
     TlsEntry,
 )
 from vaultbind.api.refs import VaultObjectRef
@@ -32,7 +33,7 @@ RENDERER_VERSION: Final = 1
 _TEXT: Final = re.compile(r"v1\.(?P<second>[0-9]{1,12})\.(?P<hash>[0-9a-f]{64})", re.ASCII)
 _SOURCES: Final = {SecretSource: "secret", CertificateSource: "certificate", PublicKeySource: "publicKey"}
 _FIELDS: Final[Mapping[type, tuple[Field[Any], ...]]] = {
-    kind: fields(kind) for kind in (Target, TlsEntry, *_SOURCES)
+    kind: fields(kind) for kind in (Target, Template, TlsEntry, *_SOURCES)
 }
 
 Objects = Mapping[VaultObjectRef, Fingerprint | None]
@@ -115,12 +116,14 @@ def _data_entry(entry: DataEntry) -> dict[str, Any]:
 
 
 def _shown_fields(
-    value: Target | TlsEntry | SecretSource | CertificateSource | PublicKeySource,
+    value: Target | Template | TlsEntry | SecretSource | CertificateSource | PublicKeySource,
 ) -> dict[str, Any]:
     """Fields that are not at their default, as JSON values."""
     pairs = ((field, getattr(value, field.name)) for field in _FIELDS[type(value)])
-    return {
-        field.name: found.value if isinstance(found, Enum) else found
-        for field, found in pairs
-        if found not in (field.default, {})
-    }
+    return {field.name: _shown(found) for field, found in pairs if found not in (field.default, {})}
+
+
+def _shown(found: Any) -> Any:
+    if isinstance(found, Template):
+        return _shown_fields(found)
+    return found.value if isinstance(found, Enum) else found

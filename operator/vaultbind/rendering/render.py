@@ -59,9 +59,20 @@ def render(spec: BindingSpec, values: Values, *, now: datetime) -> Rendered | tu
         work.add(entry.key, entry.source, optional=entry.optional)
     for tls in spec.data_from:
         work.add(tls.name, tls, optional=tls.optional)
-    if problems := tuple(work.problems) or check_size(work.data):
-        return problems
-    return Rendered(data=work.data, missing=tuple(work.missing), ends=work.ends())
+    if work.problems:
+        return tuple(work.problems)
+    data = _with_templates(spec, work.data)
+    if isinstance(data, RenderProblem):
+        return (data,)
+    return check_size(data) or Rendered(data=data, missing=tuple(work.missing), ends=work.ends())
+
+
+def _with_templates(spec: BindingSpec, data: dict[str, bytes]) -> dict[str, bytes] | RenderProblem:
+    if spec.target.template is None:
+        return data
+    from vaultbind.rendering.templates.render import render_templates  # jinja2 is for those who need it
+
+    return render_templates(spec, spec.target.template, data)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -65,7 +65,7 @@ ONE_NAMESPACES = "exactly one of names, selector and all must be set"
 BAD_URL = "must be https://HOST or https://HOST:PORT, without user, path or query"
 TLS = {"tls": {"name": "web"}}
 
-INVALID_BINDINGS = (
+INVALID_BINDINGS: tuple[Refused, ...] = (
     row(
         "threshold",
         with_data(PLAIN, expiry={"warnBefore": ["30d", "7 days"]}),
@@ -527,6 +527,99 @@ INVALID_BINDINGS = (
     ),
 )
 
+TEMPLATES = "spec.target.template"
+INVALID_TEMPLATES = (
+    row("no data", with_target(template={}), f"{TEMPLATES}.data", "at least one entry", "Required value"),
+    row(
+        "empty data",
+        with_target(template={"data": {}}),
+        f"{TEMPLATES}.data",
+        "at least one entry",
+        "should have at least 1 properties",
+    ),
+    row(
+        "data is a list",
+        with_target(template={"data": ["x"]}),
+        f"{TEMPLATES}.data",
+        "must be a map",
+        "must be of type object",
+    ),
+    row(
+        "a template is a number",
+        with_target(template={"data": {"a": 1}}),
+        f"{TEMPLATES}.data[a]",
+        "must be text",
+        "must be of type string",
+    ),
+    row(
+        "too many templates",
+        with_target(template={"data": {f"k{number}": "" for number in range(65)}}),
+        f"{TEMPLATES}.data",
+        "a map of at most 64",
+        "must have at most 64 items",
+    ),
+    row(
+        "key of a template",
+        with_target(template={"data": {"a b": "x"}}),
+        f"{TEMPLATES}.data",
+        "a key must be a key",
+        "a key must have at most 253",
+    ),
+    row(
+        "key of two dots",
+        with_target(template={"data": {"..a": "x"}}),
+        f"{TEMPLATES}.data",
+        "a key may not be '.'",
+        "a key may not be '.'",
+    ),
+    row(
+        "template too long",
+        with_target(template={"data": {"a": "x" * 65537}}),
+        f"{TEMPLATES}.data[a]",
+        "at most 65536 characters",
+        "may not be more than 65536",
+    ),
+    row(
+        "templates too long together",
+        with_target(template={"data": {"a": "x" * 40000, "b": "x" * 25537}}),
+        f"{TEMPLATES}.data",
+        "at most 65536 characters all together",
+        "all templates together may have at most 65536",
+    ),
+    row(
+        "what to keep",
+        with_target(template={"data": {"a": "x"}, "keep": "Some"}),
+        f"{TEMPLATES}.keep",
+        "must be one of None, All",
+        "Unsupported value",
+    ),
+    row(
+        "tls type without its keys",
+        {"dataFrom": [TLS], "target": {"type": "kubernetes.io/tls", "template": {"data": {"tls.crt": "x"}}}},
+        "spec.target.type",
+        "needs key tls.crt and tls.key",
+        "needs keys tls.crt and tls.key",
+    ),
+    row(
+        "docker type without its key",
+        with_data(
+            {"key": ".dockerconfigjson", "secret": {"name": "a"}},
+            target={"type": "kubernetes.io/dockerconfigjson", "template": {"data": {"a": "x"}}},
+        ),
+        "spec.target.type",
+        "needs key .dockerconfigjson",
+        "needs key .dockerconfigjson",
+    ),
+    row(
+        "basic-auth without its keys",
+        with_target(type="kubernetes.io/basic-auth", template={"data": {"a": "x"}}),
+        "spec.target.type",
+        "needs key username or password",
+        "needs key username or password",
+    ),
+)
+INVALID_BINDINGS += INVALID_TEMPLATES
+
 LATER_BINDINGS = (
     row(
         "OnSpecChange",
@@ -539,9 +632,6 @@ LATER_BINDINGS = (
     row("Prune", with_target(whenMissing="Prune"), "spec.target.whenMissing", "not implemented yet"),
     row("Delete", with_target(whenMissing="Delete"), "spec.target.whenMissing", "not implemented yet"),
     row("immutable", with_target(immutable=True), "spec.target.immutable", "not implemented yet"),
-    row(
-        "template", with_target(template={"data": {"a": "x"}}), "spec.target.template", "not implemented yet"
-    ),
     row(
         "DER",
         with_source(certificate={"name": "a", "format": "DER"}),
@@ -991,6 +1081,20 @@ VALID_BINDINGS: Mapping[str, Mapping[str, Any]] = {
         type="kubernetes.io/tls",
     ),
     "type of somebody's own": with_target(type="example.com/own"),
+    "template": with_target(template={"data": {"app.conf": "{{ a }}\n", "-.": ""}, "keep": "None"}),
+    "templates at the limit": with_target(template={"data": {"a": "ä" * 65535, "b": "x"}}),
+    "tls by templates": with_target(
+        type="kubernetes.io/tls", template={"data": {"tls.crt": "{{ a }}", "tls.key": "{{ a }}"}}
+    ),
+    "tls by a template and a kept key": with_target(
+        {"key": "tls.key", "secret": {"name": "a"}},
+        type="kubernetes.io/tls",
+        template={"data": {"tls.crt": "x"}, "keep": "All"},
+    ),
+    "tls kept beside a template": {
+        "dataFrom": [TLS],
+        "target": {"type": "kubernetes.io/tls", "template": {"data": {"a": "x"}, "keep": "All"}},
+    },
 }
 VALID_KEYVAULTS: Mapping[str, Mapping[str, Any]] = {
     "least": vault(),

@@ -99,6 +99,7 @@ def test_reasons_that_only_a_person_can_end() -> None:
         "KeyConflict",
         "InvalidSpec",
         "NotImplemented",
+        "TemplateInvalid",
         "SecretNotOwned",
         "AccessDenied",
         "UrlNotAllowed",

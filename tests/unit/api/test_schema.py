@@ -104,6 +104,7 @@ ENUMS: Mapping[str, type[StrEnum] | frozenset[str]] = {
     "spec.refreshPolicy": frozenset({"Follow"}),
     "spec.target.creationPolicy": binding.CreationPolicy,
     "spec.target.whenMissing": frozenset({"Retain"}),
+    "spec.target.template.keep": binding.Keep,
     "spec.data[].secret.decode": binding.Decode,
     "spec.data[].certificate.include": binding.Include,
     "spec.data[].certificate.format": frozenset({"PEM"}),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -302,10 +303,38 @@ async def test_a_binding_that_is_missing_broken_or_going() -> None:
     stage.bind("other", refreshPolicy="Once")
     assert (await refused(stage, "other")).startswith("NotReady: NotImplemented: spec.refreshPolicy")
     stage.bind("other", target={"template": {"type": "Opaque"}})
-    assert (await refused(stage, "other")).startswith("NotReady: NotImplemented: spec.target.template")
+    assert (await refused(stage, "other")).startswith("NotReady: NotImplemented: spec.target.template.type")
+    stage.bind("other", target={"template": {"data": {"url": "a\n{{ nope }}"}}})
+    told = "NotReady: TemplateInvalid: spec.target.template.data[url]: line 2: no key of data or dataFrom"
+    assert (await refused(stage, "other")).startswith(told)
     stage.bind("other")
     stage.cluster.objects["vaultbindings", "shop", "other"]["metadata"]["deletionTimestamp"] = "now"
     assert (await refused(stage, "other")).startswith("BindingNotFound")
+
+
+async def test_templates_are_rendered_here() -> None:
+    """A pod gets what the Secret would hold: the templates' keys, and no value that they do not show."""
+    stage = Stage()
+    text = "postgres://shop:{{ PASSWORD | urlencode }}@db\n"
+    stage.bind("other", target={"creationPolicy": "None", "template": {"data": {"url": text}}})
+    stage.vault.set_secret("password", "s/3")
+
+    status, body = await stage.ask("other")
+    assert status == 200
+    assert {key: b64decode(value) for key, value in body["data"].items()} == {
+        "url": b"postgres://shop:s%2F3@db\n"
+    }
+
+
+async def test_a_template_that_fails_is_told_without_a_value(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    stage = Stage()
+    stage.vault.set_secret("password", "cAnary-1")
+    stage.bind("other", target={"template": {"data": {"url": "{{ PASSWORD }}\n{{ PASSWORD | fromjson }}"}}})
+
+    told = await refused(stage, "other")
+    assert told == "NotReady: TemplateFailed: url: line 2: fromjson was given what is no JSON"
+    assert "cAnary" not in caplog.text
 
 
 async def test_a_suspended_binding_is_read_for_its_pods() -> None:

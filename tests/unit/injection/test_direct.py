@@ -74,6 +74,10 @@ OF_ANOTHER_VERSION = {
     "a field that it does not know": (replace(GOOD, spec=LATER), "spec.data[0].secret.madeUpLater"),
     "a spec without keys": (replace(GOOD, spec={}), "spec"),
     "a spec that is none": (replace(GOOD, spec=7), "spec"),  # type: ignore[arg-type] # that is the case
+    "a template that it cannot parse": (
+        replace(GOOD, spec={**SPEC, "target": {"template": {"data": {"a": "{% later %}"}}}}),
+        "spec.target.template.data[a]: line 1",
+    ),
     "a url that is none": (replace(GOOD, vault=replace(ADDRESS, url="ftp://x")), "vault_url"),
     "a url of another type": (replace(GOOD, vault=replace(ADDRESS, url=7)), "vault_url"),  # type: ignore[arg-type] # so is that
 }

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from vaultbind.api.binding_parser import parse_binding
 from vaultbind.injection.facts import BindingKeys, Variable, keys_of
 
@@ -33,4 +35,27 @@ def test_the_target_names_the_secret() -> None:
 def test_a_tls_entry_gives_files_only() -> None:
     assert keys({"dataFrom": [{"tls": {"name": "web"}}]}) == BindingKeys(
         secret="shop", unusable=("tls.crt", "tls.key", "ca.crt")
+    )
+
+
+@pytest.mark.parametrize(
+    ("keep", "variables", "unusable"),
+    [
+        ("None", (Variable(name="URL"),), ("app.conf",)),
+        ("All", (Variable(name="USER", optional=True), Variable(name="URL")), ("a-b", "app.conf")),
+    ],
+)
+def test_templates_say_which_keys_there_are(
+    keep: str, variables: tuple[Variable, ...], unusable: tuple[str, ...]
+) -> None:
+    """A key that both give is the template's, and that is always there."""
+    data = [
+        {"key": "USER", "optional": True, "secret": {"name": "a"}},
+        {"key": "URL", "optional": True, "secret": {"name": "b"}},
+        {"key": "a-b", "secret": {"name": "c"}},
+    ]
+    template = {"data": {"URL": "{{ USER }}", "app.conf": "x"}, "keep": keep}
+
+    assert keys({"data": data, "target": {"template": template}}) == BindingKeys(
+        secret="shop", variables=variables, unusable=unusable
     )

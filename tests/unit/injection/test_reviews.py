@@ -115,6 +115,10 @@ def test_objects_of_ours() -> None:
     later = {**good, "spec": {"data": DATA, "refreshPolicy": "Once"}}
     assert "not implemented yet" in check_object(later)
 
+    broken = {**good, "spec": {"data": DATA, "target": {"template": {"data": {"app.conf": "a\n{{ nope }}"}}}}}
+    with pytest.raises(InjectionError, match=r"spec\.target\.template\.data\[app\.conf\]: line 2: no key"):
+        check_object(broken)
+
     with pytest.raises(InjectionError, match=r"spec\.url"):
         check_object({"kind": "KeyVault", "metadata": {}, "spec": {"url": "https://a.vault.azure.net:0"}})
 

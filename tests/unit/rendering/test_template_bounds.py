@@ -1,0 +1,192 @@
+"""Templates: what bombs cost, and what holds for every text and every value."""
+
+import time
+from base64 import b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.rendering.objects import NOW, secret, secret_ref
+from tests.unit.rendering.templates import DATA, nested, outcome, spec_with
+from vaultbind.api.binding import BindingSpec
+from vaultbind.api.conditions import Reason
+from vaultbind.api.errors import SpecError
+from vaultbind.rendering.keys import MAX_BYTES
+from vaultbind.rendering.problems import RenderProblem
+from vaultbind.rendering.render import render
+from vaultbind.rendering.templates.budget import MOST_STEPS
+from vaultbind.rendering.templates.filters import FILTERS, TESTS
+from vaultbind.rendering.templates.render import check_templates, render_templates
+
+UNDEFINED, FAILED = Reason.TEMPLATE_UNDEFINED, Reason.TEMPLATE_FAILED
+COSTLY, LARGE = Reason.TEMPLATE_TOO_COSTLY, Reason.VALUE_TOO_LARGE
+
+# -- bombs
+
+DOUBLE = "{% set l = [l, l] %}"
+
+
+BOMBS = {
+    "nested loops": (nested(15, ""), COSTLY),
+    "nested loops with work": (nested(8, "{{ user | upper | lower | trim | quote }}"), COSTLY),
+    "comparisons": (nested(4, "{% if big == big %}{% endif %}"), COSTLY),
+    "joined loops": (nested(4, "{{ l | join }}"), COSTLY),
+    "output in loops": (nested(4, "x" * 60_000), LARGE),
+    "concatenation": ("{% set x = user %}" + "{% set x = x ~ x %}" * 60, LARGE),
+    "addition": ("{% set x = user %}" + "{% set x = x + x %}" * 60, LARGE),
+    "replacement": ("{{ big | replace('x', big) }}", LARGE),
+    "replacement of nothing": ("{{ big | replace('', big) }}", LARGE),
+    "joining": ("{{ [1, 2, 3] | join(big) }}", LARGE),
+    "indentation": ("{{ big | replace('x', '\\n') | indent(64, true) }}", LARGE),
+    "shared lists as json": ("{% set l = [1] %}" + DOUBLE * 60 + "{{ l | tojson }}", COSTLY),
+    "shared lists compared": (
+        "{% set l = [1] %}" + DOUBLE * 60 + "{% set m = l %}{% set l = [1] %}" + DOUBLE * 60 + "{{ l == m }}",
+        COSTLY,
+    ),
+    "shared texts as json": ("{% set l = [big, big, big] %}{{ l | tojson }}", LARGE),
+    "squares": ("{% set x = 3 %}" + "{% set x = x * x %}" * 60, FAILED),
+    "what is put out": ("{{ big }}{{ big }}{{ big }}", LARGE),
+    "many texts": ("{% set x = big ~ 'a' %}" * 60, COSTLY),
+    "json over and over": (nested(3, "{{ (big | fromjson) }}"), FAILED),
+    "much json": (
+        "{% set j = '[' ~ big | replace('x', '1,') ~ '1]' %}" + "{% set y = j | fromjson %}" * 9,
+        COSTLY,
+    ),
+    "length of a loop": (nested(4, "{% for b in l %}{{ loop.length }}{% endfor %}"), COSTLY),
+    "slow encoding": (
+        "{% set x = big | replace('x', '\\u00e4') %}" + "{% set y = x | urlencode %}" * 30,
+        COSTLY,
+    ),
+    "quoting": ("{% set x = big | replace('x', \"'\") %}" + "{% set y = x | quote %}" * 30, COSTLY),
+}
+SECONDS = 2.0
+"""Each takes some hundredths on an idle machine; a loop that nobody counts takes for ever."""
+
+
+@pytest.mark.parametrize(("text", "reason"), BOMBS.values(), ids=BOMBS)
+def test_a_bomb_ends_soon(text: str, reason: Reason) -> None:
+    started = time.process_time()
+    problem = outcome(text)
+    assert time.process_time() - started < SECONDS
+    assert isinstance(problem, RenderProblem)
+    assert problem.reason is reason, problem
+    assert "line 1" in problem.message
+
+
+def test_the_budget_is_of_all_templates_together() -> None:
+    work = nested(4, "x")
+    assert isinstance(outcome(work), bytes)
+    spec = spec_with(*[work] * 9)
+    template = spec.target.template
+    assert template is not None
+    problem = render_templates(spec, template, DATA)
+    assert isinstance(problem, RenderProblem)
+    assert problem.reason is COSTLY
+    assert f"more than {MOST_STEPS} steps" in problem.message
+
+
+def test_the_room_is_of_all_templates_together() -> None:
+    spec = spec_with("{{ big }}", "{{ big }}", "{{ big }}")
+    template = spec.target.template
+    assert template is not None
+    problem = render_templates(spec, template, DATA)
+    assert isinstance(problem, RenderProblem)
+    assert (problem.reason, problem.entry) == (LARGE, "out2")
+
+
+def test_bytes_are_counted_and_not_characters() -> None:
+    text = "ä" * (MAX_BYTES // 2 + 1)
+    result = render(spec_with("{{ user }}", names=("user",)), {secret_ref("any"): secret(text)}, now=NOW)
+    assert isinstance(result, tuple)
+    assert [problem.reason for problem in result] == [LARGE]
+
+
+# -- for all texts and values
+
+VALUE = st.one_of(
+    st.binary(max_size=20), st.text(max_size=20).map(lambda text: text.encode("utf-8", "replace"))
+)
+PIECES = st.sampled_from(
+    [
+        *("{{ user }}", "{{ gone }}", "{{", "}}", "{%", "%}", "{#", "\n", "a", "ä", "\0", "\ud800"),
+        *("{% for a in ", "{% endfor %}", "{% if ", "{% else %}", "{% endif %}", "{% set x = ", " %}", " }}"),
+        *(
+            "user",
+            "password",
+            "values",
+            "x",
+            "loop",
+            "self",
+            "[",
+            "]",
+            "(",
+            ")",
+            "{",
+            "}",
+            ",",
+            ":",
+            "'",
+            '"',
+        ),
+        *(
+            " | ",
+            " ~ ",
+            " + ",
+            " - ",
+            " * ",
+            " / ",
+            " // ",
+            " % ",
+            " ** ",
+            " == ",
+            " < ",
+            " in ",
+            " is ",
+            " not ",
+        ),
+        *(*FILTERS, *TESTS, "1", "10", "1.5", "none", "true", ".", "index", "__class__", "\\", "range(9)"),
+        *("{% macro a() %}", "{% include 'a' %}", "{% raw %}", "{% endraw %}", "-%}", "{%-", "1_0", "0x1"),
+    ]
+)
+TEXTS = st.one_of(
+    st.lists(PIECES, max_size=25).map("".join),
+    st.lists(st.one_of(PIECES.map("{{{{ {} }}}}".format), st.text(max_size=5)), max_size=8).map("".join),
+    st.tuples(PIECES, st.sampled_from(sorted(FILTERS)), PIECES).map(
+        lambda parts: "{{{{ {} | {}({}) }}}}".format(*parts)
+    ),
+)
+
+
+@given(text=TEXTS, user=VALUE, password=VALUE)
+def test_rendering_gives_bytes_or_a_problem_and_never_anything_else(
+    text: str, user: bytes, password: bytes
+) -> None:
+    data = {"user": user, "password": password}
+    spec = spec_with(text, names=("user", "password", "gone"))
+    template = spec.target.template
+    assert template is not None
+    refusal = refusal_of(spec)
+    made = render_templates(spec, template, data)
+    assert render_templates(spec, template, dict(reversed(data.items()))) == made, "again the same"
+    if refusal is not None:
+        assert made == refusal, "what is refused at admission is what is refused when it is rendered"
+    elif isinstance(made, RenderProblem):
+        assert made.reason in {UNDEFINED, FAILED, COSTLY, LARGE}
+        assert made.entry == "out"
+
+
+def refusal_of(spec: BindingSpec) -> RenderProblem | None:
+    try:
+        check_templates(spec)
+    except SpecError as error:
+        return RenderProblem(reason=error.reason, entry="out", message=error.problem)
+    return None
+
+
+@given(user=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
+def test_a_value_is_data_and_never_a_template(user: str) -> None:
+    data = {"user": f"{user}{{{{ password }}}}{{% for a in b %}}".encode(), "password": b"x"}
+    assert outcome("{{ user }}", data) == data["user"]
+    assert outcome("{{ user | tojson | fromjson }}", data) == data["user"]
+    assert outcome("{{ user | b64encode }}", data) == b64encode(data["user"])
