@@ -15,8 +15,11 @@ import pytest
 
 from tests.flow.test_keyvaults import DATA
 from tests.flow.world import World
+from vaultbind.engine.queue import Priority
 from vaultbind.expiry.outlets import OutletSettings
+from vaultbind.keyvault.simulation.faults import Fault
 from vaultbind.vaults.events import PullSettings, WebhookSettings
+from vaultbind.vaults.watcher import look_key
 
 SECRET = "a-secret-of-the-senders"
 LONG = {"refreshInterval": "365d"}
@@ -150,6 +153,33 @@ async def test_many_events_of_one_object_are_few_looks(hinted: World) -> None:
     spent = await world.spent()
     assert [line for line in spent.vault if line == "secrets.get a"] == ["secrets.get a"] * 2
     assert await world.secret("app") == {"a": b"late"}
+
+
+async def test_a_flood_of_hints_holds_up_no_look_and_no_new_binding(hinted: World) -> None:
+    """Forged ones, each of another object, while gets are slow: a dozen at once, others in between."""
+    world = hinted
+    names = [f"n{number:02}" for number in range(60)]
+    for name in [*names, "fresh"]:
+        world.seed.set_secret(name, "1")
+    await world.bind("many", data=[{"key": name, "secret": {"name": name}} for name in names])
+    await world.ready("many")
+    await world.calm()
+    world.emulator.faults.add(Fault(path="/secrets/n*", delay=1.0))
+    events = [event(world, name, f"{turn}-{name}") for turn in range(5) for name in names]
+    assert (await post(world, events))[0] == 200
+    await world.bind("new", data=[{"key": "a", "secret": {"name": "fresh"}}])
+    operator = world.life.operator
+    (session,) = operator.hub.sessions()
+    await world.life.ask(lambda: operator.engine.add(look_key(session), Priority.ROUTINE))
+    await world.until(lambda: "secrets.list" in asked(world) and "secrets.get fresh" in asked(world))
+    assert len([line for line in asked(world) if line.startswith("secrets.get n")]) <= 24
+    await world.ready("new")
+    assert (await world.spent()).vault.count("secrets.get n07") == 1, "all are looked at in the end"
+
+
+def asked(world: World) -> list[str]:
+    """Requests that the vault has answered."""
+    return [f"{entry.kind}.{entry.action} {entry.name}".strip() for entry in world.emulator.stats.recent()]
 
 
 ODD: dict[str, Any] = {

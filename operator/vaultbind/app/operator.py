@@ -247,10 +247,15 @@ class Operator:
         self.engine.add(key, priority)
 
     def _lane_of(self, key: ObjectKey) -> str:
-        """Bindings of one KeyVault share a lane, its jobs another; a look or a KeyVault has its own."""
+        """Bindings of one KeyVault share a lane, its jobs another, as do hints about one vault.
+
+        A look or a KeyVault has its own.
+        """
         obj = self.engine.cache.get(key)
         if key.kind == KIND_CRYPTO_JOB:
             return f"jobs of {self.jobs.vault_of(key, obj) if obj is not None else 'nobody'}"
+        if key.kind == KIND_HINT:
+            return f"hints of {key.namespace}"  # the host: a flood of them must not go before all others
         if key.kind != KIND_BINDING:
             return str(key)
         vault = self.intake.vault_of(key, obj) if obj is not None else self.hub.book.vault_of(key)

@@ -17,6 +17,7 @@ from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.settings import RunSettings
 from vaultbind.telemetry.metrics import Metrics
+from vaultbind.vaults.hints import KIND_HINT
 
 DB, MAIN = ObjectKey("VaultBinding", "shop", "db"), ObjectKey("ClusterKeyVault", "", "main")
 U, R = Priority.URGENT, Priority.ROUTINE
@@ -77,6 +78,22 @@ def test_a_vault_and_its_look_have_lanes_of_their_own() -> None:
     operator = operator_on()
     keys = [MAIN, ObjectKey("KeyVault", "shop", "main"), ObjectKey("VaultLook", "", "1 https://x")]
     assert len({operator._lane_of(key) for key in keys}) == 3
+
+
+def test_a_flood_of_hints_leaves_room_for_what_is_new_and_for_looks() -> None:
+    """Hints are urgent, and looks are not: a dozen about one vault at once, whatever they name."""
+    operator = operator_on()
+    for number in range(1000):
+        operator.engine.add(ObjectKey(KIND_HINT, "shop.vault.azure.net", f"secret/n{number}"), U)
+    other, look = ObjectKey(KIND_HINT, "other.vault.azure.net", "key/k"), ObjectKey("VaultLook", "", "1 x")
+    operator.engine.add(look, R)
+    operator.engine.add(other, U)
+    operator.feed.take("ADDED", binding())
+    taken = []
+    while (item := operator.engine.queue.pop()) is not None:
+        taken.append(item[0])
+    assert {look, other, DB} < set(taken)
+    assert len([key for key in taken if key.kind == KIND_HINT]) == operator.engine.queue.lane_limit + 1
 
 
 def test_new_bindings_of_a_vault_that_hangs_leave_room_for_others() -> None:
