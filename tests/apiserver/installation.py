@@ -44,6 +44,10 @@ class Installation:
         place = ("--namespace", NAMESPACE)
         return self.helm.run("upgrade", "vaultbind", str(chart), *place, *arguments, values=values)
 
+    def rollback(self, *arguments: str) -> str:
+        """`helm rollback`: to the revision before, where none is named."""
+        return self.helm.run("rollback", "vaultbind", *arguments, "--namespace", NAMESPACE)
+
     def uninstall(self) -> str:
         """`helm uninstall`."""
         return self.helm.run("uninstall", "vaultbind", "--namespace", NAMESPACE)

@@ -61,7 +61,7 @@ def test_the_first_install_on_an_empty_cluster_brings_a_default_vault(installati
     assert second["metadata"]["uid"] == first["metadata"]["uid"]
     assert "helm.sh/hook" not in second["metadata"]["annotations"]
 
-    installation.helm.run("rollback", "vaultbind", "1", "--namespace", NAMESPACE)
+    installation.rollback("1")
     third = installation.get("clusterkeyvault", "default")
     assert third["metadata"]["uid"] == first["metadata"]["uid"]
 
@@ -138,7 +138,7 @@ def test_an_upgrade_brings_new_crds_and_a_rollback_the_old_ones(
     assert "paused" not in fields(installation)
     image = installation.get("deployment", "vaultbind", "-n", NAMESPACE)["spec"]["template"]["spec"]
     assert image["containers"][0]["image"].endswith(":0.1.0")
-    installation.helm.run("rollback", "vaultbind", "1", "--namespace", NAMESPACE)
+    installation.rollback("1")
     assert "paused" in fields(installation)
     image = installation.get("deployment", "vaultbind", "-n", NAMESPACE)["spec"]["template"]["spec"]
     assert image["containers"][0]["image"].endswith(":0.0.9")

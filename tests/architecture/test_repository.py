@@ -136,7 +136,10 @@ def test_every_job_has_an_end() -> None:
         ("nightly", "sdk-conformance", "make sdk-conformance"),
         ("nightly", "fuzz", "make fuzz"),
         ("release", "build", ".ci/run"),
+        ("release", "build", "make dist"),
+        ("release", "publish", "python3 -m tools.gen_install --image"),
         ("release", "publish", "cosign sign"),
+        ("release", "publish", "cosign attest --yes --type cyclonedx"),
     ],
 )
 def test_workflows_run_what_they_are_for(workflow: str, job: str, command: str) -> None:

@@ -115,6 +115,17 @@ def test_an_upgrade_under_load_loses_nothing(stage: PodStage) -> None:
     assert stage.leader() not in ("", first)
 
 
+def test_a_rollback_brings_the_former_pods_and_loses_nothing(stage: PodStage) -> None:
+    """Back to the revision before, as `docs/operate.md` says it; a value changes meanwhile."""
+    assert "--log-level=debug" in stage.installation.flags(), "nothing to go back from"
+    with ThreadPoolExecutor() as pool:
+        changing = pool.submit(stage.set_secret, "busy", *map(str, range(101, 131)))
+        stage.installation.rollback(*WAIT)
+        changing.result()
+    assert "--log-level=debug" not in stage.installation.flags()
+    stage.until(lambda: stage.secret("busy") == "130", "the last change was lost")
+
+
 def test_the_pods_keep_what_the_chart_promises(stage: PodStage) -> None:
     """Restricted, within the limits, no restarts: seen on the node, not in a template."""
     found = stage.installation.get("pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=vaultbind")
