@@ -18,15 +18,15 @@ def draw_text(draw: Random) -> str:
 
 
 def bend(draw: Random, value: Any) -> Any:
-    """A copy with one to four places changed."""
+    """A copy with one to four places changed. Only one list becomes long: two in each other fill memory."""
     found = deepcopy(value)
-    for _ in range(draw.randint(1, 4)):
-        found = _bend_once(draw, found)
+    for number in range(draw.randint(1, 4)):
+        found = _bend_once(draw, found, 2 if number else 300)
     return found
 
 
-def _bend_once(draw: Random, value: Any) -> Any:
-    """Go down at random, and change what is there."""
+def _bend_once(draw: Random, value: Any, most: int) -> Any:
+    """Go down at random, and change what is there; a list becomes up to `most` times as long."""
     if isinstance(value, dict) and value and draw.random() < 0.85:
         key = draw.choice(list(value))
         what = draw.random()
@@ -34,10 +34,10 @@ def _bend_once(draw: Random, value: Any) -> Any:
             return {name: item for name, item in value.items() if name != key}
         if what < 0.2:
             return {**value, draw.choice((draw_text(draw), str(key) + "s")): draw.choice(ODD)}
-        return {**value, key: _bend_once(draw, value[key])}
+        return {**value, key: _bend_once(draw, value[key], most)}
     if isinstance(value, list) and value and draw.random() < 0.85:
         at = draw.randrange(len(value))
         if draw.random() < 0.2:
-            return value * draw.choice((2, 300))
-        return [*value[:at], _bend_once(draw, value[at]), *value[at + 1 :]]
+            return value * draw.choice((2, most))
+        return [*value[:at], _bend_once(draw, value[at], most), *value[at + 1 :]]
     return deepcopy(draw.choice((*ODD, draw_text(draw))))

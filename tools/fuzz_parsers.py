@@ -1,8 +1,9 @@
 """Strange input for every parser of what strangers write: `python -m tools.fuzz_parsers` (`make fuzz`).
 
-Specs of our kinds, pods and their annotations, certificates and values from a vault, requests to the broker,
-tokens and events for the webhook of Event Grid. Whatever comes is parsed, or refused by the parser's own
-error: anything else is a bug, and so is what takes seconds.
+Specs of our kinds, what CryptoJobs find in Secrets, pods and their annotations, reviews of the webhook,
+certificates and values from a vault, requests to the broker and who sends them, tokens, keys and events for
+the webhook of Event Grid, clients and assertions for the emulator's token endpoint. Whatever comes is parsed,
+or refused by the parser's own error: anything else is a bug, and so is what takes seconds.
 Each input comes from a seed, a target and a number, which a failure names: `--seed S --only T --first N`.
 """
 
@@ -21,6 +22,7 @@ from typing import Any, Final, cast
 
 import orjson
 import yaml
+from aiohttp.web import HTTPBadRequest
 
 from tests.unit.injection.pods import BINDINGS, INSTALLATION, make_pod
 from tools.fuzz_certificates import draw_certificate
@@ -33,11 +35,24 @@ from tools.fuzz_events import (
     take_token,
     take_value,
 )
+from tools.fuzz_jobs import draw_inputs, draw_signature, take_inputs, take_signature
 from tools.fuzz_json import bend, draw_text
+from tools.fuzz_reviews import draw_review, take_review
+from tools.fuzz_trust import (
+    draw_assertion,
+    draw_caller,
+    draw_client,
+    draw_keys,
+    take_assertion,
+    take_caller,
+    take_client,
+    take_keys,
+)
 from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.cryptojob_parser import parse_cryptojob
 from vaultbind.api.errors import SpecError
 from vaultbind.api.keyvault_parser import parse_keyvault
+from vaultbind.cryptojobs.forms import FormError
 from vaultbind.engine.clock import SystemClock
 from vaultbind.injection import names
 from vaultbind.injection.broker import Broker
@@ -165,6 +180,13 @@ TARGETS: Final[dict[str, Target]] = {
     "broker": Target(draw=draw_request, run=ask_broker, refusals=()),
     "tokens": Target(draw=draw_token, run=take_token, refusals=(TokenError,)),
     "events": Target(draw=draw_events, run=take_events, refusals=(NothingFoundError,)),
+    "reviews": Target(draw=draw_review, run=take_review, refusals=(HTTPBadRequest,)),
+    "keys": Target(draw=draw_keys, run=take_keys, refusals=(NothingFoundError,)),
+    "clients": Target(draw=draw_client, run=take_client, refusals=(NothingFoundError,)),
+    "assertions": Target(draw=draw_assertion, run=take_assertion, refusals=(NothingFoundError,)),
+    "callers": Target(draw=draw_caller, run=take_caller, refusals=(RefusalError,)),
+    "inputs": Target(draw=draw_inputs, run=take_inputs, refusals=(NothingFoundError,)),
+    "signatures": Target(draw=draw_signature, run=take_signature, refusals=(FormError,)),
 }
 
 

@@ -60,7 +60,7 @@ class AdmissionServer:
 
     def _app(self, fn: kopf.WebhookFn) -> web.Application:
         async def answer(request: web.Request) -> web.Response:
-            response = await _answer(fn, request)
+            response = await answer_review(fn, request)
             if not self.ready.is_set():
                 response.force_close()
             return response
@@ -70,8 +70,8 @@ class AdmissionServer:
         return app
 
 
-async def _answer(fn: kopf.WebhookFn, request: web.Request) -> web.Response:
-    """One review."""
+async def answer_review(fn: kopf.WebhookFn, request: web.Request) -> web.Response:
+    """Answer one review. Raises HTTPBadRequest for what is none, HTTPInternalServerError where `fn` fails."""
     try:
         review = prepare(orjson.loads(await request.read()))
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -14,6 +14,13 @@ COUNT = {
     "broker": 60,
     "tokens": 300,
     "events": 200,
+    "reviews": 200,
+    "keys": 200,
+    "clients": 200,
+    "assertions": 200,
+    "callers": 200,
+    "inputs": 300,
+    "signatures": 300,
 }
 
 
