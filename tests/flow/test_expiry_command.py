@@ -77,7 +77,7 @@ async def test_what_nobody_uses(bound: World) -> None:
         *((f"s{number:02}", "Valid", 0) for number in range(19)),
     ]
     assert f"{vault}: 6 more objects end some time" in done.stderr
-    assert "nobody" in (await call()).stdout
+    assert "no binding" in (await call()).stdout
     done = await call("-n", bound.namespace, "-o", "json")
     assert [row["name"] for row in json.loads(done.output)] == ["a"]
 

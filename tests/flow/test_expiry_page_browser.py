@@ -7,7 +7,7 @@ import pytest
 
 from tests.flow.emulator.browser import CHROMIUM, opened
 from vaultbind.cli.expiry_page import render_page
-from vaultbind.expiry.overview import Row, State
+from vaultbind.expiry.overview import Cut, Row, State
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the page was not looked at")
 
@@ -15,6 +15,7 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 STATES = {-20: State.EXPIRED, 3: State.SOON, 90: State.VALID, 300: State.VALID}
 LONG = "a-name-that-is-as-long-as-names-of-objects-may-be-" * 2
+CUT = Cut(vault=f"KeyVault {'n' * 63}/{'k' * 63}", named=20, ending=1_000)
 WIDTHS = {"telephone": 390, "desk": 1280}
 
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -53,7 +54,7 @@ def rows() -> list[Row]:
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
 async def test_it_can_be_read(tmp_path: Path, width: int) -> None:
     page = tmp_path / "report.html"
-    page.write_text(render_page(rows(), (), NOW))
+    page.write_text(render_page(rows(), (CUT,), NOW))
     async with opened("about:blank") as tab:
         await tab.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
@@ -76,5 +77,6 @@ async def test_it_can_be_read(tmp_path: Path, width: int) -> None:
         text = await tab.run("document.body.innerText")
         for row in rows():
             assert row.name in text.replace("\n", "")
+        assert "980 more objects end some time" in text
         assert await tab.run(COLOURS) >= 3, "what has ended, ends soon and is good differ"
     assert tab.complaints == []

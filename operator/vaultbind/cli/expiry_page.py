@@ -30,7 +30,7 @@ svg text { font-size: 12px; fill: currentColor; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884; vertical-align: top; }
-td { overflow-wrap: anywhere; }
+p, td { overflow-wrap: anywhere; }
 """
 
 

@@ -218,8 +218,8 @@ def _address(vault: Mapping[str, Any]) -> str:
 
 
 def render_users(row: Row) -> str:
-    """Who uses it, in words."""
-    return ", ".join(row.used_by) or "nobody"
+    """Who uses it, in words; CryptoJobs, which come and go, are not looked at."""
+    return ", ".join(row.used_by) or "no binding"
 
 
 def render_left(expires: datetime | None, now: datetime) -> str:

@@ -195,8 +195,8 @@ def test_what_nobody_uses_says_so_to_people() -> None:
     console = Console(file=StringIO(), width=200, no_color=True)
     print_table(console, render_table(found.rows, NOW))
     assert isinstance(console.file, StringIO)
-    assert console.file.getvalue().splitlines()[1].rstrip().endswith("ClusterKeyVault default  nobody")
-    assert "nobody" in Page(page_of(found)).text
+    assert console.file.getvalue().splitlines()[1].rstrip().endswith("ClusterKeyVault default  no binding")
+    assert "no binding" in Page(page_of(found)).text
     assert render_json(found.rows[0], NOW)["usedBy"] == []
 
 
