@@ -14,6 +14,7 @@ from tests.flow.test_keyvaults import vault_events
 from tests.flow.world import World, stamp
 from vaultbind.keyvault.simulation.faults import Fault
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS
+from vaultbind.vaults.policy import VaultPolicy
 
 __all__ = ["sink", "telling"]  # fixtures
 LONG = {"refreshInterval": "365d"}
@@ -235,4 +236,20 @@ async def test_a_restart_keeps_what_was_told_until_it_knows_better(world: World)
     await world.start_operator()
     await world.until(lambda: world.has(CLUSTER_KEY_VAULTS, world.vault_name, "Ready", "Unreachable"))
     assert await condition(world) == told
+    await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"expiry": {"warnBefore": ["1d"]}}})
+    await world.until(lambda: world.has(CLUSTER_KEY_VAULTS, world.vault_name, "Ready", "Unreachable"))
+    assert "Expiring" not in await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS), "another spec"
     world.emulator.faults.clear()
+
+
+async def test_a_keyvault_that_may_not_be_used_any_more_tells_of_no_object(world: World) -> None:
+    """The operator's flags are others after a restart; the spec is the same."""
+    world.seed.set_secret("a", "1", expires=world.clock.now() + 5 * DAY)
+    await world.connect(expiry={"scope": "All"})
+    await judge(world)
+    assert (await condition(world)).startswith("True ExpiresSoon")
+    await world.life.stop()
+    world.settings = replace(world.settings, policy=VaultPolicy(vault_suffixes=(".vault.azure.net",)))
+    await world.start_operator()
+    await world.until(lambda: world.has(CLUSTER_KEY_VAULTS, world.vault_name, "Ready", "UrlNotAllowed"))
+    assert "Expiring" not in await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS)

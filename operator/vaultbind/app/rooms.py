@@ -200,7 +200,7 @@ class VaultAndExpiry:
     def _keep(self, key: ObjectKey, obj: RawObject) -> Report:
         """What the status says of expiry stands until this process has judged; not of another spec."""
         resolution = self.expiry.hub.resolve(key)
-        if self.expiry.has_judged(key) or resolution is None or resolution.session is None:
+        if resolution is None or resolution.session is None:
             return Report()
         status, generation = obj.get("status") or {}, obj["metadata"].get("generation")
         found = (find_condition(status, kind) for kind in JUDGED)
