@@ -1,9 +1,9 @@
 """Strange input for every parser of what strangers write: `python -m tools.fuzz_parsers` (`make fuzz`).
 
 Specs of our kinds, what CryptoJobs find in Secrets, pods and their annotations, reviews of the webhook,
-certificates and values from a vault, requests to the broker and who sends them, tokens, keys and events for
-the webhook of Event Grid, clients and assertions for the emulator's token endpoint. Whatever comes is parsed,
-or refused by the parser's own error: anything else is a bug, and so is what takes seconds.
+certificates and values from a vault, templates, requests to the broker and who sends them, tokens, keys and
+events for the webhook of Event Grid, clients and assertions for the emulator's token endpoint. Whatever comes
+is parsed, or refused by the parser's own error: anything else is a bug, and so is what takes seconds.
 Each input comes from a seed, a target and a number, which a failure names: `--seed S --only T --first N`.
 """
 
@@ -38,6 +38,7 @@ from tools.fuzz_events import (
 from tools.fuzz_jobs import draw_inputs, draw_signature, take_inputs, take_signature
 from tools.fuzz_json import bend, draw_text
 from tools.fuzz_reviews import draw_review, take_review
+from tools.fuzz_templates import ProblemFoundError, draw_template, render_template
 from tools.fuzz_trust import (
     draw_assertion,
     draw_caller,
@@ -177,6 +178,7 @@ TARGETS: Final[dict[str, Target]] = {
         refusals=(CertificateParseError,),
     ),
     "values": Target(draw=draw_value, run=take_value, refusals=(PropertyError, NothingFoundError)),
+    "templates": Target(draw=draw_template, run=render_template, refusals=(SpecError, ProblemFoundError)),
     "broker": Target(draw=draw_request, run=ask_broker, refusals=()),
     "tokens": Target(draw=draw_token, run=take_token, refusals=(TokenError,)),
     "events": Target(draw=draw_events, run=take_events, refusals=(NothingFoundError,)),

@@ -77,14 +77,15 @@ def test_variables_of_a_binding_with_a_secret(stage: PodStage) -> None:
 
 def test_a_refreshed_file_follows_the_vault_and_the_process_is_told(stage: PodStage) -> None:
     stage.set_secret("moving", "one")
-    stage.bind("moving", "moving", target=NONE)
+    template = {"data": {"PASSWORD": "<{{ PASSWORD }}>"}}
+    stage.bind("moving", "moving", target={**NONE, "template": template})
     path = FILE.replace("/inject/", "/moving/")
     annotations = {"bindings": "moving", "refresh": "5s", "on-change": "signal:SIGHUP:probe"}
     stage.run_probe("moving", "-file", path, annotations=annotations, shareProcessNamespace=True)
-    stage.wait_says("moving", f'file {path}="one"')
+    stage.wait_says("moving", f'file {path}="<one>"')
 
     stage.set_secret("moving", "two")
-    seconds = stage.until(lambda: stage.says("moving", f'file {path}="two"'), "it does not follow")
+    seconds = stage.until(lambda: stage.says("moving", f'file {path}="<two>"'), "it does not follow")
     stage.wait_says("moving", "signal hangup")
     assert seconds < FOLLOWS
 

@@ -232,6 +232,28 @@ def test_a_mistake_that_no_rule_of_the_schema_can_name_is_refused_at_once(stage:
     assert "vaultbind: spec.url" in answer.body["message"]
 
 
+def test_a_template_that_is_none_is_refused_at_once(stage: Stage) -> None:
+    path = f"/apis/vaultbind.dev/v1alpha1/namespaces/{stage.namespace}/vaultbindings"
+    template = {"data": {"app.conf": "[db]\npassword = {{ passwrd }}\n"}}
+    spec = {
+        "data": [{"key": "password", "secret": {"name": "password"}}],
+        "target": {"template": template},
+    }
+    body = {
+        "apiVersion": "vaultbind.dev/v1alpha1",
+        "kind": "VaultBinding",
+        "metadata": {"name": "typo"},
+        "spec": spec,
+    }
+    answer = stage.cluster.call("POST", path, body)
+
+    assert answer.status == 422, answer
+    told = (
+        "vaultbind: spec.target.template.data[app.conf]: line 2: no key of data or dataFrom is called passwrd"
+    )
+    assert told in answer.body["message"]
+
+
 def test_a_job_that_its_keyvault_does_not_allow_is_refused_at_once(stage: Stage) -> None:
     """The operator refuses it as well: tests/flow/test_cryptojob_permission.py."""
     base = f"/apis/vaultbind.dev/v1alpha1/namespaces/{stage.namespace}"

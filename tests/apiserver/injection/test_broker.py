@@ -54,6 +54,15 @@ async def test_a_pod_gets_the_values_of_a_binding_that_it_names(
     assert token not in caplog.text
 
 
+async def test_a_pod_gets_what_the_templates_make_and_nothing_else(stage: BrokerStage) -> None:
+    """Rendered by the broker: the binding writes no Secret, so nobody else could have done it."""
+    template = {"data": {"app.conf": "password = {{ PASSWORD | tojson }}\n"}}
+    stage.bind("other", target={"creationPolicy": "None", "template": template})
+    token = stage.pod("one", bindings="other")
+
+    assert await stage.ask_as_agent(token, "other") == {"app.conf": b'password = "s3cr3t-value"\n'}
+
+
 async def test_many_pods_at_once_cost_the_vault_one_get(stage: BrokerStage) -> None:
     stage.bind("other", data=[{"key": "P", "secret": {"name": "password"}}])
     tokens = [stage.pod(f"p{index}", bindings="shop-db,other") for index in range(10)]

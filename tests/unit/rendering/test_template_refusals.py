@@ -62,6 +62,8 @@ from vaultbind.rendering.templates.render import check_templates
     ("too many parts", "{{ user }}" * 4000, "line 1: the binding's templates have more than 4000 parts"),
     ("too deep", "{{ " + "[" * 45 + "]" * 45 + " }}", "line 1: nested more than 40 levels deep"),
     ("far too deep", "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "nested too deeply"),
+    ("a long number", "{{ " + "1" * 5000 + " }}", "a number has too many digits"),
+    ("a long number in hexadecimal", "{{ 0x" + "f" * 60_000 + " }}", "a number has too many digits"),
     ("loops too deep", "{% for a in [1] %}" * 25 + "{% endfor %}" * 25, "nested too deeply"),
 )
 def test_refused_before_anything_is_read(row: Row) -> None:

@@ -11,6 +11,7 @@ COUNT = {
     "pods": 300,
     "certificates": 80,
     "values": 300,
+    "templates": 300,
     "broker": 60,
     "tokens": 300,
     "events": 200,

@@ -54,6 +54,8 @@ def compile_template(text: str, keys: frozenset[str], most: int = MOST_PARTS) ->
             problem = _invalid(error.lineno, str(error.message)[:_LONGEST_MESSAGE])
         except (RecursionError, SyntaxError, MemoryError):  # Python's own limits of nesting
             problem = EntryError(Reason.TEMPLATE_INVALID, "nested too deeply")
+        except ValueError:  # Python's limit of digits, which Jinja passes on
+            problem = EntryError(Reason.TEMPLATE_INVALID, "a number has too many digits")
     raise problem
 
 
