@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import orjson
 
-from vaultbind.keyvault.simulation.api.routing import API_VERSIONS
 from vaultbind.keyvault.simulation.bundles import render_value
 from vaultbind.keyvault.simulation.issuing import issue_chain
 from vaultbind.keyvault.simulation.policies import PEM
+from vaultbind.keyvault.versions import API_VERSIONS
 
 NAMES: Final = ("a", "B-1", "tls", "x" * 127, "x" * 128, "", "a_b", "ä", "..", "%2e", "pending", "versions")
 VERSIONS: Final = ("", "0" * 32, "F" * 32, "v1", "policy", "x" * 500)

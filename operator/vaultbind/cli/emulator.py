@@ -11,6 +11,7 @@ import click
 from vaultbind.cli.emulator_ctl import TOKEN_VARIABLE, ctl, read_text, read_token
 from vaultbind.cli.emulator_ctl_traffic import access, events, fault, throttle
 from vaultbind.cli.emulator_flags import take_settings, vault_flags
+from vaultbind.cli.emulator_ready import ListenPort, render_environment, render_ready
 from vaultbind.emulator import Emulator, EmulatorConfig, EmulatorConfigError, SeedError, StorageError
 
 
@@ -21,7 +22,7 @@ from vaultbind.emulator import Emulator, EmulatorConfig, EmulatorConfigError, Se
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=8443, show_default=True, help="0 picks a free one."
+    "--port", type=ListenPort(0, 65_535), default=8443, show_default=True, help="0 picks a free one."
 )
 @click.option(
     "--ca-file",
@@ -58,6 +59,14 @@ from vaultbind.emulator import Emulator, EmulatorConfig, EmulatorConfigError, Se
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=f"File of the token that control and token requests must show; or variable {TOKEN_VARIABLE}.",
 )
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How it tells that it listens, and which variables a client needs.",
+)
 @click.pass_context
 def emulator(
     context: click.Context,
@@ -66,9 +75,13 @@ def emulator(
     seed: Path | None,
     only_configured: bool,
     token_file: Path | None,
+    output: str,
     **flags: Any,
 ) -> None:
-    """Serve simulated Key Vaults over HTTPS: any https://NAME.vault.localhost:PORT is one."""
+    """Serve simulated Key Vaults over HTTPS: any https://NAME.vault.localhost:PORT is one.
+
+    Prints `ready https://...` when it listens, and below it the variables that a client needs.
+    """
     if context.invoked_subcommand is not None:
         return
     try:
@@ -79,7 +92,7 @@ def emulator(
             settings=take_settings(flags),
             **flags,
         )
-        asyncio.run(_serve(config))
+        asyncio.run(_serve(config, as_json=output == "json"))
     except EmulatorConfigError as error:
         raise click.ClickException("\n".join(error.problems)) from None
     except SeedError as error:
@@ -101,11 +114,12 @@ for command in (fault, throttle, access, events):
 emulator.add_command(ctl)
 
 
-async def _serve(config: EmulatorConfig) -> None:
+async def _serve(config: EmulatorConfig, *, as_json: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Emulator.start(config) as running:
-        click.echo(f"ready {running.url}")
+        environment = render_environment(running.url, config.ca_file, has_token=bool(config.token))
+        click.echo("\n".join(render_ready(running.url, environment, as_json=as_json)))
         await stop.wait()

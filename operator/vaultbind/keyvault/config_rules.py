@@ -1,6 +1,7 @@
 """What is wrong with a client's settings: pure, all mistakes at once, in sentences without values."""
 
 import re
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import MISSING, fields
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from vaultbind.keyvault.errors import KeyVaultError
 from vaultbind.keyvault.rotation.config import find_monitor_problems
 from vaultbind.keyvault.transport.identities import CredentialConfig
 from vaultbind.keyvault.validation import has_allowed_suffix, parse_vault_url
+from vaultbind.keyvault.versions import API_VERSIONS, is_api_version
 
 if TYPE_CHECKING:
     from vaultbind.keyvault.config import KeyVaultConfig
@@ -27,11 +29,9 @@ _POSITIVE = (
 )
 _POSITIVE_IN_BREAKER = ("failures", "open_seconds", "max_open_seconds")
 _HUGE = 1e9
-_VERSION = re.compile(r"[0-9A-Za-z.-]{1,32}")
 VERSIONS = ("api_version", "secrets_api_version", "keys_api_version", "certificates_api_version")
 _FORMS = {
     "user_agent": (re.compile(r"[\x20-\x7e]{1,255}"), "must be 1 to 255 printable ASCII characters"),
-    **dict.fromkeys(VERSIONS, (_VERSION, "must be a version such as 7.6 or 2025-07-01")),
     "proxy": (re.compile(r"https?://[\x21-\x7e]+"), "must be an http or https URL"),
     "ca_pem": (re.compile(r".*-----BEGIN [A-Z0-9 ]*CERTIFICATE-----.*", re.DOTALL), "must hold PEM"),
 }
@@ -94,10 +94,19 @@ def _is_credential(given: object) -> bool:
 
 def _find_text_problems(config: "KeyVaultConfig") -> list[str]:
     texts = {name: getattr(config, name) for name in _FORMS}
+    versions = {name: getattr(config, name) for name in VERSIONS}
+    known = f"must be one of {', '.join(API_VERSIONS)}, or of a later date"
+    return [
+        *(f"{name}: {known}" for name, text in versions.items() if text and not is_api_version(text)),
+        *_find_misformed(texts),
+    ]
+
+
+def _find_misformed(texts: Mapping[str, str | None]) -> list[str]:
     return [
         f"{name}: {sentence}"
         for name, (form, sentence) in _FORMS.items()
-        if texts[name] is not None and not form.fullmatch(texts[name])
+        if (text := texts[name]) is not None and not form.fullmatch(text)
     ]
 
 

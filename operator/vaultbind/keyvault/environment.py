@@ -3,6 +3,7 @@
 `VARIABLES` is the table of `docs/library.md`, too: a test compares them.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,6 +22,8 @@ URL_VARIABLE = "AZURE_KEYVAULT_URL"
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _FLAGS = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
 """As azure-core reads them."""
+SERVICE_LINK = re.compile(r"(_SERVICE_HOST|_SERVICE_PORT(_[A-Z0-9_]+)?|_PORT(_[0-9]+_[A-Z]+(_[A-Z]+)?)?)$")
+"""How variables end that Kubernetes gives each pod beside a Service, here one named vaultbind-keyvault."""
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
@@ -124,7 +127,11 @@ def read_environment(variables: Mapping[str, str]) -> tuple[dict[str, Any], list
             except (ValueError, KeyError, OSError, OverflowError):
                 problems.append(f"{name}: cannot be read ({variable.meaning})")
     known = {variable.name for variable in VARIABLES} | CREDENTIAL_VARIABLES.keys()
-    unknown = sorted(name for name in variables if name.startswith(PREFIX) and name not in known)
+    unknown = sorted(
+        name
+        for name in variables
+        if name.startswith(PREFIX) and name not in known and not SERVICE_LINK.search(name)
+    )
     problems += [f"{name}: unknown variable" for name in unknown]
     values.setdefault("proxy", _find_proxy(values["vault_url"], variables))
     values["credential"], mistakes = read_identity(variables, values["vault_url"])

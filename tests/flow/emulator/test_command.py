@@ -1,6 +1,9 @@
 """`vaultbind emulator` as a process: its ready line, its flags, its end."""
 
 import asyncio
+import json
+import os
+import shlex
 import signal
 import ssl
 import sys
@@ -13,14 +16,17 @@ from typing import Any
 import aiohttp
 import pytest
 
+from vaultbind.cli.emulator_ready import render_environment, render_ready
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "vault.yaml"
 PROGRAM = "from vaultbind.cli.emulator import emulator; emulator()"
 
 
 @asynccontextmanager
-async def started(*flags: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def started(*flags: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PROGRAM, *flags),
+        env={**os.environ, **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -51,6 +57,74 @@ async def test_it_says_ready_serves_its_seed_and_ends_cleanly(tmp_path: Path, nu
             process.send_signal(number)
             assert await asyncio.wait_for(process.wait(), 60) == 0
     assert stats["objects"]["shop"] == {"secrets": 4, "keys": 2, "certificates": 1}
+
+
+CLIENT = """
+import asyncio
+from vaultbind.keyvault import KeyVaultClient
+async def main():
+    async with KeyVaultClient.from_env() as client:
+        await client.set_secret("a", "1")
+        print((await client.get_secret("a")).value.expose_secret())
+asyncio.run(main())
+"""
+TOKEN = "a-token-of-16-or-more"
+
+
+@pytest.mark.parametrize("token", ["", TOKEN], ids=["open", "with a token"])
+async def test_a_client_works_with_the_lines_that_it_prints(tmp_path: Path, token: str) -> None:
+    ca_file = tmp_path / "a file" / "ca.pem"
+    ca_file.parent.mkdir()
+    flags = ("--port", "0", "--ca-file", str(ca_file))
+    secret = {"VAULTBIND_EMULATOR_TOKEN": token} if token else {}
+    async with started(*flags, **secret) as process:
+        assert process.stdout is not None
+        await ready_url(process)
+        lines = [(await asyncio.wait_for(process.stdout.readline(), 60)).decode() for _ in range(4)]
+        assert all(line.startswith("export ") for line in lines)
+        assert not token or token not in "".join(lines)
+        client = await asyncio.create_subprocess_exec(
+            *("sh", "-c", f"{''.join(lines)}exec {shlex.quote(sys.executable)} -c {shlex.quote(CLIENT)}"),
+            env={**os.environ, **secret},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        told, _ = await asyncio.wait_for(client.communicate(), 60)
+    assert (client.returncode, told) == (0, b"1\n")
+
+
+async def test_scripts_get_the_same_as_json(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    async with started("--port", "0", "--ca-file", str(ca_file), "-o", "json") as process:
+        assert process.stdout is not None
+        told = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
+    url = told["ready"]
+    assert told["environment"] == render_environment(url, ca_file, has_token=False)
+    lines = render_ready(url, told["environment"], as_json=False)
+    assert lines[0] == f"ready {url}"
+    pasted = dict(shlex.split(line)[1].split("=", 1) for line in lines[1:])
+    assert pasted == told["environment"]
+    without = render_ready(url, render_environment(url, None, has_token=False), as_json=False)
+    assert without[-1] == "# --ca-file writes what clients have to trust"
+
+
+async def test_what_kubernetes_says_of_a_service_is_no_port() -> None:
+    """A Service named vaultbind-emulator gives each pod beside it a variable of the flag's name."""
+    link = "tcp://10.96.0.7:8443"
+    async with started("--host", "127.0.0.1", VAULTBIND_EMULATOR_PORT=link) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        warning = (await asyncio.wait_for(process.stderr.readline(), 60)).decode()
+        told = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+    assert "enableServiceLinks: false" in warning
+    assert "10.96" not in warning
+    assert told in {"ready https://127.0.0.1:8443\n", ""}, "the default, unless somebody has that port"
+    async with started("--port", "0", VAULTBIND_EMULATOR_PORT=link) as process:
+        await ready_url(process)
+    for flags, environment in ((("--port", link), {}), ((), {"VAULTBIND_EMULATOR_PORT": "soon"})):
+        async with started(*flags, **environment) as process:
+            _, error = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 2
+        assert "--port" in error.decode()
 
 
 async def test_latency_is_added_to_vault_requests_alone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.unit.keyvault.certs.authority import leaf
 from tests.unit.keyvault.fakes import VAULT
 from vaultbind.keyvault.cache.policy import CacheConfig
 from vaultbind.keyvault.config import KeyVaultConfig
-from vaultbind.keyvault.environment import VARIABLES, Variable
+from vaultbind.keyvault.environment import SERVICE_LINK, VARIABLES, Variable
 from vaultbind.keyvault.errors import KeyVaultError
 from vaultbind.keyvault.resilience.breaker import BreakerConfig
 from vaultbind.keyvault.resilience.retry import RetryConfig
@@ -259,3 +259,28 @@ def test_what_is_no_url_has_no_cloud() -> None:
     assert find_cloud("https://[") is None
     with pytest.raises(KeyVaultError, match="vault_url"):
         KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": "https://[", "HTTPS_PROXY": "http://p"})
+
+
+LINKS = {
+    "VAULTBIND_KEYVAULT_SERVICE_HOST": "10.96.0.7",
+    "VAULTBIND_KEYVAULT_SERVICE_PORT": "8443",
+    "VAULTBIND_KEYVAULT_SERVICE_PORT_HTTPS": "8443",
+    "VAULTBIND_KEYVAULT_PORT": "tcp://10.96.0.7:8443",
+    "VAULTBIND_KEYVAULT_PORT_8443_TCP": "tcp://10.96.0.7:8443",
+    "VAULTBIND_KEYVAULT_PORT_8443_TCP_PROTO": "tcp",
+    "VAULTBIND_KEYVAULT_PORT_8443_TCP_PORT": "8443",
+    "VAULTBIND_KEYVAULT_PORT_8443_TCP_ADDR": "10.96.0.7",
+    "VAULTBIND_KEYVAULT_TEST_SERVICE_HOST": "10.96.0.8",
+}
+
+
+def test_what_kubernetes_says_of_a_service_is_no_mistake() -> None:
+    """Pods beside a Service named vaultbind-keyvault, or that and more, have these."""
+    config = KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": VAULT, **LINKS})
+    assert config == KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": VAULT})
+    with pytest.raises(KeyVaultError, match="VAULTBIND_KEYVAULT_PORTS: unknown variable"):
+        KeyVaultConfig.from_env({"AZURE_KEYVAULT_URL": VAULT, "VAULTBIND_KEYVAULT_PORTS": "1"})
+
+
+def test_no_variable_of_ours_looks_like_one_of_kubernetes() -> None:
+    assert [item.name for item in VARIABLES if SERVICE_LINK.search(item.name)] == []

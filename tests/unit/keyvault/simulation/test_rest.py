@@ -16,8 +16,9 @@ from vaultbind.keyvault.simulation import (
     VaultProblem,
 )
 from vaultbind.keyvault.simulation.api.messages import parse_host
-from vaultbind.keyvault.simulation.api.routing import API_VERSIONS, parse_route
+from vaultbind.keyvault.simulation.api.routing import parse_route
 from vaultbind.keyvault.simulation.fault_forms import FaultError, parse_faults
+from vaultbind.keyvault.versions import API_VERSIONS
 
 
 @pytest.mark.parametrize(

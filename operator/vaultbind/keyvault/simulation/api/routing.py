@@ -7,10 +7,7 @@ from typing import Final
 
 from vaultbind.keyvault.simulation.problems import VaultProblem, bad_parameter
 from vaultbind.keyvault.simulation.records import Kind
-
-API_VERSIONS: Final = frozenset(
-    {"2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"}
-)
+from vaultbind.keyvault.versions import API_VERSIONS
 
 
 class Action(StrEnum):
