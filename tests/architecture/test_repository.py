@@ -147,6 +147,16 @@ def test_workflows_run_what_they_are_for(workflow: str, job: str, command: str) 
     assert [step for step in found["steps"] if step.get("run", "").startswith(command)]
 
 
+def test_nights_are_long_enough_for_a_thousand_bindings_and_fifty_leaders() -> None:
+    job = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())["jobs"]["churn"]
+    (step,) = [step for step in job["steps"] if "VAULTBIND_CHURN" in step.get("env", {})]
+    assert step["env"] == {"VAULTBIND_CHURN": "1000:50", "VAULTBIND_REQUIRE_TIERS": "apiserver"}
+    name = step["run"].partition("-k ")[2].strip('"')
+    assert f"def test_{name}(" in (ROOT / "tests" / "apiserver" / "test_leader_churn.py").read_text()
+    limit = 120 + 60 * 50 + 1000  # the test's own, in seconds
+    assert job["timeout-minutes"] * 60 > limit
+
+
 def _pins(lock: str) -> dict[str, str]:
     return dict(PIN.findall((ROOT / lock).read_text()))
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 import pytest
 
-from tools import gen_benchmarks, gen_cli_help, gen_metrics
+from tools import gen_alerts, gen_benchmarks, gen_cli_help, gen_metrics
 from vaultbind.telemetry import definitions
 
 FRESH = "run `make verify`"
@@ -35,6 +35,20 @@ RESULT: dict[str, Any] = {
 @pytest.mark.parametrize("generator", [gen_cli_help, gen_metrics], ids=["cli", "metrics"])
 def test_the_page_is_fresh(generator: Any) -> None:
     assert generator.render() == generator.TARGET.read_text(), FRESH
+
+
+def test_the_table_of_alerts_is_fresh_and_leads_to_their_pages() -> None:
+    page = gen_alerts.TARGET.read_text()
+    assert gen_alerts.render(page) == page, FRESH
+    rules = list(gen_alerts.load())
+    assert len(rules) > 10
+    for rule in rules:
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| [{rule['alert']}](")]
+        assert len(re.split(r"(?<!\\)\|", row)) == 6, "a bar in a cell ends it"
+        assert "{{" not in row
+        assert f"for {rule['for']} |" in row
+    with pytest.raises(ValueError, match="has lost the marks"):
+        gen_alerts.render("# Operate\n")
 
 
 def test_the_page_of_benchmarks_is_fresh() -> None:
