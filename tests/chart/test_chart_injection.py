@@ -163,10 +163,17 @@ def test_neither_may_read_secrets_at_large_or_change_what_is_not_its_own(whole: 
     assert ("", "pods", "create") not in flat(everywhere)
 
 
+ROLES = (
+    *("clusterrole-webhook", "role-webhook", "clusterrole-trust"),
+    *("clusterrole-values-reader", "clusterrole-broker", "role-broker"),
+)
+
+
 def test_every_right_of_injection_is_granted_with_its_reason_above_it(helm: Helm) -> None:
     values = {"injection": {"enabled": True, "podAuth": {"enabled": True}, "broker": BROKER}}
-    place = ("template", "vaultbind", str(CHART), "--show-only", "templates/injection-roles.yaml")
-    text = " ".join(helm.run(*place, values=values).replace("# ", "").split())
+    shown = [part for name in ROLES for part in ("--show-only", f"templates/{name}.yaml")]
+    rendered = helm.run("template", "vaultbind", str(CHART), *shown, values=values)
+    text = " ".join(rendered.replace("# ", "").split())
     for right in load_injection_rights():
         group = f'apiGroups: ["{right["group"]}"]'
         assert f"{right['why']} - {group} resources: [{', '.join(right['resources'])}]" in text

@@ -32,8 +32,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 {{- end }}
 
-{{/* Everything of a serving component but its arguments. Arguments: root, component, values, port, args. */}}
-{{- define "vaultbind.serving" -}}
+{{/* Deployment of a serving component. Arguments: root, component, values, port, flags. */}}
+{{- define "vaultbind.servingDeployment" -}}
 {{- $root := index . 0 -}}
 {{- $component := index . 1 -}}
 {{- $values := index . 2 -}}
@@ -148,7 +148,14 @@ spec:
       tolerations:
         {{- toYaml . | nindent 8 }}
       {{- end }}
----
+{{- end }}
+
+{{/* Service of a serving component. Arguments: root, component, port. */}}
+{{- define "vaultbind.servingService" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+{{- $port := index . 2 -}}
+{{- $name := include "vaultbind.componentName" . -}}
 apiVersion: v1
 kind: Service
 metadata:
@@ -166,7 +173,13 @@ spec:
     - name: metrics
       port: 8080
       targetPort: metrics
----
+{{- end }}
+
+{{/* ServiceAccount of a serving component. Arguments: root, component, values. */}}
+{{- define "vaultbind.servingServiceAccount" -}}
+{{- $root := index . 0 -}}
+{{- $values := index . 2 -}}
+{{- $name := include "vaultbind.componentName" . -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
@@ -179,8 +192,12 @@ metadata:
     azure.workload.identity/client-id: {{ . | quote }}
   {{- end }}
 automountServiceAccountToken: false # the pod asks for it
-{{- if gt (int $values.replicas) 1 }}
----
+{{- end }}
+
+{{/* PodDisruptionBudget of a serving component. Arguments: root, component. */}}
+{{- define "vaultbind.servingPodDisruptionBudget" -}}
+{{- $root := index . 0 -}}
+{{- $name := include "vaultbind.componentName" . -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
@@ -194,24 +211,26 @@ spec:
     matchLabels:
       {{- include "vaultbind.componentSelector" . | nindent 6 }}
 {{- end }}
-{{- with $root.Values.injection.certManagerIssuer }}
----
+
+{{/* Certificate of a serving component, by cert-manager. Arguments: root, component. */}}
+{{- define "vaultbind.servingCertificate" -}}
+{{- $root := index . 0 -}}
+{{- $name := include "vaultbind.componentName" . -}}
 apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata:
   name: {{ $name }}
   namespace: {{ $root.Release.Namespace }}
   labels:
-    {{- include "vaultbind.componentLabels" $ | nindent 4 }}
+    {{- include "vaultbind.componentLabels" . | nindent 4 }}
 spec:
   secretName: {{ $name }}-tls
-  dnsNames: [{{ include "vaultbind.componentHost" $ }}]
+  dnsNames: [{{ include "vaultbind.componentHost" . }}]
   privateKey:
     algorithm: ECDSA
     rotationPolicy: Always
   issuerRef:
-    {{- toYaml . | nindent 4 }}
-{{- end }}
+    {{- toYaml $root.Values.injection.certManagerIssuer | nindent 4 }}
 {{- end }}
 
 {{/* A ClusterRoleBinding or RoleBinding. Arguments: root, name, kind of role, account, namespace or "". */}}
