@@ -12,8 +12,9 @@ from tests.flow.world import World
 from tests.flow.world_operator import RecordingWire
 from vaultbind.handlers import controller
 from vaultbind.keyvault.simulation import Fault
+from vaultbind.kube.exchange import Request
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS, VAULT_BINDINGS
-from vaultbind.kube.wire import Request, Wire
+from vaultbind.kube.wire import Wire
 
 DATA = [{"key": "a", "secret": {"name": "a"}}]
 NOWHERE = "nowhere"
@@ -40,7 +41,7 @@ def line_of(request: Request) -> str:
     """`patch vaultbindings/status`, `create secrets`, `create secrets dry` and so on."""
     call = request.call
     place = f"{call.resource.plural}/{call.subresource}" if call.subresource else call.resource.plural
-    dry = " dry" if "dryRun" in request.url.query else ""
+    dry = " dry" if "dryRun" in request.target else ""
     return f"{call.verb} {place}{dry}"
 
 

@@ -15,8 +15,9 @@ from vaultbind.handlers.controller import start_controller
 from vaultbind.kube.access import ClusterAccess
 from vaultbind.kube.client import REQUEST_TIMEOUT, KubeClient
 from vaultbind.kube.error_mapping import Call
+from vaultbind.kube.exchange import Request
 from vaultbind.kube.session import open_connection
-from vaultbind.kube.wire import Request, Wire
+from vaultbind.kube.wire import Wire
 from vaultbind.settings import RunSettings
 from vaultbind.telemetry.metrics import Metrics
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
+from vaultbind.http1 import ConnectError
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import Resource
 
@@ -86,6 +87,8 @@ def parse_exception(call: Call, error: BaseException) -> KubeError:
     """Error for what aiohttp, ssl or the network raised. The class is named, its text is not."""
     if isinstance(error, TimeoutError):
         return KubeError(KubeErrorKind.TIMEOUT, f"{call}: no answer in time")
+    if isinstance(error, ConnectError):
+        error = error.cause
     what = type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
         return KubeError(

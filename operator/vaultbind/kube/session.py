@@ -1,7 +1,7 @@
-"""One pool of connections to the API server, shared by our client and by Kopf.
+"""Connections to the API server: one pool for our calls, one for streams and for Kopf.
 
 Kopf closes the session it was given whenever it logs in again. So each user has a session of its own, and
-only the connection owns the pool below them.
+only the connection owns the pools below them.
 """
 
 import ssl
@@ -13,13 +13,11 @@ import aiohttp
 import orjson
 import yarl
 
-from vaultbind import __version__
+from vaultbind.kube.exchange import UNAUTHORIZED, USER_AGENT, DirectExchange, Exchange, SessionExchange
 from vaultbind.kube.tokens import TokenSource
 
 POOL_LIMIT: Final = 50
-"""Open connections at most, watches included: each costs about 290 KB over TLS."""
-USER_AGENT: Final = f"vaultbind/{__version__}"
-_UNAUTHORIZED: Final = 401
+"""Open connections of a pool at most: each costs about 290 KB over TLS."""
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]
@@ -45,7 +43,9 @@ class KubeConnection:
     server_name: str | None
     """What the server's certificate must be for, where that is not the server's host."""
     session: aiohttp.ClientSession
-    """Our own session; Kopf gets one from `open_session`."""
+    """Our own session, for watches; Kopf gets one from `open_session`."""
+    exchange: Exchange
+    """Sends all other requests."""
 
     def open_session(
         self, response_class: type[aiohttp.ClientResponse] = OrjsonResponse
@@ -55,8 +55,9 @@ class KubeConnection:
         return _session(self.connector, authorizing, self.proxy, response_class)
 
     async def aclose(self) -> None:
-        """Close our session and the pool, and with it every session's connections."""
+        """Close our session and the pools, and with them every session's connections."""
         await self.session.close()
+        await self.exchange.aclose()
         await self.connector.close()
 
 
@@ -70,9 +71,10 @@ def open_connection(
     server_name: str | None = None,
     pool_limit: int = POOL_LIMIT,
 ) -> KubeConnection:
-    """Prepare the pool; needs a running loop, connects to nothing yet."""
+    """Prepare the pools; needs a running loop, connects to nothing yet. Each has `pool_limit` connections."""
     server = server.rstrip("/")
     connector = aiohttp.TCPConnector(limit=pool_limit, ssl=tls or True)
+    session = _session(connector, _authorizing(server, tokens, server_name), proxy)
     return KubeConnection(
         server=server,
         default_namespace=default_namespace,
@@ -80,7 +82,12 @@ def open_connection(
         tokens=tokens,
         proxy=proxy,
         server_name=server_name,
-        session=_session(connector, _authorizing(server, tokens, server_name), proxy),
+        session=session,
+        exchange=(
+            SessionExchange(server, session)
+            if proxy
+            else DirectExchange(server, tokens=tokens, tls=tls, server_name=server_name, limit=pool_limit)
+        ),
     )
 
 
@@ -119,7 +126,7 @@ def _authorizing(server: str, tokens: TokenSource, server_name: str | None) -> M
         request.server_hostname = server_name
         used = await _sign(request, tokens)
         response = await handler(request)
-        if response.status != _UNAUTHORIZED or not await tokens.renew(used):
+        if response.status != UNAUTHORIZED or not await tokens.renew(used):
             return response
         response.release()
         await _sign(request, tokens)

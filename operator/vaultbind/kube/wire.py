@@ -1,48 +1,30 @@
 """One request to the API server: sent, answered, counted, and tried a second time where that is safe."""
 
 import asyncio
-import io
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import aiohttp
 import orjson
 import yarl
 
+from vaultbind.http1 import Answer
 from vaultbind.kube.error_mapping import Call, parse_exception, parse_not_json, parse_status_error
 from vaultbind.kube.errors import KubeError, KubeErrorKind
+from vaultbind.kube.exchange import CONNECT_TIMEOUT, Request, read_answer
 from vaultbind.kube.observer import KubeObserver
 from vaultbind.kube.session import KubeConnection
 from vaultbind.kube.watch_stream import read_events
 
-CONNECT_TIMEOUT: Final = 5.0
-"""Seconds for a TCP and TLS handshake."""
-LARGE_BODY: Final = 2**20
-"""Bytes above which a body is sent piece by piece."""
 LONGEST_WAIT: Final = 1.5
 """A Retry-After of up to this many seconds is waited for once; a longer one goes to the caller."""
 
 _READS: Final = frozenset({"get", "list"})
 _FAILED: Final = 300
 """Redirects are failures, too: no API server sends one, and a token must not follow."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Request:
-    """One request, ready to be sent once or twice. Its repr leaves out the body: it may be a Secret."""
-
-    call: Call
-    method: str
-    url: yarl.URL
-    headers: Mapping[str, str]
-    body: bytes | None = None
-
-    def __repr__(self) -> str:
-        return f"Request({self.call})"
 
 
 class Wire:
@@ -57,9 +39,9 @@ class Wire:
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._session = connection.session
+        self._connection = connection
         self._observer = observer
-        self._timeout = aiohttp.ClientTimeout(total=request_timeout, sock_connect=CONNECT_TIMEOUT)
+        self._timeout = request_timeout
         self._clock = clock
         self._pause = pause
 
@@ -79,12 +61,11 @@ class Wire:
         self, request: Request, *, silence: float
     ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Open a watch and give its events; `silence` is the longest time without a byte, in seconds."""
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=silence)
-        async with self._counted(request.call) as count:
-            response = await self._send(request, limits)
+        with self._counted(request.call) as count:
+            response = await self._open(request, silence)
             count(response.status)
             if response.status >= _FAILED:
-                raise _refusal(request.call, response, await response.read())
+                raise _refusal(request.call, await read_answer(response))
         events = read_events(request.call, response.content)
         try:
             yield events
@@ -93,28 +74,30 @@ class Wire:
             response.close()
 
     async def _exchange_once(self, request: Request) -> dict[str, Any]:
-        async with self._counted(request.call) as count:
-            response = await self._send(request, self._timeout)
-            count(response.status)
-            body = await response.read()
-        if response.status >= _FAILED:
-            raise _refusal(request.call, response, body)
-        return _json_object(request.call, response.status, body)
+        with self._counted(request.call) as count:
+            self._check_open(request.call)
+            answer = await self._connection.exchange(request, seconds=self._timeout)
+            count(answer.status)
+        if answer.status >= _FAILED:
+            raise _refusal(request.call, answer)
+        return _json_object(request.call, answer)
 
-    async def _send(self, request: Request, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
-        if self._session.closed:
-            raise KubeError(KubeErrorKind.UNREACHABLE, f"{request.call}: the client is closed")
-        return await self._session.request(
+    async def _open(self, request: Request, silence: float) -> aiohttp.ClientResponse:
+        self._check_open(request.call)
+        return await self._connection.session.request(
             request.method,
-            request.url,
-            data=_streamed(request.body),
+            yarl.URL(f"{self._connection.server}{request.target}", encoded=True),
             headers=request.headers,
-            timeout=limits,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=silence),
             allow_redirects=False,
         )
 
-    @asynccontextmanager
-    async def _counted(self, call: Call) -> AsyncIterator[Callable[[int], None]]:
+    def _check_open(self, call: Call) -> None:
+        if self._connection.session.closed:
+            raise KubeError(KubeErrorKind.UNREACHABLE, f"{call}: the client is closed")
+
+    @contextmanager
+    def _counted(self, call: Call) -> Iterator[Callable[[int], None]]:
         """Translate the network's exceptions and tell the observer the status, 0 where none came."""
         status, start = 0, self._clock()
 
@@ -143,20 +126,16 @@ def decide_second_try(verb: str, error: KubeError) -> float | None:
     return None
 
 
-def _streamed(body: bytes | None) -> bytes | io.BytesIO | None:
-    """A large body piece by piece: sent at once it would hold up the event loop, and aiohttp says so."""
-    return io.BytesIO(body) if body is not None and len(body) > LARGE_BODY else body
+def _refusal(call: Call, answer: Answer) -> KubeError:
+    retry_after = answer.header("Retry-After")
+    return parse_status_error(call, answer.status, answer.body, retry_after=retry_after)
 
 
-def _refusal(call: Call, response: aiohttp.ClientResponse, body: bytes) -> KubeError:
-    return parse_status_error(call, response.status, body, retry_after=response.headers.get("Retry-After"))
-
-
-def _json_object(call: Call, status: int, body: bytes) -> dict[str, Any]:
+def _json_object(call: Call, answer: Answer) -> dict[str, Any]:
     try:
-        answer = orjson.loads(body)
+        found = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise parse_not_json(call, status)
-    return answer
+        found = None
+    if not isinstance(found, dict):
+        raise parse_not_json(call, answer.status)
+    return found

@@ -5,14 +5,32 @@ from typing import Any
 
 import orjson
 import pytest
-from yarl import URL
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from tests.unit.kube.api_stub import Rig, cut_answer, json_answer, raw_answer, rig, stream_answer
+from tests.unit.kube.api_stub import ApiStub, Rig, cut_answer, json_answer, raw_answer, rig, stream_answer
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.error_mapping import Call
 from vaultbind.kube.errors import KubeError, KubeErrorKind
+from vaultbind.kube.exchange import LARGE_BODY, Request
 from vaultbind.kube.resources import LEASES, NAMESPACES, SECRETS, VAULT_BINDINGS
-from vaultbind.kube.wire import LONGEST_WAIT, Request, decide_second_try
+from vaultbind.kube.session import open_connection
+from vaultbind.kube.tokens import NoToken, fixed_token
+from vaultbind.kube.wire import LONGEST_WAIT, decide_second_try
+
+
+class Renewed(NoToken):
+    """One token that is refused, then another."""
+
+    value = "Bearer 1"
+
+    async def authorization(self) -> str:
+        return self.value
+
+    async def renew(self, refused: str) -> bool:
+        self.value = "Bearer 2"
+        return refused == "Bearer 1"
+
 
 OBJECT = {"kind": "Secret", "metadata": {"name": "db", "resourceVersion": "1"}}
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -338,8 +356,43 @@ async def test_server_and_session_are_there_for_kopf() -> None:
         assert not it.client.session.closed
 
 
+async def test_a_proxy_is_asked_where_the_kubeconfig_names_one() -> None:
+    """With plain HTTP a proxy gets the whole address, and answers here itself."""
+    stub = ApiStub(answers=[json_answer(OBJECT), json_answer({"reason": "Forbidden"}, 403)])
+    app = web.Application(client_max_size=2**22)
+    app.router.add_route("*", "/{tail:.*}", stub.handle)
+    async with TestServer(app) as proxy:
+        connection = open_connection(
+            server="http://api.example:8080/k8s",
+            tokens=fixed_token("Bearer t"),
+            proxy=str(proxy.make_url("")),
+        )
+        async with KubeClient(connection) as client:
+            large = {"data": {"a": "x" * (LARGE_BODY + 1)}}
+            assert await client.create(SECRETS, "shop", large) == OBJECT
+            with pytest.raises(KubeError, match="forbidden"):
+                await client.get(SECRETS, "shop", "db")
+
+    assert orjson.loads(stub.seen[0].body) == large
+    assert [(seen.method, seen.path, seen.headers["Host"]) for seen in stub.seen] == [
+        ("POST", "http://api.example:8080/k8s/api/v1/namespaces/shop/secrets", "api.example:8080"),
+        ("GET", "http://api.example:8080/k8s/api/v1/namespaces/shop/secrets/db", "api.example:8080"),
+    ]
+    assert {seen.headers["Authorization"] for seen in stub.seen} == {"Bearer t"}
+
+
+async def test_a_server_below_a_path_and_a_token_that_is_renewed() -> None:
+    async with rig(json_answer({}, 401), json_answer(OBJECT), tokens=Renewed()) as it:
+        connection = open_connection(server=f"{it.client.server}/k8s/", tokens=Renewed())
+        async with KubeClient(connection) as client:
+            assert await client.get(SECRETS, "shop", "db") == OBJECT
+
+        assert [seen.path for seen in it.stub.seen] == ["/k8s/api/v1/namespaces/shop/secrets/db"] * 2
+        assert [seen.headers["Authorization"] for seen in it.stub.seen] == ["Bearer 1", "Bearer 2"]
+
+
 def test_a_request_shows_no_body() -> None:
     call = Call(verb="create", resource=SECRETS, namespace="shop", name="db")
-    request = Request(call=call, method="POST", url=URL("http://x/"), headers={}, body=b"aHVudGVyMg==")
+    request = Request(call=call, method="POST", target="/x", headers={}, body=b"aHVudGVyMg==")
 
     assert repr(request) == "Request(create secrets shop/db)"

@@ -1,6 +1,7 @@
 """The one place where answers and exceptions of azure-core become a KeyVaultError."""
 
 import re
+import socket
 import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,7 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 
+from vaultbind.http1 import ConnectError
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.retry import parse_retry_after
 
@@ -63,7 +65,15 @@ _CONNECT_CODES = {
     "ClientProxyConnectionError": "ProxyFailed",
     "ClientHttpProxyError": "ProxyFailed",
     "ClientConnectorError": "ConnectionFailed",
+    "ConnectError": "ConnectionFailed",
 }
+_NOT_SENT = _CONNECT_CODES.keys() | {"ConnectTimeoutError", "ConnectionTimeoutError"}
+_CONNECT_CAUSES: tuple[tuple[type[OSError], str], ...] = (
+    (ssl.SSLCertVerificationError, "CertificateUntrusted"),
+    (ssl.SSLError, "TlsFailed"),
+    (socket.gaierror, "NameNotResolved"),
+    (ConnectionRefusedError, "ConnectionRefused"),
+)
 
 
 def map_response(
@@ -126,7 +136,7 @@ def parse_date(text: str | None) -> float | None:
 
 def is_sent(error: AzureError) -> bool:
     """Tell whether the request of a transport failure may have reached the service."""
-    return not _class_names(error.inner_exception) & _CONNECT_CODES.keys()
+    return not _class_names(error.inner_exception) & _NOT_SENT
 
 
 def _classify(error: Exception) -> tuple[KeyVaultErrorKind, str, str]:
@@ -175,6 +185,9 @@ def _parse_request_id(text: str | None) -> str | None:
 
 def _connection_code(error: AzureError) -> str:
     inner = error.inner_exception
+    if isinstance(inner, ConnectError):
+        found = (code for cause, code in _CONNECT_CAUSES if isinstance(inner.cause, cause))
+        return next(found, "ConnectionFailed")
     names = _class_names(inner)
     for name, code in _CONNECT_CODES.items():
         if name in names:

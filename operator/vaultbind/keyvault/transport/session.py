@@ -1,4 +1,4 @@
-"""One aiohttp session behind azure-core's transport interface, shared by clients and credentials."""
+"""One pool of connections behind azure-core's transport interface, shared by clients and credentials."""
 
 import asyncio
 import ipaddress
@@ -16,12 +16,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from vaultbind.http1 import Pool
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
+from vaultbind.keyvault.transport.direct import exchange_directly, route_of
 from vaultbind.keyvault.transport.exchange import exchange, is_plain
 from vaultbind.keyvault.transport.shares import Shares
 
 KEEP_ALIVE_SECONDS = 120
 MAX_CONNECTIONS = 100
+LOOPBACK = "127.0.0.1"
 _IMDS = "169.254.169.254"
 _PLAIN: tuple[dict[str, Any], ...] = ({}, {"stream": False})
 """Options of a request with nothing special."""
@@ -54,8 +57,11 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         self.shares = Shares()
         self._ca_pem = ca_pem
         self._proxy = proxy
-        self._timeouts = {"connection_timeout": connect_timeout, "read_timeout": read_timeout}
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
         self._resolver = resolver
+        self._context: ssl.SSLContext | None = None
+        self._pool: Pool | None = None
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -67,18 +73,22 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         `ca_pem` cannot be used or another event loop runs than for the first request, UNREACHABLE after
         `aclose()`.
         """
-        session = self._session or self._connect()
+        pool = self._pool or self._connect()
         if self._loop is not asyncio.get_running_loop():
             detail = "its connections belong to the event loop of the first request: make a client per loop"
             raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, code="OtherEventLoop", detail=detail)
         proxy = self._proxy if self._proxy and not _is_direct(request.url) else None
-        if options in _PLAIN and is_plain(request):
-            return await exchange(session, request, proxy=proxy)
-        return await self._send_otherwise(session, request, {"proxy": proxy, **options})
+        if options in _PLAIN and isinstance(request, HttpRequest):
+            route = route_of(request) if proxy is None else None
+            if route is not None:
+                return await exchange_directly(pool, request, route, silence=self._read_timeout)
+            if is_plain(request):
+                return await exchange(self._open_session(), request, proxy=proxy)
+        return await self._send_otherwise(request, {"proxy": proxy, **options})
 
     async def open(self) -> None:
-        """Make the session, which a request would do as well; raises KeyVaultError as `send`."""
-        if self._session is None:
+        """Read the certificates to trust, as a request would; raises KeyVaultError as `send`."""
+        if self._pool is None:
             self._connect()
 
     async def close(self) -> None:
@@ -87,10 +97,13 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     async def aclose(self) -> None:
         """End what clients share and close all connections, for good."""
         self._closed = True
+        pool, self._pool = self._pool, None
         session, self._session = self._session, None
         try:
             await self.shares.aclose()
         finally:
+            if pool is not None:
+                await pool.aclose()
             if session is not None:
                 await session.close()
 
@@ -109,16 +122,18 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     ) -> None:
         """Do nothing: azure-core's pipelines leave their transport when they close."""
 
-    async def _send_otherwise(
-        self, session: aiohttp.ClientSession, request: HttpRequest, options: dict[str, Any]
-    ) -> AsyncHttpResponse:
+    async def _send_otherwise(self, request: HttpRequest, options: dict[str, Any]) -> AsyncHttpResponse:
         """Leave to azure-core what others ask for: streams, options per call, azure.identity's requests."""
         inner = AioHttpTransport(
-            session=session, session_owner=False, use_env_settings=False, **self._timeouts
+            session=self._open_session(),
+            session_owner=False,
+            use_env_settings=False,
+            connection_timeout=self._connect_timeout,
+            read_timeout=self._read_timeout,
         )
         return cast("AsyncHttpResponse", await inner.send(request, **options))
 
-    def _connect(self) -> aiohttp.ClientSession:
+    def _connect(self) -> Pool:
         if self._closed:
             detail = "its connections are closed for good"
             raise KeyVaultError(
@@ -129,21 +144,45 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         except (OSError, ValueError):
             detail = "the CA bundle is not usable PEM"
             raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, code="BadCaBundle", detail=detail) from None
-        connector = aiohttp.TCPConnector(
-            ssl=context,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            limit=MAX_CONNECTIONS,
-            resolver=LocalhostResolver(self._resolver or aiohttp.DefaultResolver()),
-        )
+        self._context = context
         self._loop = asyncio.get_running_loop()
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                sock_connect=self._timeouts["connection_timeout"], sock_read=self._timeouts["read_timeout"]
-            ),
-            trust_env=False,
+        self._pool = Pool(
+            tls=context,
+            limit=MAX_CONNECTIONS,
+            keep_alive=KEEP_ALIVE_SECONDS,
+            connect_timeout=self._connect_timeout,
+            resolve=self._resolve,
         )
+        return self._pool
+
+    async def _resolve(self, host: str) -> str:
+        """Address to use for a host; the host itself where the system is to be asked."""
+        if is_localhost(host):
+            return LOOPBACK
+        if self._resolver is None:
+            return host
+        try:
+            return (await self._resolver.resolve(host))[0]["host"]
+        except (OSError, IndexError):
+            raise socket.gaierror(socket.EAI_NONAME, "the resolver has no address") from None
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """Session for what does not go over our own connections."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                ssl=self._context or True,
+                keepalive_timeout=KEEP_ALIVE_SECONDS,
+                limit=MAX_CONNECTIONS,
+                resolver=LocalhostResolver(self._resolver or aiohttp.DefaultResolver()),
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(
+                    sock_connect=self._connect_timeout, sock_read=self._read_timeout
+                ),
+                trust_env=False,
+            )
         return self._session
 
 
@@ -163,7 +202,7 @@ class LocalhostResolver(AbstractResolver):
         return [
             ResolveResult(
                 hostname=host,
-                host="127.0.0.1",
+                host=LOOPBACK,
                 port=port,
                 family=socket.AF_INET,
                 proto=socket.IPPROTO_TCP,

@@ -334,10 +334,10 @@ async def test_a_transport_closes_its_connections_whatever_cannot_end(error: Bas
     transport = SharedTransport()
     transport.shares.borrow("a", object, fail)
     await transport.open()
-    session = transport._session
+    pool, session = transport._pool, transport._open_session()
 
     with suppress(asyncio.CancelledError):
         await transport.aclose()
 
-    assert session is not None
-    assert session.closed
+    assert pool is not None
+    assert (pool.is_closed, session.closed) == (True, True)

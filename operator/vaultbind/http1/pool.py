@@ -1,0 +1,156 @@
+"""Connections that are kept and used again."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from vaultbind.http1.connection import Connection
+from vaultbind.http1.errors import ConnectError, ConnectTimeoutError, NoAnswerError
+from vaultbind.http1.message import Answer
+
+HAPPY_EYEBALLS_DELAY: Final = 0.25
+"""Seconds after which the next address of a name is tried beside the last (RFC 8305)."""
+
+
+class Origin(NamedTuple):
+    """Where a request goes. `server_name` is what the certificate must be for, empty for the host."""
+
+    host: str
+    port: int
+    server_name: str = ""
+
+
+class _Idle(NamedTuple):
+    connection: Connection
+    until: float
+    """Time of the loop after which it is closed."""
+
+
+class Pool:
+    """Connections to any number of origins, in one event loop.
+
+    `limit` requests are under way at a time, others wait. A connection that has not been used for
+    `keep_alive` seconds is closed. `connect_timeout` is for name, connection and TLS together. `tls` None
+    means plain HTTP. `resolve` gives the address to use for a host instead of the system's resolver.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None,
+        limit: int,
+        keep_alive: float,
+        connect_timeout: float,
+        resolve: Callable[[str], Awaitable[str]] | None = None,
+    ) -> None:
+        self._tls = tls
+        self._slots = asyncio.Semaphore(limit)
+        self._keep_alive = keep_alive
+        self._connect_timeout = connect_timeout
+        self._resolve = resolve
+        self._idle: dict[Origin, list[_Idle]] = {}
+        self._alive: set[Connection] = set()
+        self._sweeping: asyncio.TimerHandle | None = None
+        self.is_closed = False
+
+    async def exchange(
+        self, origin: Origin, request: bytes, *, silence: float | None = None, repeatable: bool = False
+    ) -> Answer:
+        """Send a request and return its answer.
+
+        A `repeatable` request is sent again where a connection that was kept ends before an answer: the
+        server may have closed it while the request was on its way. Raises `ConnectTimeoutError`, TimeoutError
+        where the server is silent for `silence` seconds, `HttpError`, ssl.SSLError.
+        """
+        async with self._slots:
+            kept = self._take(origin)
+            if kept is not None:
+                try:
+                    return await self._exchange(origin, kept, request, silence)
+                except NoAnswerError:
+                    if not repeatable or self.is_closed:
+                        raise
+            return await self._exchange(origin, await self._connect(origin), request, silence)
+
+    async def aclose(self) -> None:
+        """Close all connections; who waits for an answer gets a `NoAnswerError` or `CutError`."""
+        self.is_closed = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        self._idle.clear()
+        connections = list(self._alive)
+        for connection in connections:
+            connection.abort()
+        for connection in connections:
+            await connection.wait_closed()
+
+    async def _exchange(
+        self, origin: Origin, connection: Connection, request: bytes, silence: float | None
+    ) -> Answer:
+        try:
+            return await connection.exchange(request, silence=silence)
+        finally:
+            if connection.is_usable and not self.is_closed:
+                self._keep(origin, connection)
+
+    async def _connect(self, origin: Origin) -> Connection:
+        if self.is_closed:
+            raise NoAnswerError("the pool of connections is closed")
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                connection = await self._open(origin)
+        except TimeoutError as error:
+            raise ConnectTimeoutError("no connection in time") from error
+        except OSError as error:
+            raise ConnectError(error) from error
+        self._adopt(connection)
+        return connection
+
+    async def _open(self, origin: Origin) -> Connection:
+        host = await self._resolve(origin.host) if self._resolve is not None else origin.host
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(self._alive.discard),
+            host,
+            origin.port,
+            ssl=self._tls,
+            server_hostname=(origin.server_name or origin.host) if self._tls is not None else None,
+            happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
+        )
+        return connection
+
+    def _adopt(self, connection: Connection) -> None:
+        """Remember it until it ends; the pool may have been closed while it was made."""
+        if self.is_closed:
+            connection.abort()
+        elif connection.is_usable:
+            self._alive.add(connection)
+
+    def _take(self, origin: Origin) -> Connection | None:
+        """Return the connection that was used last and is still open."""
+        idle = self._idle.get(origin, [])
+        while idle:
+            connection = idle.pop().connection
+            if connection.is_usable:
+                return connection
+        return None
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        kept = _Idle(connection, loop.time() + self._keep_alive)
+        self._idle.setdefault(origin, []).append(kept)
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(self._keep_alive, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what has not been used for too long; it stands in front of its list."""
+        loop = asyncio.get_running_loop()
+        now, self._sweeping = loop.time(), None
+        for origin, idle in list(self._idle.items()):
+            while idle and idle[0].until <= now:
+                idle.pop(0).connection.abort()
+            if not idle:
+                del self._idle[origin]
+        if self._idle:
+            soonest = min(idle[0].until for idle in self._idle.values())
+            self._sweeping = loop.call_at(soonest, self._sweep)

@@ -1,0 +1,132 @@
+"""One request to the API server and its whole answer, by the straight way or through a proxy."""
+
+import asyncio
+import io
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import aiohttp
+import yarl
+
+from vaultbind import __version__
+from vaultbind.http1 import Answer, Origin, Pool, render_request
+from vaultbind.kube.error_mapping import Call
+from vaultbind.kube.tokens import TokenSource
+
+CONNECT_TIMEOUT: Final = 5.0
+"""Seconds for a TCP and TLS handshake."""
+KEEP_ALIVE: Final = 30.0
+"""Seconds for which an unused connection is kept; an API server keeps it for 90."""
+LARGE_BODY: Final = 2**20
+"""Bytes above which aiohttp wants to get a body piece by piece."""
+USER_AGENT: Final = f"vaultbind/{__version__}"
+UNAUTHORIZED: Final = 401
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Request:
+    """One request, ready to be sent once or twice. Its repr leaves out the body: it may be a Secret.
+
+    `target` is path and query below the server's address, encoded.
+    """
+
+    call: Call
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"Request({self.call})"
+
+
+class Exchange(Protocol):
+    """A way to the API server."""
+
+    async def __call__(self, request: Request, *, seconds: float) -> Answer:
+        """Send a request, signed, and return its answer, all within `seconds`.
+
+        Raises TimeoutError, OSError and aiohttp.ClientError. Redirects are answers: a token must not follow.
+        """
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+
+
+class DirectExchange:
+    """Over connections of our own."""
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        tokens: TokenSource,
+        tls: ssl.SSLContext | None,
+        server_name: str | None,
+        limit: int,
+    ) -> None:
+        url = yarl.URL(server)
+        self._prefix = url.raw_path.rstrip("/")
+        self._host = url.host_port_subcomponent or ""
+        self._origin = Origin(url.host or "", url.port or 0, server_name or "")
+        self._tokens = tokens
+        if tls is None and url.scheme == "https":
+            tls = ssl.create_default_context()
+        self._pool = Pool(tls=tls, limit=limit, keep_alive=KEEP_ALIVE, connect_timeout=CONNECT_TIMEOUT)
+
+    async def __call__(self, request: Request, *, seconds: float) -> Answer:
+        """Send it; once more with another token where the first is refused."""
+        async with asyncio.timeout(seconds):
+            used = await self._tokens.authorization()
+            answer = await self._pool.exchange(self._origin, self._render(request, used))
+            if answer.status == UNAUTHORIZED and await self._tokens.renew(used):
+                renewed = await self._tokens.authorization()
+                answer = await self._pool.exchange(self._origin, self._render(request, renewed))
+            return answer
+
+    async def aclose(self) -> None:
+        """Close the pool."""
+        await self._pool.aclose()
+
+    def _render(self, request: Request, authorization: str) -> bytes:
+        headers = {"User-Agent": USER_AGENT, **request.headers}
+        if authorization:
+            headers["Authorization"] = authorization
+        target = f"{self._prefix}{request.target}"
+        return render_request(request.method, target, host=self._host, headers=headers, body=request.body)
+
+
+class SessionExchange:
+    """Over aiohttp, which speaks to proxies; its session signs, and belongs to the connection."""
+
+    def __init__(self, server: str, session: aiohttp.ClientSession) -> None:
+        self._server = server
+        self._session = session
+
+    async def __call__(self, request: Request, *, seconds: float) -> Answer:
+        """Send it."""
+        body = request.body
+        response = await self._session.request(
+            request.method,
+            yarl.URL(f"{self._server}{request.target}", encoded=True),
+            data=io.BytesIO(body) if body is not None and len(body) > LARGE_BODY else body,
+            headers=request.headers,
+            timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT),
+            allow_redirects=False,
+        )
+        return await read_answer(response)
+
+    async def aclose(self) -> None:
+        """Leave the session to its owner."""
+
+
+async def read_answer(response: aiohttp.ClientResponse) -> Answer:
+    """Read the whole answer of a session."""
+    return Answer(
+        status=response.status,
+        reason=response.reason or "",
+        raw_headers=tuple(response.raw_headers),
+        body=await response.read(),
+    )

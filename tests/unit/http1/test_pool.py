@@ -1,0 +1,260 @@
+"""The pool over real sockets on loopback."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.unit.kube.virtual_time import run_virtually
+from vaultbind.http1 import Answer, ConnectError, ConnectTimeoutError, NoAnswerError, Origin, Pool
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+Behave = Callable[["Server", int, asyncio.StreamWriter], Awaitable[None]]
+"""What a server does with its n-th request."""
+
+
+@dataclass
+class Server:
+    """Answers each request as told; counts connections, requests, and how many are under way."""
+
+    behave: Behave
+    connections: int = 0
+    requests: int = 0
+    most_at_once: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    now: int = 0
+    begun: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    origin: Origin = Origin("", 0)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                self.requests += 1
+                self.now += 1
+                self.most_at_once = max(self.most_at_once, self.now)
+                self.begun.put_nowait(self.requests)
+                await self.behave(self, self.requests, writer)
+                self.now -= 1
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+            self.ended.set()
+
+
+async def answer(_: Server, __: int, writer: asyncio.StreamWriter) -> None:
+    writer.write(GOOD)
+
+
+async def wait_then_answer(server: Server, _: int, writer: asyncio.StreamWriter) -> None:
+    await server.gate.wait()
+    writer.write(GOOD)
+
+
+async def answer_once_then_cut(_: Server, number: int, writer: asyncio.StreamWriter) -> None:
+    """Answer the first request of all, cut the connection at the second, answer the others."""
+    if number == 2:
+        writer.transport.abort()
+    else:
+        writer.write(GOOD)
+
+
+async def answer_and_leave(_: Server, __: int, writer: asyncio.StreamWriter) -> None:
+    writer.write(GOOD)
+    writer.close()
+
+
+async def cut(_: Server, __: int, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+@asynccontextmanager
+async def serving(behave: Behave) -> AsyncIterator[Server]:
+    server = Server(behave)
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.origin = Origin("127.0.0.1", listener.sockets[0].getsockname()[1])
+    async with listener:
+        yield server
+        server.gate.set()
+        listener.close()
+
+
+@asynccontextmanager
+async def pooling(
+    *, limit: int = 10, resolve: Callable[[str], Awaitable[str]] | None = None
+) -> AsyncIterator[Pool]:
+    pool = Pool(tls=None, limit=limit, keep_alive=30.0, connect_timeout=5.0, resolve=resolve)
+    try:
+        yield pool
+    finally:
+        await pool.aclose()
+
+
+async def ask(pool: Pool, server: Server, *, repeatable: bool = False) -> Answer:
+    return await pool.exchange(server.origin, REQUEST, repeatable=repeatable)
+
+
+async def test_a_connection_is_used_again() -> None:
+    async with serving(answer) as server, pooling() as pool:
+        bodies = [(await ask(pool, server)).body for _ in range(3)]
+
+    assert (bodies, server.connections, server.requests) == ([b"ok"] * 3, 1, 3)
+
+
+async def test_a_connection_that_the_server_has_closed_is_not_used() -> None:
+    async with serving(answer_and_leave) as server, pooling() as pool:
+        await ask(pool, server)
+        await server.ended.wait()
+        await asyncio.sleep(0)
+        assert (await ask(pool, server)).body == b"ok"
+
+    assert (server.connections, server.requests) == (2, 2)
+
+
+async def test_each_origin_has_its_own() -> None:
+    async with serving(answer) as one, serving(answer) as two, pooling() as pool:
+        for server in (one, two, one, two):
+            await ask(pool, server)
+
+    assert (one.connections, two.connections) == (1, 1)
+
+
+async def test_no_more_at_a_time_than_allowed() -> None:
+    async with serving(wait_then_answer) as server, pooling(limit=3) as pool:
+        asking = [asyncio.ensure_future(ask(pool, server)) for _ in range(10)]
+        for _ in range(3):
+            await server.begun.get()
+        server.gate.set()
+        answers = await asyncio.gather(*asking)
+
+    assert ({a.body for a in answers}, server.most_at_once, server.connections) == ({b"ok"}, 3, 3)
+
+
+async def test_a_kept_connection_that_ended_is_replaced_where_the_request_may_be_repeated() -> None:
+    async with serving(answer_once_then_cut) as server, pooling() as pool:
+        await ask(pool, server)
+        again = await ask(pool, server, repeatable=True)
+
+    assert (again.body, server.connections, server.requests) == (b"ok", 2, 3)
+
+
+async def test_what_may_not_be_repeated_is_not() -> None:
+    async with serving(answer_once_then_cut) as server, pooling() as pool:
+        await ask(pool, server)
+        with pytest.raises(NoAnswerError):
+            await ask(pool, server)
+        assert (await ask(pool, server)).body == b"ok"
+
+    assert server.requests == 3
+
+
+async def test_a_new_connection_that_ends_is_no_reason_for_another() -> None:
+    async with serving(cut) as server, pooling() as pool:
+        with pytest.raises(NoAnswerError):
+            await ask(pool, server, repeatable=True)
+
+    assert server.requests == 1
+
+
+async def test_a_cancelled_request_leaves_the_next_one_alone() -> None:
+    async with serving(wait_then_answer) as server, pooling(limit=1) as pool:
+        asking = asyncio.ensure_future(ask(pool, server))
+        await server.begun.get()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        server.gate.set()
+        assert (await ask(pool, server)).body == b"ok"
+
+    assert server.connections == 2
+
+
+def test_what_is_not_used_is_closed() -> None:
+    async def story() -> None:
+        async with serving(answer) as server, pooling() as pool:
+            await ask(pool, server)
+            await asyncio.sleep(29)
+            await ask(pool, server)
+            await asyncio.sleep(29)
+            assert (server.connections, server.ended.is_set()) == (1, False)
+            await asyncio.sleep(2)
+            await server.ended.wait()
+            await ask(pool, server)
+            assert server.connections == 2
+
+    run_virtually(story())
+
+
+async def test_nobody_listens() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        async with pooling() as pool:
+            with pytest.raises(ConnectError) as caught:
+                await pool.exchange(Origin("127.0.0.1", free.getsockname()[1]), REQUEST)
+
+    assert isinstance(caught.value.cause, ConnectionRefusedError)
+
+
+async def test_an_address_that_the_resolver_gives() -> None:
+    asked: list[str] = []
+
+    async def resolve(host: str) -> str:
+        asked.append(host)
+        return "127.0.0.1"
+
+    async with serving(answer) as server, pooling(resolve=resolve) as pool:
+        origin = Origin("shop.example", server.origin.port)
+        assert (await pool.exchange(origin, REQUEST)).body == b"ok"
+
+    assert asked == ["shop.example"]
+
+
+def test_a_connection_that_does_not_come_about() -> None:
+    async def never(_: str) -> str:
+        await asyncio.sleep(3600)
+        return ""
+
+    async def story() -> None:
+        async with pooling(resolve=never) as pool:
+            with pytest.raises(ConnectTimeoutError):
+                await pool.exchange(Origin("h", 1), REQUEST)
+
+    run_virtually(story())
+
+
+async def test_closing_ends_who_waits_and_lets_nobody_in() -> None:
+    async with serving(wait_then_answer) as server, pooling() as pool:
+        asking = asyncio.ensure_future(ask(pool, server, repeatable=True))
+        await server.begun.get()
+        await pool.aclose()
+        with pytest.raises(NoAnswerError):
+            await asking
+        with pytest.raises(NoAnswerError):
+            await ask(pool, server)
+
+    assert (pool.is_closed, server.connections) == (True, 1)
+
+
+async def test_a_connection_that_comes_about_after_closing_is_closed() -> None:
+    closing = asyncio.Event()
+
+    async def late(_: str) -> str:
+        await closing.wait()
+        return "127.0.0.1"
+
+    async with serving(answer) as server, pooling(resolve=late) as pool:
+        asking = asyncio.ensure_future(ask(pool, server))
+        await asyncio.sleep(0)
+        await pool.aclose()
+        closing.set()
+        with pytest.raises(NoAnswerError):
+            await asking
+
+    assert server.requests == 0
