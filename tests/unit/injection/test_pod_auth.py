@@ -143,12 +143,13 @@ def test_a_pod_of_the_broker_hears_of_the_other_way_where_there_is_no_broker() -
 
 def test_each_vault_is_told_once_and_of_a_spec_only_what_values_are_made_of() -> None:
     made = {"data": DATA, "dataFrom": [{"tls": {"name": "web"}}]}
-    spec = {**made, "target": {"creationPolicy": "None", "labels": {"a": "b"}}, "suspend": True}
+    template = {"template": {"data": {"a": "{{ b }}"}}}
+    spec = {**made, "target": {"creationPolicy": "None", "labels": {"a": "b"}, **template}, "suspend": True}
     auth = replace(AUTH, sources={name: source_of(ADDRESS, spec) for name in "abc"})
     told = json.loads(render_sources(auth))
 
     assert len(told["vaults"]) == 1
-    assert told["bindings"]["a"] == {"vault": 0, "spec": made}
+    assert told["bindings"]["a"] == {"vault": 0, "spec": {**made, "target": template}}
     assert parse_sources(render_sources(auth)) == auth
 
 

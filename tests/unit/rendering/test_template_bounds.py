@@ -13,11 +13,13 @@ from vaultbind.api.binding import BindingSpec
 from vaultbind.api.conditions import Reason
 from vaultbind.api.errors import SpecError
 from vaultbind.rendering.keys import MAX_BYTES
-from vaultbind.rendering.problems import RenderProblem
+from vaultbind.rendering.problems import EntryError, RenderProblem
 from vaultbind.rendering.render import render
-from vaultbind.rendering.templates.budget import MOST_STEPS
+from vaultbind.rendering.templates.budget import MOST_STEPS, Budget
 from vaultbind.rendering.templates.filters import FILTERS, TESTS
-from vaultbind.rendering.templates.render import check_templates, render_templates
+from vaultbind.rendering.templates.language import SANDBOX, compile_template
+from vaultbind.rendering.templates.render import _render, check_templates, render_templates
+from vaultbind.rendering.templates.values import render_names
 
 UNDEFINED, FAILED = Reason.TEMPLATE_UNDEFINED, Reason.TEMPLATE_FAILED
 COSTLY, LARGE = Reason.TEMPLATE_TOO_COSTLY, Reason.VALUE_TOO_LARGE
@@ -84,6 +86,47 @@ def test_the_budget_is_of_all_templates_together() -> None:
     assert isinstance(problem, RenderProblem)
     assert problem.reason is COSTLY
     assert f"more than {MOST_STEPS} steps" in problem.message
+
+
+LONG = 64_000
+PRICES = {
+    "every part of a template": ("{{ 1 }}" * 3000, 3000),
+    "a text that is put out": ("{{ x }}", LONG // 64),
+    "a turn of a loop, by its body's parts": (
+        "{% for a in [1, 2] %}" + "{{ 1 }}" * 100 + "{% endfor %}",
+        300,
+    ),
+    "urlencode": ("{% set y = x | urlencode %}", LONG // 16),
+    "fromjson": ("{% set y = j | fromjson %}", LONG // 16),
+    "tojson": ("{% set y = [x] | tojson %}", LONG // 64),
+    "b64encode": ("{% set y = x | b64encode %}", 2 * LONG // 64),
+    "each side of a comparison": ("{% if x == x %}{% endif %}", 2 * LONG // 64),
+}
+
+
+@pytest.mark.parametrize(("text", "least"), PRICES.values(), ids=PRICES)
+def test_what_work_costs_at_least(text: str, least: int) -> None:
+    data = {"x": b"x" * LONG, "j": b"[" + b"1," * (LONG // 2) + b"1]"}
+    budget = Budget()
+    _render(compile_template(text, frozenset(data)), render_names(data), budget)
+    assert MOST_STEPS - budget.steps >= least
+
+
+def test_what_a_value_holds_is_weighed_as_often_as_it_holds_it() -> None:
+    half = "x" * (MAX_BYTES // 2 + 1)
+    Budget().weigh([half])
+    with pytest.raises(EntryError) as caught:
+        Budget().weigh({"a": [half, half]})
+    assert caught.value.reason is LARGE
+
+
+def test_parts_are_counted_where_nobody_has_checked_them() -> None:
+    spec = spec_with(*["{{ user }}" * 1500] * 3)
+    template = spec.target.template
+    assert template is not None
+    problem = render_templates(spec, template, DATA)
+    assert isinstance(problem, RenderProblem)
+    assert (problem.reason, problem.entry) == (Reason.TEMPLATE_INVALID, "out2")
 
 
 def test_the_room_is_of_all_templates_together() -> None:
@@ -190,3 +233,15 @@ def test_a_value_is_data_and_never_a_template(user: str) -> None:
     assert outcome("{{ user }}", data) == data["user"]
     assert outcome("{{ user | tojson | fromjson }}", data) == data["user"]
     assert outcome("{{ user | b64encode }}", data) == b64encode(data["user"])
+
+
+# -- the second wall
+
+
+def test_the_sandbox_calls_and_raises_to_powers_nothing_by_itself() -> None:
+    """Should the list of the language ever let one through."""
+    assert not SANDBOX.is_safe_callable(str)
+    with pytest.raises(EntryError, match=r"there is no \*\*"):
+        SANDBOX.call_binop(None, "**", 9, 9)
+    assert SANDBOX.globals == {}
+    assert SANDBOX.intercepted_binops == frozenset(SANDBOX.binop_table)
