@@ -1,11 +1,13 @@
 """After `aclose()` nothing is sent, kept or started for a client, whoever else uses its transport."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from azure.core.credentials import AccessTokenInfo
 
-from tests.unit.keyvault.fakes import answer, canned, make_client, secret
+from tests.unit.keyvault.fakes import FakeClock, FakeCredential, answer, canned, make_client, problem, secret
 from vaultbind.keyvault import (
     BreakerState,
     CacheConfig,
@@ -72,3 +74,50 @@ async def test_a_monitor_that_ran_is_not_started_again() -> None:
         await monitor.start(60)
 
     assert not monitor.is_running
+
+
+class ClosingClock(FakeClock):
+    """While a call waits between its attempts, somebody closes its client."""
+
+    client: KeyVaultClient
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        await self.client.aclose()
+
+
+async def test_a_call_that_waits_between_attempts_is_refused_like_one_that_comes_later() -> None:
+    """Its credential may be closed by then, and would be asked for a token once more."""
+    clock = ClosingClock()
+    transport = canned(problem(503, "Unavailable"))
+    client = clock.client = make_client(transport, clock=clock)
+
+    with pytest.raises(KeyVaultError, match="make another one") as caught:
+        await client.get_secret("db")
+
+    assert (caught.value.kind, caught.value.code) == (KeyVaultErrorKind.UNREACHABLE, "ClientClosed")
+    assert not caught.value.retryable
+    assert len(transport.requests) == 2, "the challenge, and one attempt"
+    assert client.breaker_state is BreakerState.CLOSED
+
+
+async def test_a_call_that_waits_for_the_first_one_is_refused_too() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(FakeCredential):
+        async def get_token_info(self, *scopes: str, options: Any = None) -> AccessTokenInfo:
+            begun.set()
+            await go_on.wait()
+            return await super().get_token_info(*scopes, options=options)
+
+    credential = Slow()
+    client = make_client(transport := canned(answer(secret())), credential=credential)
+    calls = [asyncio.create_task(client.get_secret(name)) for name in ("a", "b")]
+    await begun.wait()
+    await client.aclose()
+    go_on.set()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert isinstance(outcomes[1], KeyVaultError)
+    assert outcomes[1].code == "ClientClosed"
+    assert len(transport.requests) == 1, "the challenge"

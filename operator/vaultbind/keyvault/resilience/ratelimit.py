@@ -8,6 +8,8 @@ from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.clock import Clock, SystemClock
 
 _ROUNDING = 1e-9
+LONGEST_PAUSE = 16.0
+"""Seconds, where the vault names no time."""
 
 
 class Priority(IntEnum):
@@ -38,6 +40,7 @@ class TokenBucket:
         self._tokens = float(burst)
         self._updated = self._clock.monotonic()
         self._paused_until = self._updated
+        self._throttled = 0
         self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
         self._drain: asyncio.Task[None] | None = None
 
@@ -68,6 +71,20 @@ class TokenBucket:
         self._paused_until = max(self._paused_until, moment)
         if self.pause_left > self._max_wait:
             self._refuse_all()
+
+    def back_off(self) -> None:
+        """The vault asks for fewer requests and names no time: pause 1, 2, 4, 8, 16 s, longer each time.
+
+        Of many requests that were under way when the pause began only the first counts.
+        """
+        if self.pause_left > 0:
+            return
+        self.pause_until(self._clock.monotonic() + min(LONGEST_PAUSE, 2.0**self._throttled))
+        self._throttled += 1
+
+    def note_answer(self) -> None:
+        """The vault answers again: the next pause begins with a second."""
+        self._throttled = 0
 
     def _estimate(self, priority: Priority) -> float:
         now = self._refill()

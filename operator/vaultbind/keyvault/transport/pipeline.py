@@ -21,7 +21,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from vaultbind.keyvault.cache.manager import ReadCache
 from vaultbind.keyvault.config import KeyVaultConfig
-from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind, client_closed
+from vaultbind.keyvault.errors import CLIENT_CLOSED, KeyVaultError, KeyVaultErrorKind, client_closed
 from vaultbind.keyvault.observer import Observer
 from vaultbind.keyvault.resilience.breaker import Breaker, BreakerState
 from vaultbind.keyvault.resilience.clock import Clock
@@ -37,6 +37,7 @@ from vaultbind.keyvault.transport.policies import (
     Call,
     FirstCall,
     FirstCallPolicy,
+    OpenPolicy,
     RetryPolicy,
     SpanPolicy,
 )
@@ -50,6 +51,8 @@ _VAULT_FAILED = frozenset(
 )
 _VAULT_NOT_ASKED = frozenset({KeyVaultErrorKind.RATE_LIMITED, KeyVaultErrorKind.AUTHENTICATION_FAILED})
 _NO_TURN = "NotAskedInTime"
+_NO_FAULT = frozenset({_NO_TURN, CLIENT_CLOSED})
+"""Codes of errors that say nothing about the vault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,7 @@ class VaultPipeline:
         policies: list[Any] = [
             self._first,
             FirstCallPolicy(transport, state.first_call),
+            OpenPolicy(self.check_open),
             ChallengePolicy(credential, verify_challenge_resource=config.verify_challenge_resource),
             *([SpanPolicy()] if config.tracing else []),
             AttemptPolicy(state.limiter, clock, observer),
@@ -250,7 +254,7 @@ class VaultPipeline:
         """Tell the breaker how it went: it is the vault's, and another identity's slow token is not."""
         if failure is None or failure.kind not in _VAULT_FAILED | _VAULT_NOT_ASKED:
             self._breaker.succeeded()
-        elif failure.kind in _VAULT_NOT_ASKED or failure.code == _NO_TURN:
+        elif failure.kind in _VAULT_NOT_ASKED or failure.code in _NO_FAULT:
             self._breaker.abandoned()
         else:
             self._breaker.failed(self.clock.monotonic())

@@ -176,6 +176,20 @@ class FirstCallPolicy(Policy):
         return response
 
 
+class OpenPolicy(Policy):
+    """Sends nothing for a client that was closed while the call waited: its credential may be closed, too."""
+
+    def __init__(self, check_open: Callable[[str | None], None]) -> None:
+        """`check_open` is given the object's name, and raises KeyVaultError once the client is closed."""
+        super().__init__()
+        self._check_open = check_open
+
+    async def send(self, request: Request) -> Response:
+        """Pass on, before a token is asked for; raises what `check_open` raises."""
+        self._check_open(request.context[CALL].name)
+        return await self.next.send(request)
+
+
 class SpanPolicy(DistributedTracingPolicy[Any, Any]):
     """azure-core's own span of every attempt, whatever azure-core's global settings say."""
 
@@ -194,7 +208,6 @@ class AttemptPolicy(Policy):
         self._limiter = limiter
         self._clock = clock
         self._observer = observer
-        self._throttled = 0
 
     async def send(self, request: Request) -> Response:
         """Take a token and send; raises KeyVaultError (RATE_LIMITED) when the token would take too long."""
@@ -216,16 +229,14 @@ class AttemptPolicy(Policy):
     def _adapt(self, status: int, response: Response) -> None:
         """Leave a vault alone that says 429: as long as it says, else 1, 2, 4, 8, 16 s."""
         if status != _THROTTLED:
-            self._throttled = 0
+            self._limiter.note_answer()
             return
         header = response.http_response.headers.get("Retry-After")
         pause = parse_retry_after(header, self._clock.time())
         if pause is None:
-            if self._limiter.pause_left > 0:
-                return  # one of many that were under way when the pause began
-            pause = min(16.0, 2.0**self._throttled)
-            self._throttled += 1
-        self._limiter.pause_until(self._clock.monotonic() + pause)
+            self._limiter.back_off()
+        else:
+            self._limiter.pause_until(self._clock.monotonic() + pause)
 
 
 def _is_timeout(error: AzureError) -> bool:

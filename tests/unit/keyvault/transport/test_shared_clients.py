@@ -341,3 +341,20 @@ async def test_a_transport_closes_its_connections_whatever_cannot_end(error: Bas
 
     assert pool is not None
     assert (pool.is_closed, session.closed) == (True, True)
+
+
+async def test_how_often_a_vault_has_throttled_is_the_vaults() -> None:
+    """Else ten clients in turn would each begin with a second, and the vault had no rest."""
+    wire, clock = Wire(problem(429, "Throttled")), FakeClock()
+    clients = [client_of(wire, clock=clock, retry=RetryConfig(attempts=1)) for _ in range(3)]
+    pauses = []
+    for client in clients:
+        with pytest.raises(KeyVaultError) as caught:
+            await client.get_secret("db")
+        assert caught.value.retry_after is not None
+        pauses.append(caught.value.retry_after)
+        clock.now += caught.value.retry_after
+    assert pauses == [1.0, 2.0, 4.0]
+    for client in clients:
+        await client.aclose()
+    await wire.aclose()
