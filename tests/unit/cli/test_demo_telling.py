@@ -120,8 +120,8 @@ def test_silence_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("kubeconfig", ["", "folder/kubeconfig"])
-def test_hints_name_what_is_there(kubeconfig: str) -> None:
+@pytest.mark.parametrize(("kubeconfig", "embedded"), [("", False), ("folder/kubeconfig", True)])
+def test_hints_name_what_is_there_and_what_is_not(kubeconfig: str, embedded: bool) -> None:
     text = "\n".join(
         render_hints(
             kubeconfig=kubeconfig,
@@ -129,8 +129,10 @@ def test_hints_name_what_is_there(kubeconfig: str) -> None:
             ca_file="folder/ca.pem",
             namespace="ns",
             token_url="https://127.0.0.1:7/msi/token",
+            embedded=embedded,
         )
     )
     assert ("export KUBECONFIG=folder/kubeconfig" in text) is bool(kubeconfig)
     assert "kubectl get vb,ckv -A" in text
+    assert ("nor the rules (CEL) of our kinds" in text) is embedded
     assert "resource=https://vault.localhost:7'" in text

@@ -102,10 +102,16 @@ class ConsoleNarrator:
         self._console.print(text, soft_wrap=True)
 
 
+_EMBEDDED: Final = (
+    "This cluster runs no pods, and knows neither rights nor the rules (CEL) of our kinds: "
+    "a real API server refuses more."
+)
+
+
 def render_hints(
-    kubeconfig: str, vault_url: str, ca_file: str, namespace: str, token_url: str
+    kubeconfig: str, vault_url: str, ca_file: str, namespace: str, token_url: str, *, embedded: bool
 ) -> Sequence[str]:
-    """What to try while the demo is kept running."""
+    """What to try while the demo is kept running; `embedded`: on the cluster that we bring along."""
     resource = vault_url.replace("shop.", "", 1)
     curl = f"curl -s --cacert {ca_file}"
     export = [f"  export KUBECONFIG={kubeconfig}"] if kubeconfig else []
@@ -131,4 +137,5 @@ def render_hints(
         f"  {curl} -X PUT -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\",
         f"    -d '{{\"value\": \"a new one\"}}' '{vault_url}/secrets/db-password?api-version=7.5'",
         "",
+        *((_EMBEDDED, "") if embedded else ()),
     )

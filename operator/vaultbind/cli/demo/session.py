@@ -93,6 +93,7 @@ class Session:
             ca_file=str(stage.ca_file),
             namespace=stage.namespace,
             token_url=f"{stage.emulator.url}/msi/token",
+            embedded=stage.cluster.sandbox is not None,
         )
         for line in ("", *hints):
             self._narrator.say(line)
