@@ -198,8 +198,9 @@ async def test_an_operator_of_one_namespace_leaves_others_alone(quiet_world: Wor
     await world.cluster.delete(VAULT_BINDINGS, "default", world.namespace)
 
 
-async def test_the_end_is_quick_after_a_vault_has_gone(world: World) -> None:
+async def test_the_end_is_quick_after_a_vault_has_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kopf forgets the timers of deleted objects, without a finalizer: they must not hold up the end."""
+    monkeypatch.setattr(controller, "KOPF_STOP_SECONDS", 50.0)
     await world.connect()
     await world.delete(CLUSTER_KEY_VAULTS, world.vault_name)
     await world.settled()

@@ -48,7 +48,7 @@ def start(mode: str, environ: dict[str, str]) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, told = process.communicate(timeout=20)
+    _, told = process.communicate(timeout=120)
     return process.returncode, told
 
 

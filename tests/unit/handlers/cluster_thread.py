@@ -64,9 +64,9 @@ def start_cluster(folder: Path) -> Iterator[ClusterThread]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="cluster", daemon=True)
     thread.start()
-    found = ready.result(10)
+    found = ready.result(60)
     try:
         yield found
     finally:
         found.loop.call_soon_threadsafe(over.set)
-        thread.join(10)
+        thread.join(60)

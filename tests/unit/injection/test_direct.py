@@ -42,7 +42,7 @@ def test_no_event_loop_keeps_the_end_for_itself() -> None:
 
     async def work() -> None:
         asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await asyncio.Event().wait()
 
     before = signal.signal(signal.SIGTERM, program._stop)

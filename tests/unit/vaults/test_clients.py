@@ -188,7 +188,7 @@ async def test_the_client_goes_by_the_clock_of_the_operator() -> None:
     assert (time.monotonic(), time.time()) == (clock.monotonic(), clock.now().timestamp())
     clock.seconds += 5
     assert (time.monotonic(), time.time()) == (clock.monotonic(), clock.now().timestamp())
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(60):
         await time.sleep(0)
 
 
