@@ -21,7 +21,7 @@ URL = f"https://{HOST}:8443"
 SHOP = "shop"
 """Namespace of the applications; nothing but restricted pods may run there."""
 TENANT = "00000000-0000-0000-0000-00000000cafe"
-SECONDS = 90.0
+SECONDS = 180.0
 VAULTS = {
     "shop": {
         "secrets": {"password": "first-value", "quoted": "it's"},

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
-START_SECONDS = 45.0
+START_SECONDS = 150.0
 STOP_SECONDS = 2.0
 POLL_SECONDS = 0.05
 

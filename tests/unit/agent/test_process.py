@@ -38,7 +38,7 @@ def environ(broker: StubBroker, tmp_path: Path) -> dict[str, str]:
         "VAULTBIND_FILES": str(tmp_path / "files"),
         "VAULTBIND_ENV_FILE": str(tmp_path / "variables"),
         "VAULTBIND_VARIABLES": "shop-db/PASSWORD",
-        "VAULTBIND_DEADLINE": "1",
+        "VAULTBIND_DEADLINE": "60",
         "VAULTBIND_TERMINATION_LOG": str(tmp_path / "termination-log"),
     }
 
@@ -129,7 +129,7 @@ def test_a_value_that_cannot_be_carried_is_named_and_not_shown(
 
 
 def test_it_gives_up_after_its_deadline(environ: dict[str, str], tmp_path: Path) -> None:
-    environ["VAULTBIND_TOKEN_FILE"] = str(tmp_path / "none")
+    environ |= {"VAULTBIND_TOKEN_FILE": str(tmp_path / "none"), "VAULTBIND_DEADLINE": "1"}
     status, _ = finish(start("init", environ))
 
     assert status == 1
