@@ -24,6 +24,7 @@ from tools.realcluster import RealCluster
 from tools.realcluster.processes import free_ports
 from vaultbind.api.names import API_VERSION
 from vaultbind.injection.certificates import Pair, make_authority, make_serving
+from vaultbind.injection.names import CLIENT_ID, TENANT_ID
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.connection import connect
 from vaultbind.kube.resources import PODS, VAULT_BINDINGS
@@ -34,6 +35,13 @@ RATE: Final = 200
 SECONDS: Final = 20
 PODS_COUNT: Final = 10_000
 """Pods that start at once, unless asked for less."""
+ASKS: Final[Mapping[str, Mapping[str, str]]] = {
+    "files": {"mode": "files"},
+    "env": {"mode": "env"},
+    "auth_pod": {"mode": "both", "auth": "pod"},
+}
+"""Annotations of the pods that are reviewed, by the name of their row."""
+AUDIENCE: Final = "api://AzureADTokenExchange"
 CONNECTIONS: Final = 64
 """Requests on their way at a time."""
 
@@ -50,7 +58,7 @@ def put_certificate(folder: Path) -> Pair:
     return authority
 
 
-def render_pod(index: int, mode: str) -> dict[str, Any]:
+def render_pod(index: int, asks: Mapping[str, str]) -> dict[str, Any]:
     """A pod of a usual size that opts in."""
     container = {
         "name": "web",
@@ -59,7 +67,7 @@ def render_pod(index: int, mode: str) -> dict[str, Any]:
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
     }
-    annotations = {"vaultbind.dev/bindings": "shop-db", "vaultbind.dev/mode": mode}
+    annotations = {f"vaultbind.dev/{key}": value for key, value in {"bindings": "shop-db", **asks}.items()}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -73,7 +81,7 @@ def render_pod(index: int, mode: str) -> dict[str, Any]:
     }
 
 
-def render_review(index: int, mode: str) -> bytes:
+def render_review(index: int, asks: Mapping[str, str]) -> bytes:
     """An AdmissionReview as the API server sends it."""
     request = {
         "uid": f"review-{index}",
@@ -82,7 +90,7 @@ def render_review(index: int, mode: str) -> bytes:
         "namespace": NAMESPACE,
         "operation": "CREATE",
         "userInfo": {"username": "bench"},
-        "object": render_pod(index, mode),
+        "object": render_pod(index, asks),
         "oldObject": None,
         "dryRun": False,
         "options": {},
@@ -92,34 +100,37 @@ def render_review(index: int, mode: str) -> bytes:
 
 
 async def measure_webhook(cluster: RealCluster, folder: Path) -> dict[str, Any]:
-    """Latency at `RATE` reviews a second, files and variables, against the process over TLS."""
+    """Latency at `RATE` reviews a second against the process over TLS, for each kind of pod in `ASKS`."""
     authority = put_certificate(folder / "tls")
     port, probes = free_ports(2)
     arguments = ["webhook", "--listen", f"127.0.0.1:{port}", "--metrics-address", f"127.0.0.1:{probes}"]
     arguments += ["--tls-dir", str(folder / "tls"), "--agent-image", "x", "--broker-url", "https://broker"]
+    arguments += ["--env-files", "on", "--pod-auth-audience", AUDIENCE]
     environ = {"KUBECONFIG": str(cluster.kubeconfig)}
-    process = Process([*arguments, "--env-files", "on"], log=folder / "webhook.log", environ=environ)
+    process = Process(arguments, log=folder / "webhook.log", environ=environ)
     client = await connect(kubeconfig=cluster.kubeconfig)
     result: dict[str, Any] = {"count": RATE, "conditions": f"{RATE} reviews/s for {SECONDS} s, over TLS."}
     try:
         await _bind(client)
+        await apply_vault(client, render_vault("bench", "https://bench.vault.azure.net"))  # never asked
+        await _identify(client)
         await _wait_ready(probes)
         async with _session(authority) as session:
-            for mode in ("files", "env"):
-                result[f"webhook_{mode}"] = await _measure_mode(session, process, port, mode)
+            for name, asks in ASKS.items():
+                result[f"webhook_{name}"] = await _measure_asks(session, process, port, asks)
     finally:
         process.stop()
         await client.aclose()
     return result
 
 
-async def _measure_mode(
-    session: aiohttp.ClientSession, process: Process, port: int, mode: str
+async def _measure_asks(
+    session: aiohttp.ClientSession, process: Process, port: int, asks: Mapping[str, str]
 ) -> dict[str, Any]:
     url = f"https://localhost:{port}/inject"
 
     async def review(index: int) -> None:
-        async with session.post(url, data=render_review(index, mode)) as answer:
+        async with session.post(url, data=render_review(index, asks)) as answer:
             body = json.loads(await answer.read())
             if answer.status != 200 or not body["response"].get("patch"):
                 raise RuntimeError(f"a review failed: {answer.status}")
@@ -223,7 +234,7 @@ async def _make_pods(client: KubeClient, count: int) -> list[str]:
     tokens: list[str] = []
 
     async def make(index: int) -> None:
-        pod = render_pod(index, "files")
+        pod = render_pod(index, ASKS["files"])
         pod["spec"]["automountServiceAccountToken"] = False
         await client.create(PODS, NAMESPACE, pod)
         bound = {"kind": "Pod", "apiVersion": "v1", "name": f"pod-{index}"}
@@ -234,6 +245,13 @@ async def _make_pods(client: KubeClient, count: int) -> list[str]:
 
     await in_parallel([partial(make, index) for index in range(count)])
     return tokens
+
+
+async def _identify(client: KubeClient) -> None:
+    """An identity of the pods' account, as `auth: pod` needs it."""
+    annotations = dict.fromkeys((CLIENT_ID, TENANT_ID), "00000000-0000-0000-0000-000000000001")
+    metadata = {"name": "default", "annotations": annotations}
+    await _post(client, f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts", {"metadata": metadata})
 
 
 async def _allow(client: KubeClient) -> None:
