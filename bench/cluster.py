@@ -90,12 +90,23 @@ async def in_parallel(jobs: Iterable[Callable[[], Awaitable[object]]], at_once: 
 
 
 class Watcher:
-    """Sees when each binding, or object of another kind, becomes Ready and when each Secret changes."""
+    """Sees when each binding, or object of another kind, becomes Ready; with Secrets, when each changes.
 
-    def __init__(self, client: KubeClient, namespace: str, resource: Resource = VAULT_BINDINGS) -> None:
+    What it watches costs the API server, with two processors for all: nothing that is not asked for.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        namespace: str,
+        resource: Resource = VAULT_BINDINGS,
+        *,
+        with_secrets: bool = False,
+    ) -> None:
         self._client = client
         self._namespace = namespace
         self._resource = resource
+        self._with_secrets = with_secrets
         self.ready: dict[str, float] = {}
         self.secrets: dict[str, list[float]] = {}
         self._news = asyncio.Event()
@@ -103,10 +114,10 @@ class Watcher:
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator["Watcher"]:
         """Watch while the block runs."""
-        tasks = [
-            asyncio.create_task(self._watch(self._resource, self._see_binding, metadata_only=False)),
-            asyncio.create_task(self._watch(SECRETS, self._see_secret, metadata_only=True)),
-        ]
+        watches = [self._watch(self._resource, self._see_binding, metadata_only=False)]
+        if self._with_secrets:
+            watches.append(self._watch(SECRETS, self._see_secret, metadata_only=True))
+        tasks = [asyncio.create_task(watch) for watch in watches]
         await asyncio.sleep(0.2)
         try:
             yield self

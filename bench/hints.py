@@ -28,7 +28,7 @@ async def measure(stage: Stage) -> dict[str, Any]:
     bodies = [render_binding(name_of(n), VAULT, name_of(n)) for n in range(stage.count)]
     await create_bindings(stage.client, NAMESPACE, bodies)
     await apply_vault(stage.client, render_vault(VAULT, stage.url(VAULT), "365d"))
-    async with Watcher(stage.client, NAMESPACE).watching() as watcher:
+    async with Watcher(stage.client, NAMESPACE, with_secrets=True).watching() as watcher:
         stage.start_operator(
             "--events", "webhook", "--events-address", f"127.0.0.1:{port}", "--events-secret-file", str(file)
         )

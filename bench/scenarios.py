@@ -156,7 +156,7 @@ async def measure_changes(stage: Stage) -> dict[str, Any]:
     """Changes in the vault, spread over a minute: seconds until each is in its Secret."""
     delays: list[float] = []
     chosen = random.Random(7).sample(range(stage.count), CHANGES)
-    async with Watcher(stage.client, NAMESPACE).watching() as watcher:
+    async with Watcher(stage.client, NAMESPACE, with_secrets=True).watching() as watcher:
         pending: dict[str, float] = {}
         stage.mark()
         for index in chosen:
@@ -187,7 +187,7 @@ async def measure_bystander(stage: Stage) -> dict[str, Any]:
     await asyncio.sleep(2)
     for index in range(stage.count):
         await asyncio.to_thread(stage.vault.set_secret, VAULT, name_of(index), f"due-{index}")
-    async with Watcher(stage.client, NAMESPACE).watching() as watcher:
+    async with Watcher(stage.client, NAMESPACE, with_secrets=True).watching() as watcher:
         await watcher.until(lambda: len(watcher.secrets) >= 20, 120)
         samples: list[float] = []
         for number in range(10):
