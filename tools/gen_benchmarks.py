@@ -21,8 +21,8 @@ emulator as vault, and writes `bench/results/*.json`. This page is generated fro
 - Writes and reads of the cluster are the API server's own `apiserver_request_total`, requests to the vault
   are the emulator's own statistics: the operator's counters are not asked.
 - The *floor* is a bare loop that writes the same Secrets and statuses with the same client, in the same
-  run and beside the same watch by which the benchmark sees them Ready (results before 2026-11-26 evening:
-  without that watch, which made the ratio larger by what it costs). Ratios to it travel from machine to machine; seconds do not.
+  run and beside the same watch by which the benchmark sees them Ready. Ratios to it travel from machine to
+  machine; seconds do not.
 - All processes share the machine's processors, API server and etcd included.
 """
 NONE = "\nNo figures are committed yet: run `make bench` and commit what it writes.\n"
