@@ -99,6 +99,10 @@ def test_every_filter_and_test_is_in_a_row_above() -> None:
     assert [name for name in TESTS if f" is {name}" not in texts] == []
 
 
+def test_the_order_of_keys_in_a_spec_is_nothing_that_templates_see() -> None:
+    assert outcome("{{ values | tojson }}", {"user": b"1", "canary": b"2"}) == b'{"canary": "2", "user": "1"}'
+
+
 def test_templates_share_nothing_and_all_see_the_sources() -> None:
     spec = spec_with("{% set x = 1 %}{{ user }}", "{{ user }}", names=("user",))
     data = rendered(spec, {secret_ref("any"): secret("ann")}).data

@@ -31,8 +31,8 @@ def names_of(keys: frozenset[str]) -> frozenset[str]:
 
 
 def render_names(data: Mapping[str, bytes]) -> Mapping[str, Any]:
-    """All that templates see: keys by name, and all of them in `values`."""
-    values = {key: _text_or_binary(key, content) for key, content in data.items()}
+    """All that templates see: keys by name, and all of them in `values`, sorted whatever the spec says."""
+    values = {key: _text_or_binary(key, content) for key, content in sorted(data.items())}
     return {key: value for key, value in values.items() if key.isidentifier()} | {VALUES: values}
 
 
