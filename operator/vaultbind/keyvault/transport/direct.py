@@ -32,8 +32,9 @@ Route = tuple[str, str]
 _URL: Final = re.compile(r"https://([A-Za-z0-9.-]+(?::[0-9]{1,5})?)(/[!\"$-~]*)")
 """Encoded already, without user, fragment or an address of IPv6: what is otherwise is aiohttp's."""
 _HTTPS: Final = 443
-_REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-"""RFC 9110, 9.2.2; repeated only where a kept connection ends before a byte of the answer."""
+_REPEATABLE: Final = frozenset({"GET", "HEAD"})
+"""Repeated only where a kept connection ends before a byte of the answer. PUT and DELETE are idempotent for
+HTTP, but not for Key Vault: a second PUT is a second version."""
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 
 

@@ -82,7 +82,7 @@ GOOD = Answer(status=200, reason="OK", raw_headers=((b"Date", b"x"),), body=b"{}
 TAIL = b" HTTP/1.1\r\nHost: a.example\r\n"
 REQUESTS: dict[str, tuple[HttpRequest, bytes, bool]] = {
     "get": (HttpRequest("GET", "https://a.example/b"), b"GET /b" + TAIL + b"\r\n", True),
-    "delete": (HttpRequest("DELETE", "https://a.example/b"), b"DELETE /b" + TAIL + b"\r\n", True),
+    "delete": (HttpRequest("DELETE", "https://a.example/b"), b"DELETE /b" + TAIL + b"\r\n", False),
     "post without a body": (
         HttpRequest("POST", "https://a.example/b"),
         b"POST /b" + TAIL + b"Content-Length: 0\r\n\r\n",
@@ -96,7 +96,7 @@ REQUESTS: dict[str, tuple[HttpRequest, bytes, bool]] = {
     "put of bytes": (
         HttpRequest("PUT", "https://a.example/b", content=b"{}", headers={"Content-Type": "x"}),
         b"PUT /b" + TAIL + b"Content-Type: x\r\nContent-Length: 2\r\n\r\n{}",
-        True,
+        False,
     ),
     "framing that somebody else has set": (
         HttpRequest("GET", "https://a.example/b", headers={"content-length": "9", "HOST": "other", "X": "y"}),
