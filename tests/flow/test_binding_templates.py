@@ -148,6 +148,9 @@ async def test_a_binding_without_secret_tells_whether_its_pods_would_get_values(
     await set_template(world, URL)
     await world.ready("app")
     assert await world.get(SECRETS, "app") is None
+    await set_template(world, "{{ user }}")
+    await world.ready("app")
+    assert (await world.status("app"))["revision"] == 1, "it counts versions of the vault's objects"
 
 
 async def test_a_failing_vault_keeps_what_was_rendered(world: World) -> None:
