@@ -13,10 +13,11 @@ from vaultbind.http1.errors import (
     NoAnswerError,
     RequestError,
 )
-from vaultbind.http1.message import Answer, render_request, unpack_body
+from vaultbind.http1.message import LARGEST_ANSWER, Answer, render_request, unpack_body
 from vaultbind.http1.pool import Origin, Pool
 
 __all__ = [
+    "LARGEST_ANSWER",
     "Answer",
     "AnswerError",
     "ConnectError",

@@ -19,16 +19,19 @@ class Connection(asyncio.Protocol):
     The methods named `on_...` are called by the parser.
     """
 
-    def __init__(self, on_end: Callable[["Connection"], None] | None = None) -> None:
-        """`on_end` is told when the transport is gone."""
+    def __init__(
+        self, on_end: Callable[["Connection"], None] | None = None, *, largest: int | None = None
+    ) -> None:
+        """`on_end` is told when the transport is gone; an answer has `largest` bytes at most."""
         self._on_end = on_end
+        self._largest = largest
         self._parser = HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[Answer] | None = None
         self._ended: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._sign_of_life = 0.0
-        self._begun = False
+        self._received = 0
         self._clear()
 
     @property
@@ -49,7 +52,7 @@ class Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[Answer] = loop.create_future()
         self._waiting = waiting
-        self._begun = False
+        self._received = 0
         self._sign_of_life = loop.time()
         if silence is not None:
             self._timer = loop.call_later(silence, self._judge_silence, silence)
@@ -83,12 +86,19 @@ class Connection(asyncio.Protocol):
         if self._waiting is None:
             self.abort()
             return
-        self._begun = True
+        self._received += len(data)
         self._sign_of_life = asyncio.get_running_loop().time()
+        if self._largest is not None and self._received > self._largest:
+            self._fail(AnswerError("an answer that is too large"))
+            return
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             self._fail(AnswerError("what came is no answer of HTTP/1.1"))
+
+    def eof_received(self) -> None:
+        """Use it for nothing more: asyncio's TLS lets one write for some turns of the loop, to nobody."""
+        self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who still waits."""
@@ -145,7 +155,7 @@ class Connection(asyncio.Protocol):
             waiting.set_exception(error)
 
     def _explain_end(self) -> Exception:
-        if self._begun:
+        if self._received:
             return CutError("the connection ended within the answer")
         return NoAnswerError("the connection ended before an answer")
 

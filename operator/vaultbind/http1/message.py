@@ -7,8 +7,8 @@ from typing import Final
 
 from vaultbind.http1.errors import AnswerError, RequestError
 
-LARGEST_UNPACKED: Final = 2**26
-"""Bytes to which a compressed body may grow: no answer of ours is a hundredth of that."""
+LARGEST_ANSWER: Final = 2**26
+"""Bytes of an answer that we take from a vault, as it comes and unpacked: none is a hundredth of that."""
 _EITHER_FORMAT: Final = 32 + zlib.MAX_WBITS
 """gzip or zlib, whichever the first bytes say."""
 
@@ -61,7 +61,7 @@ def render_request(
 def unpack_body(answer: Answer) -> bytes:
     """Body as it was before a proxy compressed it, though nobody had asked for that.
 
-    Raises `AnswerError` for what cannot be unpacked or grows beyond `LARGEST_UNPACKED`.
+    Raises `AnswerError` for what cannot be unpacked or grows beyond `LARGEST_ANSWER`.
     """
     encoding = (answer.header("Content-Encoding") or "identity").lower()
     if encoding == "identity":
@@ -70,7 +70,7 @@ def unpack_body(answer: Answer) -> bytes:
         raise AnswerError("an answer in an encoding that nobody has asked for")
     unpacking = zlib.decompressobj(_EITHER_FORMAT)
     try:
-        body = unpacking.decompress(answer.body, LARGEST_UNPACKED)
+        body = unpacking.decompress(answer.body, LARGEST_ANSWER)
     except zlib.error:
         raise AnswerError("an answer that cannot be unpacked") from None
     if not unpacking.eof or unpacking.unconsumed_tail:

@@ -1,6 +1,7 @@
 """Connections that are kept and used again."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
@@ -11,6 +12,8 @@ from vaultbind.http1.message import Answer
 
 HAPPY_EYEBALLS_DELAY: Final = 0.25
 """Seconds after which the next address of a name is tried beside the last (RFC 8305)."""
+SWEEP_STEP: Final = 1 / 16
+"""Share of the time to keep a connection that lies between two sweeps at least."""
 
 
 class Origin(NamedTuple):
@@ -31,8 +34,9 @@ class Pool:
     """Connections to any number of origins, in one event loop.
 
     `limit` requests are under way at a time, others wait. A connection that has not been used for
-    `keep_alive` seconds is closed. `connect_timeout` is for name, connection and TLS together. `tls` None
-    means plain HTTP. `resolve` gives the address to use for a host instead of the system's resolver.
+    `keep_alive` seconds, or a sixteenth more, is closed. `connect_timeout` is for name, connection and TLS
+    together. `tls` None means plain HTTP. `resolve` gives the address to use for a host instead of the
+    system's resolver. An answer of more than `largest` bytes is refused.
     """
 
     def __init__(
@@ -43,12 +47,14 @@ class Pool:
         keep_alive: float,
         connect_timeout: float,
         resolve: Callable[[str], Awaitable[str]] | None = None,
+        largest: int | None = None,
     ) -> None:
         self._tls = tls
         self._slots = asyncio.Semaphore(limit)
         self._keep_alive = keep_alive
         self._connect_timeout = connect_timeout
         self._resolve = resolve
+        self._largest = largest
         self._idle: dict[Origin, list[_Idle]] = {}
         self._alive: set[Connection] = set()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -104,17 +110,19 @@ class Pool:
             raise ConnectTimeoutError("no connection in time") from error
         except OSError as error:
             raise ConnectError(error) from error
+        except UnicodeError:  # a label of a name that is empty or too long
+            raise ConnectError(socket.gaierror(socket.EAI_NONAME, "no name of a host")) from None
         self._adopt(connection)
         return connection
 
     async def _open(self, origin: Origin) -> Connection:
         host = await self._resolve(origin.host) if self._resolve is not None else origin.host
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(self._alive.discard),
+            lambda: Connection(self._alive.discard, largest=self._largest),
             host,
             origin.port,
             ssl=self._tls,
-            server_hostname=(origin.server_name or origin.host) if self._tls is not None else None,
+            server_hostname=_certified(origin) if self._tls is not None else None,
             happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
         )
         return connection
@@ -153,4 +161,10 @@ class Pool:
                 del self._idle[origin]
         if self._idle:
             soonest = min(idle[0].until for idle in self._idle.values())
-            self._sweeping = loop.call_at(soonest, self._sweep)
+            # not for each connection of many origins by itself: every sweep looks at all of them
+            self._sweeping = loop.call_at(max(soonest, now + self._keep_alive * SWEEP_STEP), self._sweep)
+
+
+def _certified(origin: Origin) -> str:
+    """Name that the certificate must be for: a dot at the end is for resolvers only."""
+    return origin.server_name or origin.host.rstrip(".")

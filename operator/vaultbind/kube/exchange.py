@@ -4,14 +4,14 @@ import asyncio
 import io
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import aiohttp
 import yarl
 
 from vaultbind import __version__
-from vaultbind.http1 import Answer, Origin, Pool, render_request
+from vaultbind.http1 import Answer, Origin, Pool, render_request, unpack_body
 from vaultbind.kube.error_mapping import Call
 from vaultbind.kube.tokens import TokenSource
 
@@ -84,7 +84,7 @@ class DirectExchange:
             if answer.status == UNAUTHORIZED and await self._tokens.renew(used):
                 renewed = await self._tokens.authorization()
                 answer = await self._pool.exchange(self._origin, self._render(request, renewed))
-            return answer
+            return replace(answer, body=unpack_body(answer)) if answer.header("Content-Encoding") else answer
 
     async def aclose(self) -> None:
         """Close the pool."""

@@ -33,8 +33,8 @@ class Wire:
         return self.closed
 
 
-def connect() -> tuple[Connection, Wire]:
-    connection, wire = Connection(), Wire()
+def connect(largest: int | None = None) -> tuple[Connection, Wire]:
+    connection, wire = Connection(largest=largest), Wire()
     connection.connection_made(cast("asyncio.Transport", wire))
     return connection, wire
 
@@ -234,6 +234,33 @@ def test_silence_ends_it_and_a_slow_answer_does_not() -> None:
         assert wire.closed
 
     run_virtually(story())
+
+
+async def test_a_connection_that_the_server_ends_is_not_used_again() -> None:
+    """asyncio's TLS says that it is open for some turns of the loop, and forgets what is written."""
+    connection, wire = connect()
+    await ask(connection, GOOD)
+    connection.eof_received()
+
+    assert (connection.is_usable, wire.sent) == (False, b"?")
+
+
+LARGE = {
+    "in its body": GOOD.replace(b": 2", b": 99") + b"o" * 50,
+    "in a header": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 99,
+    "in its reason": b"HTTP/1.1 200 " + b"O" * 99,
+    "in what comes before it": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 9,
+}
+
+
+@pytest.mark.parametrize("data", LARGE.values(), ids=LARGE)
+async def test_an_answer_that_is_too_large(data: bytes) -> None:
+    connection, wire = connect(largest=len(GOOD))
+    assert [(await ask(connection, GOOD)).body for _ in range(3)] == [b"ok"] * 3
+    with pytest.raises(AnswerError, match="too large"):
+        await ask(connection, *(data[start : start + 20] for start in range(0, len(data), 20)))
+
+    assert wire.closed
 
 
 async def test_without_a_connection_nothing_is_sent() -> None:

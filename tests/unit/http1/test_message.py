@@ -107,6 +107,6 @@ BROKEN = {
 
 @pytest.mark.parametrize(("encoding", "body"), BROKEN.values(), ids=BROKEN)
 def test_what_cannot_be_unpacked(encoding: bytes, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(message_module, "LARGEST_UNPACKED", 4096)
+    monkeypatch.setattr(message_module, "LARGEST_ANSWER", 4096)
     with pytest.raises(AnswerError):
         unpack_body(answer(body, (b"Content-Encoding", encoding)))

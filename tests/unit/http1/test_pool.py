@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -192,6 +194,30 @@ def test_what_is_not_used_is_closed() -> None:
     run_virtually(story())
 
 
+def test_many_origins_are_not_looked_at_for_each_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[float] = []
+    sweep = Pool._sweep
+
+    def count(pool: Pool) -> None:
+        swept.append(asyncio.get_running_loop().time())
+        sweep(pool)
+
+    async def here(_: str) -> str:
+        return "127.0.0.1"
+
+    async def story() -> None:
+        monkeypatch.setattr(Pool, "_sweep", count)
+        async with serving(answer) as server, pooling(resolve=here) as pool:
+            for number in range(60):
+                await pool.exchange(Origin(f"{number}.example", server.origin.port), REQUEST)
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(40)
+            assert (server.connections, len(pool._alive)) == (60, 0)
+
+    run_virtually(story())
+    assert len(swept) <= 1 + 6 / (30 / 16) + 1
+
+
 async def test_nobody_listens() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -200,6 +226,41 @@ async def test_nobody_listens() -> None:
                 await pool.exchange(Origin("127.0.0.1", free.getsockname()[1]), REQUEST)
 
     assert isinstance(caught.value.cause, ConnectionRefusedError)
+
+
+NAMES = {
+    "the host's": (Origin("a.example", 443), "a.example"),
+    "another": (Origin("10.0.0.1", 443, "a.example"), "a.example"),
+    "a host with the dot of the root": (Origin("a.example.", 443), "a.example"),
+    "an address": (Origin("::1", 443), "::1"),
+}
+
+
+@pytest.mark.parametrize(("origin", "name"), NAMES.values(), ids=NAMES)
+async def test_whose_certificate_is_asked_for(
+    origin: Origin, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    async def refuse(*_: object, **options: Any) -> None:
+        told.append(options["server_hostname"])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", refuse)
+    pool = Pool(tls=ssl.create_default_context(), limit=1, keep_alive=1.0, connect_timeout=1.0)
+    with pytest.raises(ConnectError):
+        await pool.exchange(origin, REQUEST)
+
+    assert told == [name]
+
+
+@pytest.mark.parametrize("host", ["shop..example", f"{'x' * 64}.example"])
+async def test_a_host_that_can_be_no_name(host: str) -> None:
+    async with pooling() as pool:
+        with pytest.raises(ConnectError) as caught:
+            await pool.exchange(Origin(host, 443), REQUEST)
+
+    assert isinstance(caught.value.cause, socket.gaierror)
 
 
 async def test_an_address_that_the_resolver_gives() -> None:

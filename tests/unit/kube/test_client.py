@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -246,6 +247,17 @@ async def test_a_success_must_be_a_json_object(body: bytes) -> None:
             await it.client.get(SECRETS, "shop", "db")
 
         assert caught.value.kind is KubeErrorKind.SERVER_ERROR
+
+
+async def test_an_answer_that_a_proxy_has_compressed_unasked_is_unpacked() -> None:
+    packed = gzip.compress(orjson.dumps(OBJECT))
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
+
+    async with rig(answer) as it:
+        assert await it.client.get(SECRETS, "shop", "db") == OBJECT
+        assert "Accept-Encoding" not in it.stub.seen[0].headers
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -32,16 +32,16 @@ Route = tuple[str, str]
 _URL: Final = re.compile(r"https://([A-Za-z0-9.-]+(?::[0-9]{1,5})?)(/[!\"$-~]*)")
 """Encoded already, without user, fragment or an address of IPv6: what is otherwise is aiohttp's."""
 _HTTPS: Final = 443
-_REPEATABLE: Final = frozenset({"GET", "HEAD"})
+_REPEATABLE: Final = frozenset({"GET"})
 """Repeated only where a kept connection ends before a byte of the answer. PUT and DELETE are idempotent for
 HTTP, but not for Key Vault: a second PUT is a second version."""
-_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
+_WITHOUT_BODY: Final = frozenset({"GET", "DELETE"})
 
 
 def route_of(request: HttpRequest) -> Route | None:
     """Where a request goes; None for one that `exchange_directly` cannot send."""
-    if not isinstance(request.content, bytes | str | None):
-        return None
+    if request.method == "HEAD" or not isinstance(request.content, bytes | str | None):
+        return None  # of a HEAD's answer our parser would wait for the body
     found = _URL.fullmatch(request.url)
     return (found[1], found[2]) if found is not None else None
 

@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from vaultbind.http1 import Pool
+from vaultbind.http1 import LARGEST_ANSWER, Pool
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.transport.direct import exchange_directly, route_of
 from vaultbind.keyvault.transport.exchange import exchange, is_plain
@@ -152,6 +152,7 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
             keep_alive=KEEP_ALIVE_SECONDS,
             connect_timeout=self._connect_timeout,
             resolve=self._resolve,
+            largest=LARGEST_ANSWER,
         )
         return self._pool
 

@@ -52,6 +52,10 @@ def test_routes(url: str, route: tuple[str, str] | None) -> None:
     assert route_of(request) == route
 
 
+def test_what_asks_for_a_head_only_does_not_go_straight() -> None:
+    assert route_of(HttpRequest("HEAD", "https://a.example/")) is None
+
+
 def test_an_upload_of_a_file_does_not_go_straight() -> None:
     assert route_of(HttpRequest("POST", "https://a.example/", content=iter([b"x"]))) is None
 
