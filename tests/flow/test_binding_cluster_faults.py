@@ -178,10 +178,11 @@ async def test_a_restart_that_meets_another_write_is_done_a_moment_later(world: 
     world.sandbox.inject(Fault(verb="patch", resource="deployments.apps", status=409))
     world.vault.set_secret("a", "2")
     await world.next_look()
-    assert await named(world, DEPLOYMENTS, "web", annotation) is None
     assert await named(world, DEPLOYMENTS, "zoo", annotation) == "2", "others need not wait"
     await world.advance(CONFLICT_SECONDS)
     assert await named(world, DEPLOYMENTS, "web", annotation) == "2"
+    restarts = [line for line in (await world.spent()).writes if "deployments" in line]
+    assert restarts == ["patch deployments web"] * 2 + ["patch deployments zoo"]
     assert (await world.status("app"))["rolloutRevision"] == 2
     assert [line for line in await world.events() if "Failed" in line] == []
     await assert_at_rest(world, b"2")
