@@ -221,6 +221,13 @@ async def test_ready_does_not_wait_for_the_bindings_that_know(quiet_world: World
     assert (await condition(world)).startswith("True ExpiresSoon")
 
 
+async def objects_told(world: World) -> dict[str, Any]:
+    """What the status of the KeyVault says of the objects in its vault."""
+    status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    fields = ("objects", "expired", "expiring", "ending", "soonest")
+    return {name: status[name] for name in fields if name in status}
+
+
 async def test_a_restart_keeps_what_was_told_until_it_knows_better(world: World) -> None:
     """While a binding that knows an end waits for its read, and while the vault does not answer at all."""
     now = world.clock.now()
@@ -229,16 +236,18 @@ async def test_a_restart_keeps_what_was_told_until_it_knows_better(world: World)
     await world.bind("web", **TLS)
     await world.ready("web")
     await judge(world)
-    told = await condition(world)
+    told, seen = await condition(world), await objects_told(world)
     assert told.startswith("True ExpiresSoon")
+    assert seen == {"objects": 1, "expired": 0, "expiring": 1}
     await world.life.stop()
     world.emulator.faults.add(Fault(status=503))
     await world.start_operator()
     await world.until(lambda: world.has(CLUSTER_KEY_VAULTS, world.vault_name, "Ready", "Unreachable"))
-    assert await condition(world) == told
+    assert (await condition(world), await objects_told(world)) == (told, seen)
     await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"expiry": {"warnBefore": ["1d"]}}})
     await world.until(lambda: world.has(CLUSTER_KEY_VAULTS, world.vault_name, "Ready", "Unreachable"))
     assert "Expiring" not in await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS), "another spec"
+    assert await objects_told(world) == {}
     world.emulator.faults.clear()
 
 
@@ -253,3 +262,4 @@ async def test_a_keyvault_that_may_not_be_used_any_more_tells_of_no_object(world
     await world.start_operator()
     await world.until(lambda: world.has(CLUSTER_KEY_VAULTS, world.vault_name, "Ready", "UrlNotAllowed"))
     assert "Expiring" not in await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert await objects_told(world) == {}

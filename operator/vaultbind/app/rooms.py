@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 from urllib.parse import urlsplit
 
 from vaultbind.api.conditions import ConditionType, Reason, Status, find_condition, parse_condition
@@ -32,6 +33,10 @@ LONGEST_WAIT = timedelta(seconds=30)
 WAIT_STEP = 0.2
 JUDGED = (ConditionType.EXPIRING, ConditionType.RENEWAL_FAILED, ConditionType.ROTATION_UNMET)
 """Conditions of a KeyVault that follow from a judgement."""
+NOTHING_SEEN: Final[Mapping[str, None]] = dict.fromkeys(
+    ("objects", "expired", "expiring", "ending", "soonest")
+)
+"""Status fields of a KeyVault that tell of the objects in its vault."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -201,11 +206,14 @@ class VaultAndExpiry:
         """What the status says of expiry stands until this process has judged; not of another spec."""
         resolution = self.expiry.hub.resolve(key)
         if resolution is None or resolution.session is None:
-            return Report()
+            return Report(fields=NOTHING_SEEN)
         status, generation = obj.get("status") or {}, obj["metadata"].get("generation")
         found = (find_condition(status, kind) for kind in JUDGED)
         told = (item for item in found if item is not None and item.get("observedGeneration") == generation)
-        return Report(conditions=tuple(item for item in map(parse_condition, told) if item is not None))
+        return Report(
+            conditions=tuple(item for item in map(parse_condition, told) if item is not None),
+            fields={} if status.get("observedGeneration") == generation else NOTHING_SEEN,
+        )
 
     def _is_too_early(self, key: ObjectKey) -> bool:
         """Whether a first judgement waits for what bindings know: so a restart tells what was told before."""
