@@ -1,5 +1,6 @@
 """Templates: what bombs cost, and what holds for every text and every value."""
 
+import json
 import time
 from base64 import b64encode
 
@@ -60,6 +61,21 @@ BOMBS = {
         "{% set x = big | replace('x', '\\u00e4') %}" + "{% set y = x | urlencode %}" * 30,
         COSTLY,
     ),
+    "shared lists as an index": ("{% set l = [1] %}" + DOUBLE * 60 + "{{ {}[l] }}", UNDEFINED),
+    "shared lists as the name of a key": ("{% set l = [1] %}" + DOUBLE * 60 + "{{ values[l] }}", UNDEFINED),
+    "shared tuples as a key of a map": (
+        "{% set l = (1, 1) %}" + "{% set l = (l, l) %}" * 60 + "{{ {l: 1} | length }}",
+        COSTLY,
+    ),
+    "indentation of deep json": (
+        "{{ '" + "[" * 200 + "1," * 4_000 + "1" + "]" * 200 + "' | fromjson | tojson(64) }}",
+        LARGE,
+    ),
+    "long numbers as json": (
+        "{% set n = '" + "9" * 4300 + "' | fromjson %}"
+        "{% set l = [" + "n," * 1000 + "] %}{{ [" + "l," * 40 + "] | tojson }}",
+        COSTLY,
+    ),
     "quoting": ("{% set x = big | replace('x', \"'\") %}" + "{% set y = x | quote %}" * 30, COSTLY),
 }
 SECONDS = 2.0
@@ -118,6 +134,20 @@ def test_what_a_value_holds_is_weighed_as_often_as_it_holds_it() -> None:
     with pytest.raises(EntryError) as caught:
         Budget().weigh({"a": [half, half]})
     assert caught.value.reason is LARGE
+
+
+def test_lines_moved_by_their_depth_are_weighed_before_they_are_made() -> None:
+    deep = json.loads("[" * 200 + "1," * 400 + "1" + "]" * 200)  # 5 MB of spaces for 1 kB
+    with pytest.raises(EntryError) as caught:
+        Budget().weigh(deep, indent=64)
+    assert caught.value.reason is LARGE
+
+
+def test_depth_is_paid_for() -> None:
+    flat, deep = Budget(), Budget()
+    flat.weigh([0] * 1_000)
+    deep.weigh(json.loads("[" * 160 + "0," * 999 + "0" + "]" * 160))
+    assert flat.steps - deep.steps >= 9_000
 
 
 def test_parts_are_counted_where_nobody_has_checked_them() -> None:

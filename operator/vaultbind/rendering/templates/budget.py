@@ -11,6 +11,8 @@ from vaultbind.rendering.problems import EntryError
 MOST_STEPS: Final = 100_000
 """Of all templates of a binding together. A step is a part of a template done once, or CHARACTERS of text."""
 CHARACTERS: Final = 64
+DEEP: Final = 16
+"""Levels by which a list's members each cost a step more: JSON on several lines goes through all of them."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,18 +38,22 @@ class Budget:
             raise EntryError(Reason.VALUE_TOO_LARGE, _too_large("makes a text of"))
         self.spend(1 + length // CHARACTERS)
 
-    def weigh(self, value: Any) -> None:
-        """Pay for all that a value holds, as often as it holds it. Raises EntryError as `spend_on_text`."""
-        todo, characters = [value], 0
+    def weigh(self, value: Any, indent: int = 0) -> None:
+        """Pay for all that a value holds, as often as it holds it, and for lines moved by its depth.
+
+        Raises EntryError as `spend_on_text`.
+        """
+        todo, characters = [(value, 0)], 0
         while todo:
-            item = todo.pop()
+            item, depth = todo.pop()
             if isinstance(item, str):
                 characters += len(item)
                 self.spend_on_text(len(item))
                 continue
             members = _members(item)
-            self.spend(1 + len(members))
-            todo += members
+            self.spend(1 + len(members) * (1 + depth // DEEP) + _bits(item) // CHARACTERS)
+            todo += [(member, depth + 1) for member in members]
+            characters += len(members) * depth * indent
         self.spend_on_text(characters)
 
     def write(self, text: str) -> None:
@@ -55,6 +61,11 @@ class Budget:
         self.room -= len(text)
         if self.room < 0:
             raise EntryError(Reason.VALUE_TOO_LARGE, _too_large("the binding's templates put out"))
+
+
+def _bits(value: Any) -> int:
+    """Of a whole number: its digits take longer to write than as many letters."""
+    return value.bit_length() if isinstance(value, int) else 0
 
 
 def _members(value: Any) -> list[Any]:

@@ -51,9 +51,9 @@ def _b64decode(context: TemplateContext, value: Any) -> str:
 
 
 def _tojson(context: TemplateContext, value: Any, indent: int | None = None) -> str:
-    context.budget.weigh(value)
     if indent is not None:
         _check_width(indent)
+    context.budget.weigh(value, indent or 0)
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=_refuse)
 
 
@@ -163,7 +163,7 @@ def _each(budget: Budget, value: Any, steps: int) -> Any:
 
 @pass_context
 def seen(context: TemplateContext, value: Any) -> Any:
-    """What a comparison takes, paid for."""
+    """What is compared or hashed, paid for."""
     if isinstance(value, Binary):
         raise value.fail()
     context.budget.weigh(value)

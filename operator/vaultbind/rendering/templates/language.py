@@ -148,7 +148,7 @@ def _invalid(line: int, problem: str) -> EntryError:
 
 
 class _Counting(NodeTransformer):
-    """Puts filters of ours where Jinja would do work for nothing: loops, comparisons and `~`."""
+    """Puts filters of ours where Jinja works for nothing: loops, comparisons, keys of maps and `~`."""
 
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - the visitor's way
         steps = sum(1 for _ in node.find_all(nodes.Node))
@@ -161,6 +161,11 @@ class _Counting(NodeTransformer):
         node.expr = _filtered(SEEN, node.expr)
         for operand in node.ops:
             operand.expr = _filtered(SEEN, operand.expr)
+        return node
+
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Pair:  # noqa: N802 - the visitor's way
+        self.generic_visit(node)
+        node.key = _filtered(SEEN, node.key)
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802 - the visitor's way

@@ -101,7 +101,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return obj[argument]
         if isinstance(obj, LoopContext) and argument in OF_LOOPS:
             return getattr(obj, str(argument))
-        return self.undefined(obj=obj, name=str(argument))
+        return self.undefined(obj=obj)  # without its name: a list that holds itself twice has an endless one
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """The same: a dot is another way to write brackets."""
