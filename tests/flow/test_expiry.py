@@ -1,6 +1,6 @@
 """Expiry: told in time and once, on bindings and on KeyVaults; nothing of it moves Ready."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from tests.flow.test_keyvaults import DATA, vault_events
 from tests.flow.world import World, stamp
@@ -167,6 +167,18 @@ async def test_a_status_names_what_ends_next(world: World) -> None:
     status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
     assert "soonest" not in status
     assert "ending" not in status
+
+
+async def test_an_end_in_no_time_of_ours_spoils_no_status(world: World) -> None:
+    """What a vault says need make no sense: `exp` before all calendars."""
+    world.seed.set_secret("a", "1", expires=datetime(1, 1, 1, tzinfo=UTC))
+    await world.connect(expiry={"scope": "All"})
+    await world.bind("app", data=DATA)
+    await world.ready("app")
+    await judge(world)
+    status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert status["soonest"] == [{"kind": "secret", "name": "a", "expires": "0001-01-01T00:00:00Z"}]
+    assert (await world.status("app"))["objects"][0]["expires"] == "0001-01-01T00:00:00Z"
 
 
 async def test_no_expiry_is_watched_where_nobody_wants_it(world: World) -> None:

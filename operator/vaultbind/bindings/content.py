@@ -84,5 +84,5 @@ def _object(ref: VaultObjectRef, value: VaultValue, own_end: datetime | None) ->
     }
     expires = earlier(properties.expires_on, own_end)
     if expires is not None:
-        entry["expires"] = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+        entry["expires"] = expires.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20)  # the year 1 has four digits
     return entry

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
+_LENGTH = len("0001-01-01T00:00:00Z")
+"""strftime writes the year 1 as such, which no API server takes, and the whole status with it."""
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -14,4 +16,4 @@ def parse_time(text: str | None) -> datetime | None:
 
 def render_time(moment: datetime) -> str:
     """Write a time."""
-    return moment.astimezone(UTC).strftime(_FORM)
+    return moment.astimezone(UTC).strftime(_FORM).zfill(_LENGTH)
