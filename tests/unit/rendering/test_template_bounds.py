@@ -16,6 +16,7 @@ from vaultbind.api.errors import SpecError
 from vaultbind.rendering.keys import MAX_BYTES
 from vaultbind.rendering.problems import EntryError, RenderProblem
 from vaultbind.rendering.render import render
+from vaultbind.rendering.templates import language
 from vaultbind.rendering.templates.budget import MOST_STEPS, Budget
 from vaultbind.rendering.templates.filters import FILTERS, TESTS
 from vaultbind.rendering.templates.language import SANDBOX, compile_template
@@ -157,6 +158,21 @@ def test_parts_are_counted_where_nobody_has_checked_them() -> None:
     problem = render_templates(spec, template, DATA)
     assert isinstance(problem, RenderProblem)
     assert (problem.reason, problem.entry) == (Reason.TEMPLATE_INVALID, "out2")
+
+
+def test_a_text_is_compiled_once_also_when_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The webhook judges a binding anew for each pod that names it."""
+    compiled: list[str] = []
+
+    def refuse(text: str, *_: object) -> None:
+        compiled.append(text)
+        raise EntryError(Reason.TEMPLATE_INVALID, "refused")
+
+    monkeypatch.setattr(language, "_compile", refuse)
+    for _ in range(3):
+        with pytest.raises(EntryError, match="refused"):
+            compile_template("{{ asked_thrice }}", frozenset())
+    assert compiled == ["{{ asked_thrice }}"]
 
 
 def test_the_room_is_of_all_templates_together() -> None:

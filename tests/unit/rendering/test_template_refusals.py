@@ -57,6 +57,22 @@ from vaultbind.rendering.templates.render import check_templates
     ("values set", "{% set values = 1 %}", "line 1: values cannot be set"),
     ("loop set", "{% for loop in [1] %}{% endfor %}", "line 1: loop cannot be set"),
     ("self", "{{ self }}", 'line 1: self is a word of Jinja; write values["self"]'),
+    (
+        "a long name",
+        "{{ " + "x" * 60_000 + " }}",
+        f"line 1: no key of data or dataFrom is called {'x' * 64}...",
+    ),
+    (
+        "a long filter",
+        "{{ user | " + "x" * 60_000 + " }}",
+        f"line 1: no filter is called {'x' * 64}...; there",
+    ),
+    (
+        "a name of two lines",
+        '{{ values["a\nERROR"] }}',
+        "line 1: no key of data or dataFrom is called a\\nERROR",
+    ),
+    ("half a pair", '{{ values["\\ud800"] }}', "line 1: no key of data or dataFrom is called \\ud800"),
     ("stars", "{{ user | replace(*[1]) }}", "line 1: arguments by *"),
     ("two stars", "{{ user | default(**{}) }}", "line 1: arguments by *"),
     ("too many parts", "{{ user }}" * 4000, "line 1: the binding's templates have more than 4000 parts"),

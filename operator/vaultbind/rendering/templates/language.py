@@ -21,6 +21,7 @@ MOST_PARTS: Final = 4_000
 """Of all templates of a binding together; more would take long to compile."""
 DEEPEST: Final = 40
 _LONGEST_MESSAGE: Final = 160
+_LONGEST_NAME: Final = 64
 _ALLOWED: Final = frozenset(
     {
         *("Template", "Output", "TemplateData", "Name", "Const", "For", "If", "Assign", "CondExpr", "Filter"),
@@ -40,23 +41,32 @@ class Program:
     parts: int
 
 
-@lru_cache(maxsize=128)
 def compile_template(text: str, keys: frozenset[str], most: int = MOST_PARTS) -> Program:
     """Compile a template that may use `keys`.
 
     Raises EntryError (TEMPLATE_INVALID); the message has the line and words of the template, which is no
     secret: no value is known here.
     """
+    made = _remembered(text, keys, most)
+    if isinstance(made, str):
+        raise EntryError(Reason.TEMPLATE_INVALID, made)
+    return made
+
+
+@lru_cache(maxsize=128)
+def _remembered(text: str, keys: frozenset[str], most: int) -> Program | str:
+    """The program, or why there is none: who asks for the same again and again pays neither twice."""
     with warnings.catch_warnings(action="ignore"):  # of Python's compiler, about what a template says
         try:
             return _compile(text, keys, most)
+        except EntryError as error:
+            return str(error)
         except TemplateSyntaxError as error:
-            problem = _invalid(error.lineno, str(error.message)[:_LONGEST_MESSAGE])
+            return str(_invalid(error.lineno, _shown(str(error.message), _LONGEST_MESSAGE)))
         except (RecursionError, SyntaxError, MemoryError):  # Python's own limits of nesting
-            problem = EntryError(Reason.TEMPLATE_INVALID, "nested too deeply")
+            return "nested too deeply"
         except ValueError:  # Python's limit of digits, which Jinja passes on
-            problem = EntryError(Reason.TEMPLATE_INVALID, "a number has too many digits")
-    raise problem
+            return "a number has too many digits"
 
 
 def _compile(text: str, keys: frozenset[str], most: int) -> Program:
@@ -115,7 +125,7 @@ def _problem_of_use(node: nodes.Filter | nodes.Test) -> str:
     what = "filter" if isinstance(node, nodes.Filter) else "test"
     known: Mapping[str, object] = FILTERS if what == "filter" else TESTS
     if node.name not in known:
-        return f"no {what} is called {node.name}; there are {', '.join(sorted(known))}"
+        return f"no {what} is called {_shown(node.name)}; there are {', '.join(sorted(known))}"
     return "arguments by * are nothing that templates may use" if node.dyn_args or node.dyn_kwargs else ""
 
 
@@ -125,9 +135,9 @@ def _check_names(tree: nodes.Template, keys: frozenset[str]) -> None:
     for node in tree.find_all((nodes.Name, nodes.Getitem, nodes.Getattr)):
         name = _called(node)
         if isinstance(node, nodes.Name) and node.ctx == "load" and name in strange:
-            raise _invalid(node.lineno, f"no key of data or dataFrom is called {name}")
+            raise _invalid(node.lineno, f"no key of data or dataFrom is called {_shown(name)}")
         if not isinstance(node, nodes.Name) and name is not None and name not in keys:
-            raise _invalid(node.lineno, f"no key of data or dataFrom is called {name}")
+            raise _invalid(node.lineno, f"no key of data or dataFrom is called {_shown(name)}")
 
 
 def _called(node: nodes.Expr) -> str | None:
@@ -141,6 +151,12 @@ def _called(node: nodes.Expr) -> str | None:
         return node.attr
     argument = getattr(node, "arg", None)
     return str(argument.value) if isinstance(argument, nodes.Const) else None
+
+
+def _shown(text: str, most: int = _LONGEST_NAME) -> str:
+    """Words of a template as a status, an event and a line of a log can bear them."""
+    short = text if len(text) <= most else f"{text[:most]}..."
+    return short if short.isprintable() else short.encode("unicode_escape").decode("ascii")
 
 
 def _invalid(line: int, problem: str) -> EntryError:
