@@ -56,8 +56,8 @@ class Connection(asyncio.Protocol):
         self._sign_of_life = loop.time()
         if silence is not None:
             self._timer = loop.call_later(silence, self._judge_silence, silence)
-        transport.write(request)
         try:
+            transport.write(request)
             return await waiting
         finally:
             if self._timer is not None:

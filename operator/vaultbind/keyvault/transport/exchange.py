@@ -3,6 +3,8 @@
 Errors are azure-core's, told apart as azure-core's own transport does (ADR 0020).
 """
 
+from typing import Final
+
 import aiohttp
 from azure.core.exceptions import (
     IncompleteReadError,
@@ -17,6 +19,26 @@ from vaultbind.keyvault.transport.answer import Answer
 
 _NO_BODY = ("Content-Type",)
 """What aiohttp must not make up for a request that has no body."""
+
+_READS: Final = frozenset({"GET", "HEAD"})
+
+
+async def send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Middleware of the session: what may have arrived and changes something is not sent again.
+
+    aiohttp repeats PUT and DELETE over another connection where a kept one ends, and a second PUT is a second
+    version. Raises a ClientConnectionError that it does not know instead.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise  # nothing was sent
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method in _READS:
+            raise
+        raise aiohttp.ClientConnectionError("the connection ended before an answer") from error
 
 
 async def exchange(session: aiohttp.ClientSession, request: HttpRequest, *, proxy: str | None) -> Answer:

@@ -19,7 +19,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from vaultbind.http1 import LARGEST_ANSWER, Pool
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.transport.direct import exchange_directly, route_of
-from vaultbind.keyvault.transport.exchange import exchange, is_plain
+from vaultbind.keyvault.transport.exchange import exchange, is_plain, send_once
 from vaultbind.keyvault.transport.shares import Shares
 
 KEEP_ALIVE_SECONDS = 120
@@ -183,6 +183,7 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
                     sock_connect=self._connect_timeout, sock_read=self._read_timeout
                 ),
                 trust_env=False,
+                middlewares=(send_once,),
             )
         return self._session
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
-from azure.core.exceptions import ServiceRequestTimeoutError
+from azure.core.exceptions import ServiceRequestError, ServiceRequestTimeoutError
 from azure.core.pipeline.transport import HttpRequest as OldRequest
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.keyvault.secrets._shared import HttpChallenge, http_challenge_cache
@@ -27,6 +27,7 @@ from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.config import KeyVaultConfig
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.retry import RetryConfig
+from vaultbind.keyvault.transport.failures import is_sent, map_exception
 from vaultbind.keyvault.transport.identities import CredentialConfig, DefaultIdentity, ManagedIdentity
 from vaultbind.keyvault.transport.session import LocalhostResolver, SharedTransport, _is_direct, is_localhost
 
@@ -412,6 +413,52 @@ DIRECT = [
 @pytest.mark.parametrize(("url", "direct"), DIRECT)
 def test_what_never_goes_through_a_proxy(url: str, direct: bool) -> None:
     assert _is_direct(url) is direct
+
+
+SECOND: dict[str, tuple[str, bool]] = {
+    "a read": ("GET", True),
+    "a PUT, which makes a version": ("PUT", False),
+    "a deletion": ("DELETE", False),
+    "a PATCH": ("PATCH", False),
+}
+
+
+@pytest.mark.parametrize(("method", "again"), SECOND.values(), ids=SECOND)
+async def test_what_is_repeated_on_the_way_of_proxies(method: str, again: bool) -> None:
+    """A kept connection ends as the second request arrives; plain HTTP goes the way that proxies go."""
+    methods: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                methods.append(head.split()[0].decode())
+                if len(methods) == 2:
+                    break
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/secrets/db"
+    transport = SharedTransport()
+    try:
+        await transport.send(HttpRequest("GET", url))
+        if again:
+            assert (await transport.send(HttpRequest(method, url))).status_code == 200
+        else:
+            with pytest.raises(ServiceRequestError) as caught:
+                await transport.send(HttpRequest(method, url))
+            assert (is_sent(caught.value), map_exception(caught.value, object_name=None).code) == (
+                True,
+                "ConnectionCut",
+            )
+    finally:
+        await transport.aclose()
+        server.close()
+
+    assert methods == ["GET", method, *([method] if again else [])]
 
 
 async def test_a_proxy_is_used_when_given(authority: Authority) -> None:
