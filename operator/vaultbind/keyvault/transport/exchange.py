@@ -15,6 +15,7 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import HttpRequest
 
+from vaultbind.http1 import LARGEST_ANSWER, AnswerError
 from vaultbind.keyvault.transport.answer import Answer
 
 _NO_BODY = ("Content-Type",)
@@ -46,7 +47,7 @@ async def exchange(session: aiohttp.ClientSession, request: HttpRequest, *, prox
 
     Redirects are not followed: a token must not go to another host. Raises azure-core's ServiceRequestError
     and ServiceResponseError with aiohttp's exception as `inner_exception`, IncompleteReadError when the
-    connection ends within the body.
+    connection ends within the body. A body has `LARGEST_ANSWER` bytes at most.
     """
     content = request.content
     try:
@@ -59,7 +60,9 @@ async def exchange(session: aiohttp.ClientSession, request: HttpRequest, *, prox
             allow_redirects=False,
             proxy=proxy,
         )
-        body = await response.read()
+        body = await _read(response)
+    except AnswerError as error:
+        raise ServiceResponseError(error, error=error) from error
     except aiohttp.ClientPayloadError as error:
         raise IncompleteReadError(error, error=error) from error
     except aiohttp.ClientResponseError as error:
@@ -77,6 +80,19 @@ async def exchange(session: aiohttp.ClientSession, request: HttpRequest, *, prox
         body=body,
         reason=response.reason or "",
     )
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Read the body, unpacked; raises AnswerError for one that is larger than any of ours."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            response.close()
+            raise AnswerError("an answer that is too large")
+    return b"".join(parts)
 
 
 def is_plain(request: object) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
-from azure.core.exceptions import ServiceRequestError, ServiceRequestTimeoutError
+from azure.core.exceptions import ServiceRequestError, ServiceRequestTimeoutError, ServiceResponseError
 from azure.core.pipeline.transport import HttpRequest as OldRequest
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.keyvault.secrets._shared import HttpChallenge, http_challenge_cache
@@ -27,6 +27,7 @@ from vaultbind.keyvault.client import KeyVaultClient
 from vaultbind.keyvault.config import KeyVaultConfig
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.retry import RetryConfig
+from vaultbind.keyvault.transport import exchange as exchange_module
 from vaultbind.keyvault.transport.failures import is_sent, map_exception
 from vaultbind.keyvault.transport.identities import CredentialConfig, DefaultIdentity, ManagedIdentity
 from vaultbind.keyvault.transport.session import LocalhostResolver, SharedTransport, _is_direct, is_localhost
@@ -459,6 +460,41 @@ async def test_what_is_repeated_on_the_way_of_proxies(method: str, again: bool) 
         server.close()
 
     assert methods == ["GET", method, *([method] if again else [])]
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["as it is", "packed"])
+async def test_no_answer_fills_the_memory_on_the_way_of_proxies(
+    packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_module, "LARGEST_ANSWER", 5_000)
+    connections: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                body = b"v" * int(head.split()[1].strip(b"/"))
+                sent, encoding = (gzip.compress(body), b"gzip") if packed else (body, b"identity")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n" % encoding)
+                writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(sent), sent))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    transport = SharedTransport()
+    try:
+        for _ in range(2):
+            good = await transport.send(HttpRequest("GET", f"{url}/5000"))
+            assert good.content == b"v" * 5_000
+        assert len(connections) == 1
+        with pytest.raises(ServiceResponseError, match="too large"):
+            await transport.send(HttpRequest("GET", f"{url}/5001"))
+    finally:
+        await transport.aclose()
+        server.close()
 
 
 async def test_a_proxy_is_used_when_given(authority: Authority) -> None:
