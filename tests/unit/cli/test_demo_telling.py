@@ -2,11 +2,12 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from vaultbind.cli.demo.narration import ConsoleNarrator, SilentNarrator, render_hints
+from vaultbind.cli.demo.narration import ConsoleNarrator, SilentNarrator, find_program, render_hints
 from vaultbind.cli.demo.outcome import Closing, Cost, Report, State, StepResult, render_report
 
 COST = Cost(vault={"get": 3, "list": 2}, writes={"secrets": 1})
@@ -130,9 +131,25 @@ def test_hints_name_what_is_there_and_what_is_not(kubeconfig: str, embedded: boo
             namespace="ns",
             token_url="https://127.0.0.1:7/msi/token",
             embedded=embedded,
+            program="bin/vaultbind",
         )
     )
+    assert "  bin/vaultbind expiry\n" in text
+    assert "| bin/vaultbind crypto sign" in text
     assert ("export KUBECONFIG=folder/kubeconfig" in text) is bool(kubeconfig)
     assert "kubectl get vb,ckv -A" in text
     assert ("nor the rules (CEL) of our kinds" in text) is embedded
     assert "resource=https://vault.localhost:7'" in text
+
+
+@pytest.mark.parametrize(("on_path", "beside"), [(True, True), (False, True), (False, False)])
+def test_the_program_is_named_so_that_another_terminal_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, on_path: bool, beside: bool
+) -> None:
+    """`make demo` puts nothing on the PATH of whoever called it."""
+    program = tmp_path / "vaultbind"
+    if beside:
+        program.touch(mode=0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path) if on_path else "")
+    assert find_program() == (str(program) if beside and not on_path else "vaultbind")

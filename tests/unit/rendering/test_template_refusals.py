@@ -17,7 +17,11 @@ from vaultbind.rendering.templates.render import check_templates
     ("an open expression", "\n{{", "line 2: unexpected 'end of template'"),
     ("an unknown tag", "{% foo %}", "line 1: Encountered unknown tag 'foo'"),
     ("an open block", "a\n\n{% if user %}", "line 3: Unexpected end of template"),
-    ("a typing error", "{{ user }}\n{{ passwrd }}", "line 2: no key of data or dataFrom is called passwrd"),
+    (
+        "a typing error",
+        "{{ user }}\n{{ passwrd }}",
+        "line 2: no key of data or dataFrom is called passwrd; there are big, bin, canary",
+    ),
     (
         "the same behind is defined",
         "{{ nope is defined }}",

@@ -1,7 +1,10 @@
 """How the story is told: colour and a spinner on a terminal, plain lines elsewhere, or nothing but JSON."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from shutil import which
 from typing import Final, Protocol
 
 from rich.console import Console
@@ -108,8 +111,21 @@ _EMBEDDED: Final = (
 )
 
 
+def find_program() -> str:
+    """How another terminal calls us: by name where that is on its PATH, else by the path."""
+    beside = Path(sys.executable).with_name("vaultbind")
+    return "vaultbind" if which("vaultbind") or not beside.exists() else str(beside)
+
+
 def render_hints(
-    kubeconfig: str, vault_url: str, ca_file: str, namespace: str, token_url: str, *, embedded: bool
+    kubeconfig: str,
+    vault_url: str,
+    ca_file: str,
+    namespace: str,
+    token_url: str,
+    *,
+    embedded: bool,
+    program: str = "vaultbind",
 ) -> Sequence[str]:
     """What to try while the demo is kept running; `embedded`: on the cluster that we bring along."""
     resource = vault_url.replace("shop.", "", 1)
@@ -125,8 +141,8 @@ def render_hints(
         "",
         "What ends when, and another signature:",
         "",
-        "  vaultbind expiry",
-        f"  echo v1.2.4 | vaultbind crypto sign --job -n {namespace} --key release-signing \\",
+        f"  {program} expiry",
+        f"  echo v1.2.4 | {program} crypto sign --job -n {namespace} --key release-signing \\",
         f"    --vault-kind ClusterKeyVault --vault {namespace}",
         "",
         "Rotate a secret in the vault:",

@@ -10,7 +10,7 @@ from pathlib import Path
 from vaultbind.cli.demo.change_steps import DELETED
 from vaultbind.cli.demo.clusters import DemoCluster, start_embedded
 from vaultbind.cli.demo.current import Plan, use_current
-from vaultbind.cli.demo.narration import Narrator, render_hints
+from vaultbind.cli.demo.narration import Narrator, find_program, render_hints
 from vaultbind.cli.demo.outcome import DemoError, Report
 from vaultbind.cli.demo.runner import run_steps
 from vaultbind.cli.demo.sabotage import SABOTAGES
@@ -94,6 +94,7 @@ class Session:
             namespace=stage.namespace,
             token_url=f"{stage.emulator.url}/msi/token",
             embedded=stage.cluster.sandbox is not None,
+            program=find_program(),
         )
         for line in ("", *hints):
             self._narrator.say(line)

@@ -135,9 +135,14 @@ def _check_names(tree: nodes.Template, keys: frozenset[str]) -> None:
     for node in tree.find_all((nodes.Name, nodes.Getitem, nodes.Getattr)):
         name = _called(node)
         if isinstance(node, nodes.Name) and node.ctx == "load" and name in strange:
-            raise _invalid(node.lineno, f"no key of data or dataFrom is called {_shown(name)}")
+            raise _invalid(node.lineno, _unknown_key(name, keys))
         if not isinstance(node, nodes.Name) and name is not None and name not in keys:
-            raise _invalid(node.lineno, f"no key of data or dataFrom is called {_shown(name)}")
+            raise _invalid(node.lineno, _unknown_key(name, keys))
+
+
+def _unknown_key(name: str, keys: frozenset[str]) -> str:
+    there = _shown(", ".join(sorted(keys)), _LONGEST_MESSAGE)
+    return f"no key of data or dataFrom is called {_shown(name)}; there are {there}"
 
 
 def _called(node: nodes.Expr) -> str | None:
