@@ -303,6 +303,18 @@ async def test_closing_ends_who_waits_and_lets_nobody_in() -> None:
     assert (pool.is_closed, server.connections) == (True, 1)
 
 
+async def test_closing_ends_who_waits_for_a_turn() -> None:
+    async with serving(wait_then_answer) as server, pooling(limit=1) as pool:
+        asking = [asyncio.ensure_future(ask(pool, server, repeatable=True)) for _ in range(5)]
+        await server.begun.get()
+        asking.pop(2).cancel()
+        await pool.aclose()
+        ends = await asyncio.gather(*asking, return_exceptions=True)
+
+    assert [type(end) for end in ends] == [NoAnswerError] * 4
+    assert (server.connections, server.requests) == (1, 1)
+
+
 async def test_a_connection_that_comes_about_after_closing_is_closed() -> None:
     closing = asyncio.Event()
 
