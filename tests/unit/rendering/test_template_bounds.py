@@ -117,13 +117,14 @@ PRICES = {
     "fromjson": ("{% set y = j | fromjson %}", LONG // 16),
     "tojson": ("{% set y = [x] | tojson %}", LONG // 64),
     "b64encode": ("{% set y = x | b64encode %}", 2 * LONG // 64),
+    "a long number as text": ("{% set y = n | fromjson %}{% set z = y ~ '' %}", 4_000 // 16 + 13_000 // 64),
     "each side of a comparison": ("{% if x == x %}{% endif %}", 2 * LONG // 64),
 }
 
 
 @pytest.mark.parametrize(("text", "least"), PRICES.values(), ids=PRICES)
 def test_what_work_costs_at_least(text: str, least: int) -> None:
-    data = {"x": b"x" * LONG, "j": b"[" + b"1," * (LONG // 2) + b"1]"}
+    data = {"x": b"x" * LONG, "j": b"[" + b"1," * (LONG // 2) + b"1]", "n": b"9" * 4_000}
     budget = Budget()
     _render(compile_template(text, frozenset(data)), render_names(data), budget)
     assert MOST_STEPS - budget.steps >= least

@@ -77,6 +77,11 @@ from vaultbind.rendering.templates.render import check_templates
         "line 1: no key of data or dataFrom is called a\\nERROR",
     ),
     ("half a pair", '{{ values["\\ud800"] }}', "line 1: no key of data or dataFrom is called \\ud800"),
+    (
+        "another form of a key",
+        "{% set u\u017fer = 1 %}{{ user }}",
+        "line 1: u\u017fer is no name here; write user",
+    ),
     ("stars", "{{ user | replace(*[1]) }}", "line 1: arguments by *"),
     ("two stars", "{{ user | default(**{}) }}", "line 1: arguments by *"),
     ("too many parts", "{{ user }}" * 4000, "line 1: the binding's templates have more than 4000 parts"),

@@ -28,6 +28,8 @@ class TemplateContext(Context):
 
     def take_text(self, value: Any) -> str:
         """A value that has to be text, paid for. Raises EntryError."""
+        if isinstance(value, int):
+            self.budget.weigh(value)  # thousands of digits take longer to write than letters
         text = text_of(value)
         self.budget.spend_on_text(len(text))
         return text

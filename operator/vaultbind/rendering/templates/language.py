@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
+from unicodedata import normalize
 
 from jinja2 import Template, TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
@@ -118,6 +119,8 @@ def _problem_of(node: nodes.Node) -> str:
 def _problem_of_name(node: nodes.Name) -> str:
     if node.ctx != "load" and node.name in _NOT_ASSIGNED:
         return f"{node.name} cannot be set"
+    if normalize("NFKC", node.name) != node.name:  # Python takes it for another name, which may be a key's
+        return f"{_shown(node.name)} is no name here; write {_shown(normalize('NFKC', node.name))}"
     return f'{_SELF} is a word of Jinja; write values["{_SELF}"]' if node.name == _SELF else ""
 
 
