@@ -35,7 +35,6 @@ from vaultbind.rendering.templates.render import check_templates
         "{{ gone is defined }} {{ user is defined }} {{ gone is undefined }}",
         "false true true",
     ),
-    ("if without else in an expression", "a{{ user if false }}b", "ab"),
     ("if", "{% if gone is defined %}a{% elif user == 'ann' %}b{% else %}c{% endif %}", "b"),
     ("if without else", "[{{ user if 1 > 2 }}]", "[]"),
     ("lines of statements leave nothing", "{% if true %}\n  {% set a = 1 %}\nx\n{% endif %}\n", "x\n"),
