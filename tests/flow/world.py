@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from azure.keyvault.secrets._shared import http_challenge_cache
+
 from tests.flow.world_cluster import ApiError, Cluster, decode
 from tests.flow.world_log import WorldLog
 from tests.flow.world_operator import ASK, OperatorThread, WorldClock
@@ -411,6 +413,7 @@ async def start_world(cluster: Cluster, **settings: Any) -> AsyncIterator[World]
     config = EmulatorConfig(clock=clock.now, token_lifetime=30 * 86_400)
     log = WorldLog()
     token = secrets.token_hex(4)
+    http_challenge_cache.clear()  # of the whole process: an emulator before may have had the same port
     async with Emulator.start(config) as emulator:
         policy = VaultPolicy(
             vault_suffixes=(f".vault.localhost:{emulator.port}",),
