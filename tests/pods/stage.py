@@ -217,6 +217,19 @@ class PodStage:
         lease = self.installation.get("lease", "vaultbind", "-n", NAMESPACE)
         return str(lease["spec"].get("holderIdentity") or "").partition("_")[0]
 
+    def settled_leader(self) -> str:
+        """Name of the pod that leads and stays, waited for: the one before may just have been told to end."""
+        self.until(lambda: self.leader() in self._staying(), "no pod leads")
+        return self.leader()
+
+    def _staying(self) -> set[str]:
+        found = self.installation.get("pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=vaultbind")
+        return {
+            pod["metadata"]["name"]
+            for pod in found["items"]
+            if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
+        }
+
     def annotation(self, pod: str, name: str) -> str:
         """An annotation of ours on a pod."""
         metadata = self.installation.get("pod", pod, "-n", SHOP)["metadata"]

@@ -80,7 +80,7 @@ def test_a_leader_that_is_killed_is_replaced_and_nothing_is_lost(stage: PodStage
     stage.set_secret("kept", "before")
     stage.bind("kept", "kept")
     stage.until(lambda: stage.secret("kept") == "before", "no Secret")
-    leader = stage.leader()
+    leader = stage.settled_leader()
 
     stage.cluster.kubectl("-n", NAMESPACE, "delete", "pod", leader, "--grace-period=0", "--force")
     stage.set_secret("kept", "after")
@@ -99,7 +99,7 @@ def test_an_upgrade_under_load_loses_nothing(stage: PodStage) -> None:
     stage.set_secret("busy", "0")
     stage.bind("busy", "busy")
     stage.until(lambda: stage.secret("busy") == "0", "no Secret")
-    first = stage.leader()
+    first = stage.settled_leader()
     seen: list[str] = []
     values: dict[str, Any] = {**stage.values(), "log": {"format": "json", "level": "debug"}}
     with ThreadPoolExecutor() as pool:
@@ -112,7 +112,7 @@ def test_an_upgrade_under_load_loses_nothing(stage: PodStage) -> None:
     assert "" not in seen, "the Secret was away"
     assert [int(value) for value in seen] == sorted(map(int, seen))
     stage.until(lambda: stage.secret("busy") == "100", "the last change was lost")
-    assert stage.leader() not in ("", first)
+    assert stage.settled_leader() != first
 
 
 def test_a_rollback_brings_the_former_pods_and_loses_nothing(stage: PodStage) -> None:
@@ -133,7 +133,8 @@ def test_the_pods_keep_what_the_chart_promises(stage: PodStage) -> None:
     assert [status["restartCount"] for status in statuses] == [0] * len(statuses)
     assert len(statuses) >= 2
     read = "print(open('/proc/1/status').read())"
-    told = stage.cluster.kubectl("-n", NAMESPACE, "exec", stage.leader(), "--", "python3", "-c", read).stdout
+    leader = stage.settled_leader()
+    told = stage.cluster.kubectl("-n", NAMESPACE, "exec", leader, "--", "python3", "-c", read).stdout
     facts = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
     assert facts["Uid"].split() == ["65532"] * 4
     assert int(facts["CapEff"], 16) == 0
