@@ -15,7 +15,6 @@ import orjson
 from aiohttp import web
 from azure.core.credentials import AzureKeyCredential
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.identity.aio import DefaultAzureCredential
 
 from vaultbind.engine.backoff import Backoff, BackoffPolicy
 from vaultbind.engine.clock import Clock
@@ -206,6 +205,10 @@ class EventPuller:
         if self._settings.key_file is not None:
             key = await asyncio.to_thread(self._settings.key_file.read_text, encoding="ascii")
             return AzureKeyCredential(key.strip())
+        from azure.identity.aio import (
+            DefaultAzureCredential,
+        )  # loaded in a thread by now: `VaultClients.warm`
+
         return await stack.enter_async_context(DefaultAzureCredential())
 
     def _tell_failure(self, error: Exception) -> None:

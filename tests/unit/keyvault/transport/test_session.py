@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -416,6 +416,20 @@ def test_what_never_goes_through_a_proxy(url: str, direct: bool) -> None:
     assert _is_direct(url) is direct
 
 
+@asynccontextmanager
+async def answering(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncIterator[tuple[SharedTransport, str]]:
+    """A server of plain HTTP, which goes the way that proxies go: a transport and the server's address."""
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    transport = SharedTransport()
+    try:
+        yield transport, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        await transport.aclose()
+        server.close()
+
+
 SECOND: dict[str, tuple[str, bool]] = {
     "a read": ("GET", True),
     "a PUT, which makes a version": ("PUT", False),
@@ -426,7 +440,7 @@ SECOND: dict[str, tuple[str, bool]] = {
 
 @pytest.mark.parametrize(("method", "again"), SECOND.values(), ids=SECOND)
 async def test_what_is_repeated_on_the_way_of_proxies(method: str, again: bool) -> None:
-    """A kept connection ends as the second request arrives; plain HTTP goes the way that proxies go."""
+    """A kept connection ends as the second request arrives."""
     methods: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -441,10 +455,8 @@ async def test_what_is_repeated_on_the_way_of_proxies(method: str, again: bool) 
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/secrets/db"
-    transport = SharedTransport()
-    try:
+    async with answering(serve) as (transport, address):
+        url = f"{address}/secrets/db"
         await transport.send(HttpRequest("GET", url))
         if again:
             assert (await transport.send(HttpRequest(method, url))).status_code == 200
@@ -455,9 +467,6 @@ async def test_what_is_repeated_on_the_way_of_proxies(method: str, again: bool) 
                 True,
                 "ConnectionCut",
             )
-    finally:
-        await transport.aclose()
-        server.close()
 
     assert methods == ["GET", method, *([method] if again else [])]
 
@@ -482,19 +491,13 @@ async def test_no_answer_fills_the_memory_on_the_way_of_proxies(
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    transport = SharedTransport()
-    try:
+    async with answering(serve) as (transport, url):
         for _ in range(2):
             good = await transport.send(HttpRequest("GET", f"{url}/5000"))
             assert good.content == b"v" * 5_000
         assert len(connections) == 1
         with pytest.raises(ServiceResponseError, match="too large"):
             await transport.send(HttpRequest("GET", f"{url}/5001"))
-    finally:
-        await transport.aclose()
-        server.close()
 
 
 async def test_a_proxy_is_used_when_given(authority: Authority) -> None:
