@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -195,3 +197,9 @@ async def test_the_client_goes_by_the_clock_of_the_operator() -> None:
 def test_a_service_principal_is_never_ambient() -> None:
     with pytest.raises(TypeError, match="not ambient"):
         module._ambient_identity(spec(PRINCIPAL))
+
+
+def test_the_code_of_identities_is_not_loaded_at_the_start() -> None:
+    """`VaultClients.warm` loads it beside the loop."""
+    code = "import sys, vaultbind.app.operator; sys.exit('azure.identity' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
