@@ -14,18 +14,18 @@ from typing import Any
 from bench import agent, cryptojobs, emulator, expiry, hints, library
 from bench.budget import find_excess
 from bench.cluster import render_namespace
-from bench.floor import measure_floor
 from bench.injection import PODS_COUNT, measure_broker, measure_webhook
 from bench.machine import describe_machine
 from bench.processes import Vault
+from bench.rounds import measure_floor_once, measure_rounds
 from bench.scenarios import (
     NAMESPACE,
     VAULT,
     Stage,
+    grant_operator,
     measure_bystander,
     measure_changes,
     measure_created_live,
-    measure_fresh,
     measure_idle,
     measure_restart,
     name_of,
@@ -42,12 +42,11 @@ INJECTION = ("webhook", "broker")
 SUITES = {"cryptojobs": cryptojobs, "hints": hints}
 
 SCENARIOS: dict[str, Callable[[Stage], Awaitable[dict[str, Any]]]] = {
-    "fresh": measure_fresh,
     "idle": measure_idle,
     "restart": measure_restart,
     "changes": measure_changes,
-    "bystander": measure_bystander,
     "live": measure_created_live,
+    "bystander": measure_bystander,
 }
 
 
@@ -98,7 +97,17 @@ async def _measure(folder: Path, count: int, chosen: list[str], suite: ModuleTyp
         seed = _render_seed(count) if suite is None else suite.SEED
         vault = Vault(folder, seed=seed, latency=LATENCY)
         client = await connect(kubeconfig=cluster.kubeconfig)
-        stage = Stage(cluster=cluster, client=client, vault=vault, folder=folder, count=count)
+        kubeconfig = grant_operator(cluster)
+        writer = await connect(kubeconfig=kubeconfig)
+        stage = Stage(
+            cluster=cluster,
+            client=client,
+            writer=writer,
+            vault=vault,
+            folder=folder,
+            kubeconfig=kubeconfig,
+            count=count,
+        )
         try:
             return await _run(stage, chosen) if suite is None else await _run_suite(stage, suite)
         except BaseException:
@@ -108,6 +117,7 @@ async def _measure(folder: Path, count: int, chosen: list[str], suite: ModuleTyp
             if stage.operator is not None:
                 stage.operator.stop()
             vault.process.stop()
+            await writer.aclose()
             await client.aclose()
 
 
@@ -143,32 +153,19 @@ async def _run_suite(stage: Stage, suite: ModuleType) -> dict[str, Any]:
 
 
 async def _run(stage: Stage, chosen: list[str]) -> dict[str, Any]:
-    stage.cluster.call("POST", "/api/v1/namespaces", render_namespace(NAMESPACE))
     result: dict[str, Any] = {
         "machine": {**describe_machine(), "kubernetes": KUBERNETES},
         "count": stage.count,
         "latency": LATENCY,
-        "floor": await _measure_floor(stage, "floor"),
+        **await measure_rounds(stage, say),
     }
     for name, scenario in SCENARIOS.items():
-        if name == "fresh" or name in chosen:
-            _say(name)
+        if name in chosen:
+            say(name)
             result[name] = await scenario(stage)
             print(json.dumps(result[name]), file=sys.stderr)
-    if stage.operator is not None:
-        stage.operator.stop()
-    result["floor_after"] = await _measure_floor(stage, "floor-after")
-    return result
-
-
-async def _measure_floor(stage: Stage, namespace: str) -> dict[str, float]:
-    """The bare loop in a namespace of its own; before and after, to show how steady the machine was."""
-    _say(namespace)
-    stage.cluster.call("POST", "/api/v1/namespaces", render_namespace(namespace))
-    result = await measure_floor(stage.client, namespace, stage.count)
-    for path in ("/apis/vaultbind.dev/v1alpha1", "/api/v1"):
-        plural = "secrets" if path == "/api/v1" else "vaultbindings"
-        stage.cluster.call("DELETE", f"{path}/namespaces/{namespace}/{plural}")
+    stage.running.stop()
+    result["floors"].append(await measure_floor_once(stage, "floor-last"))
     return result
 
 
@@ -178,7 +175,8 @@ def _render_seed(count: int) -> str:
     return "\n".join([*lines, ""])
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell people where it is."""
     print(f"{time.strftime('%H:%M:%S')} {text} ...", file=sys.stderr, flush=True)
 
 

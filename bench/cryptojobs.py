@@ -94,7 +94,7 @@ async def _measure_floor(stage: Stage) -> dict[str, float]:
             "metadata": {"resourceVersion": made[number]["metadata"]["resourceVersion"]},
             "status": {"keyId": "x" * 90, "conditions": [condition]},
         }
-        made[number] = await stage.client.merge_patch(
+        made[number] = await stage.writer.merge_patch(
             CRYPTO_JOBS, NAMESPACE, name, patch, subresource="status"
         )
 

@@ -1,12 +1,12 @@
 """Hints: how long a change in the vault takes to its Secret when Event Grid's events tell of it."""
 
 import asyncio
-import socket
 import time
 from typing import Any
 
 from bench.cluster import Watcher, apply_vault, create_bindings, render_binding, render_vault
 from bench.scenarios import NAMESPACE, VAULT, Stage, name_of
+from tools.realcluster.processes import free_ports
 
 SEED = f"vaults:\n  {VAULT}:\n    secrets:\n      placeholder: {{value: x}}\n"
 CONDITIONS = (
@@ -22,7 +22,7 @@ async def measure(stage: Stage) -> dict[str, Any]:
     """Seconds from each change to its Secret, without any look."""
     for index in range(stage.count):
         await asyncio.to_thread(stage.vault.set_secret, VAULT, name_of(index), "first")
-    port = _free_port()
+    (port,) = free_ports(1)
     file = stage.folder / "events-secret"
     file.write_text(SECRET, encoding="ascii")
     bodies = [render_binding(name_of(n), VAULT, name_of(n)) for n in range(stage.count)]
@@ -62,12 +62,6 @@ async def _change_all(stage: Stage, watcher: Watcher) -> list[float]:
 
     await watcher.until(lambda: all(first(*item) is not None for item in changed.items()), 60)
     return [(first(name, moment) or float("inf")) - moment for name, moment in changed.items()]
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def render_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:

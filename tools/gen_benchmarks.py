@@ -18,11 +18,16 @@ HEAD = """# Benchmarks
 emulator as vault, and writes `bench/results/*.json`. This page is generated from the committed files by
 `make verify`.
 
-- Writes and reads of the cluster are the API server's own `apiserver_request_total`, requests to the vault
-  are the emulator's own statistics: the operator's counters are not asked.
-- The *floor* is a bare loop that writes the same Secrets and statuses with the same client, in the same
-  run and beside the same watch by which the benchmark sees them Ready. Ratios to it travel from machine to
-  machine; seconds do not.
+- Writes and reads of the cluster are the API server's own `apiserver_request_total`, all of them but those
+  that others make meanwhile; requests to the vault are the emulator's own statistics: the operator's
+  counters are not asked.
+- The *floor* is a bare loop that writes the same Secrets and statuses with the same client and account, in
+  the same run, by turns with the operator, and beside the same watch by which the benchmark sees them
+  Ready. Ratios to it travel from machine to machine; seconds do not. Two ratios stand in the operator's
+  table: from the start of its process, when the bindings exist already, and from the first create, while it
+  runs.
+- For orientation, External Secrets Operator on such a machine: 103 s for 1,000 objects as shipped and 13.4 s
+  tuned, with 4 writes and 3 reads each, then 1,050 vault requests and 1,050 writes in an idle minute.
 - All processes share the machine's processors, API server and etcd included.
 """
 NONE = "\nNo figures are committed yet: run `make bench` and commit what it writes.\n"
@@ -51,12 +56,7 @@ def _section(name: str, result: dict[str, Any]) -> str:
     head = f"{_origin(result)}, Kubernetes {result['machine']['kubernetes']}.\n"
     if "conditions" in result:
         return f"\n## {name}\n\n{head}{result['conditions']}\n\n{render_table(result)}\n"
-    floors = [result[key] for key in ("floor", "floor_after") if key in result]
-    steady = " and ".join(f"{floor['writes_per_second']} writes/s" for floor in floors)
-    where = (
-        f"{head}{result['count']} bindings, {result['latency']} added to each vault request. "
-        f"The floor before and after: {steady}."
-    )
+    where = f"{head}{result['count']} bindings, {result['latency']} added to each vault request."
     return f"\n## {name}\n\n{where}\n\n{render_table(result)}\n"
 
 

@@ -20,6 +20,7 @@ WHERE = {
     "cluster": "the cluster",
     "default": "namespace `default`",
     "own": "the release's namespace",
+    "tokens": "the namespaces of `rbac.serviceAccountTokens`, none by default",
     "credentials": "each namespace of `injection.broker.credentialSecrets`",
 }
 NAMED = {

@@ -2,7 +2,8 @@
 
     python -m tools.tiers [TIER...] [-- PYTEST-ARGUMENT...]
 
-Prints one closing line per tier and, as the last line, the sum: `N passed, N failed, N skipped`.
+Prints one closing line per tier, what failed once more (a machine that tests far away keeps the end of its
+output), and, as the last line, the sum: `N passed, N failed, N skipped`.
 A tier that this machine cannot run is skipped aloud and counts as one skipped; a tier named in
 `VAULTBIND_REQUIRE_TIERS` (comma-separated) that does not run, or of which no test passes, counts as failed.
 """
@@ -28,6 +29,9 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "build" / "test-results"
 REQUIRED = "VAULTBIND_REQUIRE_TIERS"
 VAULT = "VAULTBIND_E2E_VAULT_URL"
+LONGEST_RECALL = 12
+WIDEST_RECALL = 200
+"""Lines of a failure's message that are told again, and characters of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,9 @@ class Tier:
     name: str
     folders: tuple[str, ...]
     prepare: Callable[[], str]
+    workers: int = 1
+    """Processes that share its test files. For two processors: flows wait now and then. With a real API
+    server there is one, which keeps them busy by itself: two would let removals of CRDs take minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +104,8 @@ def find_vault() -> str:
 TIERS = {
     tier.name: tier
     for tier in (
-        Tier(name="unit", folders=("tests/unit", "tests/architecture"), prepare=prepare_nothing),
-        Tier(name="flow", folders=("tests/flow",), prepare=prepare_nothing),
+        Tier(name="unit", folders=("tests/unit", "tests/architecture"), prepare=prepare_nothing, workers=2),
+        Tier(name="flow", folders=("tests/flow",), prepare=prepare_nothing, workers=3),
         Tier(name="chart", folders=("tests/chart",), prepare=prepare_chart),
         Tier(name="apiserver", folders=("tests/apiserver", "tests/flow"), prepare=prepare_binaries),
         Tier(name="sdk", folders=("tests/sdk",), prepare=prepare_suites),
@@ -111,6 +118,7 @@ TIERS = {
 def run(tier: Tier, arguments: Sequence[str], *, required: bool) -> Tally:
     """Run one tier and print its closing line."""
     started = time.monotonic()
+    _report_of(tier).unlink(missing_ok=True)
     reason = tier.prepare()
     if not reason and not any((ROOT / folder).is_dir() for folder in tier.folders):
         reason = f"there is no {' or '.join(tier.folders)}"
@@ -129,11 +137,16 @@ def run(tier: Tier, arguments: Sequence[str], *, required: bool) -> Tally:
     return tally
 
 
+def _report_of(tier: Tier) -> Path:
+    return RESULTS / f"{tier.name}.xml"
+
+
 def _run_pytest(tier: Tier, arguments: Sequence[str]) -> Tally:
-    report = RESULTS / f"{tier.name}.xml"
-    report.unlink(missing_ok=True)
+    report = _report_of(tier)
     folders = [folder for folder in tier.folders if (ROOT / folder).is_dir()]
     command = [sys.executable, "-m", "pytest", "-q", "-m", tier.name, f"--junitxml={report}"]
+    if tier.workers > 1:
+        command += ["-n", str(tier.workers), "--dist", "loadfile"]
     status = subprocess.run([*command, *folders, *arguments], cwd=ROOT, check=False).returncode
     no_tests = 5
     if status == no_tests:
@@ -157,6 +170,19 @@ def summarize(report: Path) -> Tally:
     return total
 
 
+def recall(report: Path) -> list[str]:
+    """What failed, a paragraph each: the test, and how its message begins."""
+    if not report.is_file():
+        return []
+    told = []
+    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - pytest just wrote it
+        for failure in (*case.iter("failure"), *case.iter("error")):
+            lines = failure.get("message", "").splitlines()[:LONGEST_RECALL]
+            name = f"FAILED {case.get('classname')}::{case.get('name')}"
+            told.append("\n    ".join((name, *(line[:WIDEST_RECALL] for line in lines))))
+    return told
+
+
 def main(arguments: Sequence[str]) -> int:
     names, rest = _split(arguments)
     required = [name.strip() for name in os.environ.get(REQUIRED, "").split(",") if name.strip()]
@@ -171,8 +197,10 @@ def main(arguments: Sequence[str]) -> int:
     total += Tally(failed=len(missing))
     for name in missing:
         print(f"tier {name}: required, but not asked for")
+    failures = [text for name in wanted for text in recall(RESULTS / f"{name}.xml")]
+    (RESULTS / "failures.txt").write_text("".join(f"{text}\n" for text in failures))
     (RESULTS / "summary.txt").write_text(f"{total}\n")
-    print(f"\n{total}", flush=True)
+    print(*failures, f"\n{total}", sep="\n", flush=True)
     return 1 if total.failed or not total.passed else 0
 
 

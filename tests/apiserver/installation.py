@@ -14,7 +14,7 @@ KINDS = (
     "deployments,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies,"
     "clusterroles,clusterrolebindings,customresourcedefinitions"
 )
-SECONDS = 150.0
+SECONDS = 300.0
 """Patience. An API server may take more than a minute to remove a CRD that it has just got."""
 
 

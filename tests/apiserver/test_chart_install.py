@@ -12,7 +12,7 @@ from tests.apiserver.installation import Installation
 from tests.chart.release import CHART, NAMESPACE
 from tools.realcluster import ClusterError
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 """More than `Installation.until` waits."""
 
 VAULT: dict[str, Any] = {"url": "https://shop.vault.azure.net", "access": [{"namespaces": {"all": True}}]}

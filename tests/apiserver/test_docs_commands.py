@@ -15,7 +15,7 @@ from tests.unit.docs.pages import ROOT, load
 from tests.unit.docs.shell import run_block
 from tools.realcluster import RealCluster
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(700)
 """More than `Installation.until` waits, twice."""
 
 REGISTRY = "oci://ghcr.io/vaultbind/charts/vaultbind"

@@ -123,6 +123,7 @@ def test_every_job_has_an_end() -> None:
     ("workflow", "job", "command"),
     [
         ("ci", "check", "make check"),
+        ("ci", "demo", "make demo"),
         ("ci", "test", ".ci/run"),
         ("ci", "test", "make verify"),
         ("ci", "coverage", "make coverage"),
@@ -145,6 +146,22 @@ def test_every_job_has_an_end() -> None:
 def test_workflows_run_what_they_are_for(workflow: str, job: str, command: str) -> None:
     found = yaml.safe_load((ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text())["jobs"][job]
     assert [step for step in found["steps"] if step.get("run", "").startswith(command)]
+
+
+def test_the_hook_before_a_commit_is_make_check() -> None:
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    (hook,) = repository["hooks"]
+    assert (hook["entry"], hook["always_run"]) == ("make check", True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["ruff check", "ruff format --check", "mypy", "deptry operator", "tools.audit", "pytest -q -m unit"],
+)
+def test_make_check_runs(command: str) -> None:
+    """The layers (import-linter) are a test of architecture, which is of the tier unit."""
+    recipe = (ROOT / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
+    assert command in recipe
 
 
 def test_nights_are_long_enough_for_a_thousand_bindings_and_fifty_leaders() -> None:

@@ -13,6 +13,15 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 ALLOWED_VAGUE = {
     "vaultbind.keyvault.types.common": "what secrets, keys and certificates share (design, section 3)"
 }
+NARROWED = re.compile(r'parametrize\([^)]*"real"|def real\(|\bstart_sandbox\(')
+"""How a flow could leave one of the two API servers out without a word."""
+MAY_NARROW = {
+    "tests/flow/conftest.py": "does it by the marks, which have a reason",
+    "tests/flow/world_cluster.py": "starts it",
+    "tests/flow/test_cryptojob_guide.py": "on the real one: kubectl is for that",
+    "tests/flow/test_cryptojob_kill.py": "on the real one: a process takes seconds to start",
+    "tests/flow/test_world.py": "the check that it tests is one of the embedded API's counts",
+}
 NO_COVER = re.compile(r"#\s*pragma:\s*no cover")
 NOQA = re.compile(r"#\s*noqa(?::\s*[A-Z0-9, ]+)?(?P<rest>.*)$", re.MULTILINE)
 
@@ -69,6 +78,12 @@ def test_every_noqa_says_why() -> None:
         if len(match["rest"].strip(" -:#")) < 5
     ]
     assert not found, listing(found)
+
+
+def test_flows_leave_an_api_server_out_by_a_mark_that_says_why() -> None:
+    """The mark is `sandbox_only(reason)`; tests/flow/conftest.py refuses one without its reason."""
+    narrowed = {module.path for module in modules("tests/flow") if NARROWED.search(module.text)}
+    assert narrowed == MAY_NARROW.keys(), listing(narrowed ^ MAY_NARROW.keys())
 
 
 def _length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

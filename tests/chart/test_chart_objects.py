@@ -98,13 +98,39 @@ def test_the_lease_of_the_flags_is_the_one_that_the_role_names(helm: Helm) -> No
 @pytest.mark.parametrize("scope", ["Cluster", "Namespaces"])
 def test_every_right_has_its_reason_above_it(helm: Helm, scope: str) -> None:
     place = ("template", "vaultbind", str(CHART), "--namespace", NAMESPACE)
-    values = {"scope": scope, "rollouts": {"enabled": True}}
+    values = {"scope": scope, "rollouts": {"enabled": True}, "rbac": {"serviceAccountTokens": ["shop"]}}
     text = " ".join(helm.run(*place, values=values).replace("# ", "").split())
     granted = [right for right in load_rights() if right.get("scope", scope) == scope]
     assert len(granted) > 10
     for right in granted:
         resources = f'apiGroups: ["{right["group"]}"] resources: [{", ".join(right["resources"])}]'
         assert f"{' '.join(right['why'].split())} - {resources}" in text
+
+
+TOKENS = "vaultbind-tokens"
+
+
+@pytest.mark.parametrize("scope", ["Cluster", "Namespaces"])
+def test_tokens_of_service_accounts_are_granted_where_the_values_say_so(helm: Helm, scope: str) -> None:
+    """Nowhere by default, then in namespaces by name, then everywhere."""
+    for aside in ([], ["shop", "bank"], ["*"]):
+        rendered = helm.render(scope=scope, rbac={"serviceAccountTokens": aside})
+        roles = [item for item in rendered.of_kind("ClusterRole") if item["metadata"]["name"] == TOKENS]
+        assert [role["rules"] for role in roles] == ([rules("tokens")] if aside else [])
+        bindings = [
+            item["metadata"].get("namespace", "*")
+            for kind in ("RoleBinding", "ClusterRoleBinding")
+            for item in rendered.of_kind(kind)
+            if item["metadata"]["name"] == TOKENS
+        ]
+        assert bindings == aside
+        others = [item for item in rendered.of_kind("ClusterRole") if item["metadata"]["name"] != TOKENS]
+        granted = [rule for role in [*others, *rendered.of_kind("Role")] for rule in role["rules"]]
+        assert not any("serviceaccounts" in name for rule in granted for name in rule["resources"])
+    assert rules("tokens") == [
+        {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]},
+    ]
 
 
 def test_the_cluster_role_holds_the_rights_that_tests_run_with(default: Rendered) -> None:

@@ -62,6 +62,7 @@ OTHER: dict[str, Any] = {
     "serviceAccount.annotations": {"x": "z"},
     "rbac.create": False,
     "rbac.aggregate": False,
+    "rbac.serviceAccountTokens": ["x"],
     "replicas": 3,
     "resources": SMALL,
     "priorityClassName": "x",

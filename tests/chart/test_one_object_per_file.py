@@ -10,7 +10,13 @@ import yaml
 from tests.chart.release import CHART, NAMESPACE, Helm
 
 TEMPLATES = CHART / "templates"
-OF_A_LIST = {"role-namespaces", "rolebinding-namespaces", "role-broker", "rolebinding-broker"}
+OF_A_LIST = {
+    "role-namespaces",
+    "rolebinding-namespaces",
+    "role-broker",
+    "rolebinding-broker",
+    "rolebinding-tokens",
+}
 """Files with an object for each namespace, or for each Secret of credentials."""
 OF_PEOPLE = "extra-objects"
 """Holds what the values bring, of any kind."""
@@ -34,6 +40,8 @@ SETS: dict[str, dict[str, Any]] = {
         }
     },
     "namespaces": {**MONITORED, "scope": "Namespaces", "namespaces": ["one", "two"]},
+    "tokens of namespaces": {"rbac": {"serviceAccountTokens": ["one", "two"]}},
+    "tokens of the cluster": {"rbac": {"serviceAccountTokens": ["*"]}},
     "events": {"events": {"webhook": True, "secret": {"name": "hooks", "key": "secret"}}},
 }
 
@@ -68,10 +76,11 @@ def test_every_file_is_rendered_by_some_of_these_values(helm: Helm) -> None:
     whole = {str(path.relative_to(TEMPLATES).with_suffix("")) for path in TEMPLATES.rglob("*.yaml")}
     assert whole - set(found) == {OF_PEOPLE}
     counts = [len(sources(helm, **SETS[name])[path]) for name, paths in LISTS.items() for path in paths]
-    assert counts == [2] * 4
+    assert counts == [2] * 5
 
 
 LISTS = {
+    "tokens of namespaces": ("rolebinding-tokens",),
     "everything": ("role-broker", "rolebinding-broker"),
     "namespaces": ("role-namespaces", "rolebinding-namespaces"),
 }

@@ -1,7 +1,8 @@
 """Flows are told in a world; each runs on the embedded cluster API and on the real one."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,9 +10,15 @@ from tests.flow.world import World, start_world
 from tests.flow.world_cluster import start_sandbox, use_real
 from tools.realcluster import RealCluster
 from tools.realcluster.rules import rules
+from vaultbind.keyvault.simulation.api import dispatch, paging
+from vaultbind.keyvault.simulation.api.messages import Answer
 from vaultbind.settings import DriftDetection
 
 REAL = pytest.mark.apiserver
+
+
+REASONED = frozenset({"sandbox_only", "watch_only"})
+"""Marks that leave something out, and say why."""
 
 
 @pytest.hookimpl(
@@ -20,13 +27,19 @@ REAL = pytest.mark.apiserver
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Flows of a module marked `both_drifts` run with a watch of Secrets and without one.
 
-    Both on the embedded cluster API; on the real one, which takes longer, those marked `get_on_real`.
+    Both on the embedded cluster API; on the real one, which takes longer, those marked `get_on_real`, and
+    none that are marked `sandbox_only`.
     """
-    marks = {mark.name for mark in metafunc.definition.iter_markers()}
-    if "both_drifts" not in marks or "watch_only" in marks or "drift" not in metafunc.fixturenames:
+    marks = {mark.name: mark for mark in metafunc.definition.iter_markers()}
+    check_reasons(metafunc.definition.nodeid, marks)
+    is_by_drift = "both_drifts" in marks and "watch_only" not in marks and "drift" in metafunc.fixturenames
+    if "sandbox_only" in marks:
+        metafunc.definition.add_marker(pytest.mark.parametrize("real", ["sandbox"], indirect=True))
+        if is_by_drift:
+            drifts = pytest.mark.parametrize("drift", list(DriftDetection), ids=str.lower)
+            metafunc.definition.add_marker(drifts)
         return
-    if _has_its_own_cluster(metafunc.definition):
-        metafunc.definition.add_marker(pytest.mark.parametrize("drift", list(DriftDetection), ids=str.lower))
+    if not is_by_drift:
         return
     real = [DriftDetection.WATCH, *([DriftDetection.GET] if "get_on_real" in marks else [])]
     cases = [pytest.param("sandbox", drift, id=f"sandbox-{drift.lower()}") for drift in DriftDetection]
@@ -34,8 +47,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.definition.add_marker(pytest.mark.parametrize(("real", "drift"), cases, indirect=["real"]))
 
 
-def _has_its_own_cluster(item: pytest.Function) -> bool:
-    return any(mark.args[0] == "real" for mark in item.iter_markers("parametrize"))
+def check_reasons(test: str, marks: Mapping[str, pytest.Mark]) -> None:
+    """Refuse the collection where a mark that leaves something out does not say why."""
+    for name in REASONED & marks.keys():
+        if not any(isinstance(reason, str) and reason.strip() for reason in marks[name].args):
+            raise pytest.UsageError(f"{test}: the mark {name} needs its reason")
 
 
 @pytest.fixture(params=["sandbox", pytest.param("real", marks=REAL)])
@@ -84,3 +100,19 @@ async def world(quiet_world: World) -> World:
     """A world with an operator."""
     await quiet_world.start_operator()
     return quiet_world
+
+
+@pytest.fixture
+def hide(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of objects that lists leave out, although they are there."""
+    hidden: set[str] = set()
+    render: Callable[..., Answer] = paging.render_page
+
+    def render_short(*args: Any) -> Answer:
+        answer = render(*args)
+        assert answer.content is not None
+        items = [item for item in answer.content["value"] if item["id"].rsplit("/", 1)[-1] not in hidden]
+        return Answer(content={**answer.content, "value": items})
+
+    monkeypatch.setattr(dispatch, "render_page", render_short)
+    return hidden

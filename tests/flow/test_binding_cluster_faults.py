@@ -9,7 +9,8 @@ from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, DEPLOYMENTS, SECRETS, V
 from vaultbind.rollouts.apply import CONFLICT_SECONDS
 from vaultbind.sandbox.faults import Fault
 
-pytestmark = [pytest.mark.both_drifts, pytest.mark.parametrize("real", ["sandbox"], indirect=True)]
+pytestmark = pytest.mark.both_drifts
+faulty_server = pytest.mark.sandbox_only("the API server refuses and loses answers on demand")
 
 DATA = [{"key": "a", "secret": {"name": "a"}}]
 BINDINGS = "vaultbindings.vaultbind.dev"
@@ -35,6 +36,7 @@ async def assert_at_rest(world: World, value: bytes) -> None:
     assert await world.spent() == Spent()
 
 
+@faulty_server
 @pytest.mark.parametrize("status", [403, 422, 500])
 async def test_a_refused_creation_is_told_and_tried_again(world: World, status: int) -> None:
     await start(world, bound=False)
@@ -49,6 +51,7 @@ async def test_a_refused_creation_is_told_and_tried_again(world: World, status: 
     assert (await world.status("app"))["revision"] == 1
 
 
+@faulty_server
 async def test_a_refused_update_keeps_the_secret_ready(world: World) -> None:
     await start(world)
     world.sandbox.inject(Fault(verb="patch", resource="secrets", status=500, count=None))
@@ -62,6 +65,7 @@ async def test_a_refused_update_keeps_the_secret_ready(world: World) -> None:
     assert (await world.status("app"))["revision"] == 2
 
 
+@faulty_server
 @pytest.mark.parametrize("verb", ["get", "patch"])
 async def test_a_conflict_is_looked_at_again(world: World, verb: str) -> None:
     """Once refused, once found gone: nothing is told, the next try is soon."""
@@ -73,6 +77,7 @@ async def test_a_conflict_is_looked_at_again(world: World, verb: str) -> None:
     await assert_at_rest(world, b"2")
 
 
+@faulty_server
 @pytest.mark.parametrize("status", [409, 500])
 async def test_a_status_that_is_not_taken_is_written_later(world: World, status: int) -> None:
     await start(world, bound=False)
@@ -87,6 +92,7 @@ async def test_a_status_that_is_not_taken_is_written_later(world: World, status:
     assert (await world.status("app"))["revision"] == 1
 
 
+@faulty_server
 async def test_an_answer_that_is_lost_after_the_creation(world: World) -> None:
     """The Secret is there, but nobody knows: it is found to be ours, not made twice, not refused."""
     await start(world, bound=False)
@@ -102,6 +108,7 @@ async def _is_there(world: World) -> bool:
     return await world.get(SECRETS, "app") is not None
 
 
+@faulty_server
 async def test_an_answer_that_is_lost_after_an_update(world: World) -> None:
     await start(world)
     world.sandbox.inject(Fault(verb="patch", resource="secrets", cut=True, after_write=True))
@@ -112,6 +119,7 @@ async def test_an_answer_that_is_lost_after_an_update(world: World) -> None:
     assert (await world.status("app"))["revision"] == 2
 
 
+@faulty_server
 async def test_a_former_secret_that_cannot_be_deleted_goes_later(world: World) -> None:
     await start(world)
     world.sandbox.inject(Fault(verb="delete", resource="secrets", status=500))
@@ -121,6 +129,7 @@ async def test_a_former_secret_that_cannot_be_deleted_goes_later(world: World) -
     assert await world.secret("other") == {"a": b"1"}
 
 
+@pytest.mark.sandbox_only("the API server breaks and expires watches on demand")
 async def test_watches_that_break_lose_nothing(world: World) -> None:
     await start(world)
     world.sandbox.drop_watches()
@@ -150,6 +159,7 @@ async def test_a_vault_that_is_not_usable_is_told_on_its_bindings(world: World) 
     await assert_at_rest(world, b"1")
 
 
+@faulty_server
 @pytest.mark.parametrize("status", [409, 500])
 async def test_a_change_without_a_secret_is_not_lost_with_the_status_that_tells_it(
     world: World, status: int
@@ -168,6 +178,7 @@ async def test_a_change_without_a_secret_is_not_lost_with_the_status_that_tells_
     assert await world.spent() == Spent()
 
 
+@faulty_server
 @pytest.mark.watch_only("without it a look gives the binding another turn at once, which restarts the rest")
 async def test_a_restart_that_meets_another_write_is_done_a_moment_later(world: World) -> None:
     """Whoever scales a workload at that moment must not take its restart away; nothing is told of it."""

@@ -17,9 +17,6 @@ DATA = [{"key": name, "secret": {"name": name}} for name in ("a", "b")]
 UPDATE = ["create events app", "patch secrets app", "patch vaultbindings/status app"]
 GETS = ["secrets.get a", "secrets.get b"]
 
-sandbox_only = pytest.mark.parametrize("real", ["sandbox"], indirect=True)
-"""Flows for which the cluster has to be slow, forgetful or silent on demand."""
-
 
 async def start(world: World) -> None:
     """One binding `app` of the secrets a and b, and one that nothing ever happens to, at rest."""
@@ -147,7 +144,7 @@ async def test_a_vault_that_stays_away_makes_secrets_stale(world: World) -> None
     assert await world.secret("app") == {"a": b"1", "b": b"2"}
 
 
-@sandbox_only
+@pytest.mark.sandbox_only("the API server is slow on demand")
 async def test_what_has_begun_is_finished_before_the_end(world: World) -> None:
     world.seed.set_secret("a", "1")
     await world.connect()
@@ -227,7 +224,7 @@ def is_known(world: World, name: str) -> bool:
     return any(key.name == name for key in world.life.operator.engine.cache.keys("VaultBinding"))
 
 
-@sandbox_only
+@pytest.mark.sandbox_only("the API server breaks watches and forgets on demand")
 async def test_the_sweep_finds_a_deletion_that_the_watch_missed(world: World) -> None:
     await start(world)
     await world.bind("idle", data=DATA, suspend=True)
@@ -242,7 +239,7 @@ async def test_the_sweep_finds_a_deletion_that_the_watch_missed(world: World) ->
     assert (await world.conditions("app"))["Ready"] == "True Synced"
 
 
-@sandbox_only
+@pytest.mark.sandbox_only("the API server breaks watches and forgets on demand")
 @pytest.mark.watch_only("the end of its Secret, which the watch shows, is all that tells of it")
 async def test_a_collected_secret_tells_of_a_deletion_that_the_watch_missed(world: World) -> None:
     """The Secret goes with its binding: it is not made anew for a binding that is only believed in."""
@@ -254,7 +251,7 @@ async def test_a_collected_secret_tells_of_a_deletion_that_the_watch_missed(worl
     assert [line for line in (await world.spent()).writes if line.endswith(" quiet")] == []
 
 
-@sandbox_only
+@pytest.mark.sandbox_only("the API server breaks watches on demand")
 async def test_a_dead_watch_ends_the_operator(world: World) -> None:
     """Two sweeps in a row find the same object behind: whoever runs us starts us anew."""
     sandbox = world.sandbox

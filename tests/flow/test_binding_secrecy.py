@@ -66,6 +66,7 @@ async def test_no_value_shows_anywhere_but_in_the_secret(
     world.seed.set_secret("plain", CANARY)
     world.seed.set_secret("json", json.dumps({"a": CANARY, "n": int(NUMBER)}))
     world.seed.set_secret("broken", f'{{"a": "{CANARY}", ')
+    world.seed.set_secret("named", json.dumps({CANARY: 1, f"{CANARY}{NUMBER}": 2}))
     world.seed.set_secret("disabled", CANARY, enabled=False)
     world.seed.set_secret("cert", CANARY)
     with caplog.at_level(logging.DEBUG):
@@ -96,6 +97,16 @@ TEMPLATES = {
     "template-that-multiplies": "{% for a in [k] %}{{ a * 3 }}{% endfor %}",
 }
 """Each fails with the value in its hands."""
+EXTRACTS = {
+    "extract-of-no-json": ("ExtractFailed", {"extract": {"name": "broken"}}),
+    "extract-of-no-yaml": ("ExtractFailed", {"extract": {"name": "broken", "format": "YAML"}}),
+    "extract-of-a-bad-name": ("InvalidKeyName", {"extract": {"name": "named"}}),
+    "extract-of-a-bad-line": ("InvalidKeyName", {"extract": {"name": "plain", "format": "Env"}}),
+    "extract-of-one-name": (
+        "DuplicateKey",
+        {"extract": {"name": "named"}, "rewrite": [{"regexp": "^.*$", "replacement": "k"}]},
+    ),
+}
 
 
 async def _let_everything_happen(world: World) -> None:
@@ -106,6 +117,9 @@ async def _let_everything_happen(world: World) -> None:
         template = {"template": {"data": {"out": text}}}
         await world.bind(name, data=[{"key": "k", **SOURCES["good"]}], target=template)
         await world.told(name, "TemplateFailed")
+    for name, (reason, entry) in EXTRACTS.items():
+        await world.bind(name, dataFrom=[entry])
+        await world.told(name, reason)
     template = {"template": {"data": {"out": "{{ {}[k] }}"}}}
     await world.bind("template-of-a-name", data=[{"key": "k", **SOURCES["good"]}], target=template)
     await world.told("template-of-a-name", "TemplateUndefined")

@@ -37,6 +37,9 @@ async def test_a_template_makes_a_key_of_the_others(world: World) -> None:
 async def test_keys_are_kept_where_the_template_says_so(world: World) -> None:
     await start(world, keep="All")
     assert await world.secret("app") == {"url": MADE, "user": b"ann", "password": b"s3cr3t/"}
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"target": {"template": {"keep": "None"}}}})
+    await world.ready("app")
+    assert await world.secret("app") == {"url": MADE}
 
 
 async def test_a_rotation_is_rendered(world: World) -> None:

@@ -12,6 +12,7 @@ from tests.flow.test_keyvaults import DATA
 from tests.flow.world import World, stamp
 from vaultbind.expiry.outlets import OutletSettings
 from vaultbind.expiry.sink import parse_sink
+from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.keyvault.simulation.records import Kind
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS
 
@@ -180,6 +181,28 @@ async def test_what_happened_while_nobody_ran(telling: World, sink: Sink) -> Non
     previous, current = versions_of(world, "secret", "a")
     assert sink.events[0]["data"]["previousVersion"] == previous
     assert sink.events[0]["data"]["version"] == current
+
+
+async def test_a_keyvault_that_leads_elsewhere_begins_anew(telling: World, sink: Sink) -> None:
+    """What is of the same name there was not renewed; what ends there is told, whatever was told before."""
+    world, now = telling, telling.clock.now()
+    world.seed.set_secret("a", "1", expires=now + 3 * DAY)
+    world.seed.set_secret("b", "1")
+    there = VaultDriver(world.emulator.estate.vault("other"), lambda: now - 2 * DAY)
+    there.set_secret("a", "2", expires=now + 3 * DAY)
+    await world.connect(expiry={"scope": "All"})
+    await judge(world)
+    await sent(world)
+    there.set_secret("b", "2")
+    url = world.emulator.vault_url("other")
+    await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"url": url}})
+    await world.until(lambda: len(sink.types()) > 1)
+    await sent(world)
+    await world.restart()
+    await judge(world)
+    await sent(world)
+    assert sink.types() == ["secret.nearexpiry secrets/a"] * 2
+    assert [event["source"] for event in sink.events] == [world.emulator.vault_url("shop"), url]
 
 
 async def test_an_event_that_is_refused_holds_up_no_other(telling: World, sink: Sink) -> None:

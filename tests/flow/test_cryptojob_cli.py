@@ -321,6 +321,20 @@ async def test_a_vault_must_be_named(shell: Shell) -> None:
     assert "--vault-url" in (await shell.run("sign --key a", status=2)).output
 
 
+@pytest.mark.parametrize(("flag", "made"), [("", 1), ("--algorithm ES384", 0)], ids=["a key's", "named"])
+async def test_a_signature_that_is_no_der_costs_no_second_job(shell: Shell, flag: str, made: int) -> None:
+    """Which algorithm it is tells the first one, where nobody has named it; no other digest can help."""
+    world = shell.world
+    await world.start_operator()
+    world.seed.create_key("release", curve="P-384")
+    await jobs.connect(world)
+    broken = shell.file("signature", b"no DER")
+    line = f"verify --key release --form der --signature {broken} {flag}"
+    told = await shell.job(line, stdin=LONG[:1000], status=2)
+    assert "it is no DER signature by ES384" in told.output
+    assert len(await world.cluster.objects(CRYPTO_JOBS, world.namespace)) == made
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_by_job(shell: Shell) -> None:
     world = shell.world

@@ -1,6 +1,7 @@
 """A CryptoJob from apply to result: what it costs, what it tells, where the result is."""
 
 import base64
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -34,6 +35,7 @@ async def test_a_signature_in_the_status(world: World) -> None:
     assert status["algorithm"] == "ES256"
     assert status["duration"] in {"0s", "1s", "2s", "3s"}
     assert status["startTime"] <= status["completionTime"] <= stamp(world.clock.now())
+    assert {item["lastTransitionTime"] for item in status["conditions"]} == {status["completionTime"]}
     assert await world.events() == []
 
 
@@ -77,10 +79,15 @@ async def test_there_and_back(world: World) -> None:
 async def test_the_output_says_whose_it_is_and_goes_with_its_job(world: World) -> None:
     key = world.seed.create_key("release", key_type="EC")
     await jobs.connect(world)
-    for name, owner in (("ours", "Job"), ("free", "None")):
-        output = {"configMap": {"owner": owner}}
+    outputs: dict[str, dict[str, Any]] = {
+        "ours": {"configMap": {"owner": "Job"}},
+        "free": {"configMap": {"owner": "None"}},
+        "ours-as-well": {"secret": {"owner": "Job"}},
+        "free-as-well": {"secret": {"owner": "None"}},
+    }
+    for name, output in outputs.items():
         await jobs.submit(world, name, "Sign", "release", input={"text": "a"}, output=output)
-    await jobs.complete(world, "ours", "free")
+    await jobs.complete(world, *outputs)
     job = await world.there(CRYPTO_JOBS, "ours")
     metadata = (await world.there(CONFIG_MAPS, "ours"))["metadata"]
     assert metadata["labels"] == {"vaultbind.dev/cryptojob-uid": job["metadata"]["uid"]}
@@ -100,6 +107,8 @@ async def test_the_output_says_whose_it_is_and_goes_with_its_job(world: World) -
         }
     ]
     assert "ownerReferences" not in (await world.there(CONFIG_MAPS, "free"))["metadata"]
+    assert "ownerReferences" in (await world.there(SECRETS, "ours-as-well"))["metadata"]
+    assert "ownerReferences" not in (await world.there(SECRETS, "free-as-well"))["metadata"]
     assert "finalizers" not in job["metadata"]
     for name in ("ours", "free"):
         await world.delete(CRYPTO_JOBS, name)

@@ -27,6 +27,8 @@ async def test_every_input(world: World) -> None:
         "value": {"value": CODED},
         "text": {"text": MESSAGE.decode()},
         "hex": {"text": MESSAGE.hex(), "decode": "Hex"},
+        "as-it-is": {"text": MESSAGE.decode(), "decode": "None"},
+        "guessed": {"text": CODED, "decode": "Auto"},
         "secret": {"secretKeyRef": {"name": "s", "key": "plain"}},
         "coded": {"secretKeyRef": {"name": "s", "key": "coded"}, "decode": "Base64"},
         "map": {"configMapKeyRef": {"name": "m", "key": "plain"}},

@@ -58,7 +58,9 @@ async def test_a_keyvault_of_the_namespace_allows_all_that_it_does_not_forbid(wo
     await world.create(KEY_VAULTS, "near", spec=spec)
     body = {"vaultRef": {"name": "near"}, "key": {"name": "release"}, "operation": "Sign", "input": TEXT}
     await world.create(CRYPTO_JOBS, "sign", spec=body)
-    await jobs.complete(world, "sign")
+    by_kind = {**body, "vaultRef": {"kind": "KeyVault", "name": "near"}}
+    await world.create(CRYPTO_JOBS, "sign-by-kind", spec=by_kind)
+    await jobs.complete(world, "sign", "sign-by-kind")
     await world.patch(KEY_VAULTS, "near", {"spec": {"crypto": {"allowedOperations": ["Verify"]}}})
     await world.settled()
     await world.create(CRYPTO_JOBS, "again", spec=body)

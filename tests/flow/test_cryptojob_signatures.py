@@ -53,8 +53,12 @@ async def test_a_digest_is_signed_as_it_is(world: World) -> None:
     await jobs.submit(
         world, "verify", "Verify", "release", messageType="Digest", input=source, signature=given
     )
-    await jobs.complete(world, "verify")
+    await jobs.submit(
+        world, "mistake", "Verify", "release", messageType="Message", input=source, signature=given
+    )
+    await jobs.complete(world, "verify", "mistake")
     assert (await jobs.status(world, "verify"))["result"] == {"valid": True}
+    assert (await jobs.status(world, "mistake"))["result"] == {"valid": False}, "hashed once more"
 
 
 @pytest.mark.parametrize("form", ["Raw", "DER", "JWS", "JWSDetached"])
@@ -64,15 +68,18 @@ async def test_every_form_of_a_signature(world: World, form: str) -> None:
     output = {"configMap": {"name": "signature"}, "format": form}
     await jobs.submit(world, "sign", "Sign", "release", input=TEXT, output=output)
     await jobs.complete(world, "sign")
-    given = (await jobs.config_map(world, "signature"))["result"]
+    output_of_it = await jobs.config_map(world, "signature")
+    given = output_of_it["result"]
     _check_outside(public(key.material), form, given, jobs.key_id(world, "release", key))
     await world.create(SECRETS, "copy", data=encode(signature=given))
+    await world.create(SECRETS, "whole", data=encode(**output_of_it))
     decode = {} if form.startswith("JWS") else {"decode": "Base64"}
     sources: dict[str, dict[str, Any]] = {
         "inline": {"value": given},
         "map-key": {"configMapKeyRef": {"name": "signature", "key": "result"}, **decode},
         "secret-key": {"secretKeyRef": {"name": "copy", "key": "signature"}, **decode},
         "whole": {"configMapRef": {"name": "signature"}},
+        "whole-secret": {"secretRef": {"name": "whole"}},
     }
     for name, source in sources.items():
         signature = {**source, "format": form}

@@ -1,14 +1,17 @@
 """`vaultbind demo` as a program: comes out well, notices each sabotage, leaves nothing behind."""
 
+import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tools.testbin.build import find
+from vaultbind.cli.demo.manifests import BINDING_PUBLIC_KEY, BINDING_SECRETS, BINDING_TLS
 from vaultbind.cli.demo.sabotage import SABOTAGES
+from vaultbind.kube.connection import connect
+from vaultbind.kube.resources import VAULT_BINDINGS
 
 DEMO = (sys.executable, "-m", "vaultbind.cli.main", "demo")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "vault.yaml"
@@ -39,6 +46,8 @@ DEADLINE = 9
 """Seconds for each step: the vault is looked at every five."""
 AT_ONCE = 6
 """They wait most of the time."""
+READY = dict.fromkeys((BINDING_SECRETS, BINDING_TLS, BINDING_PUBLIC_KEY), "True")
+"""The example's bindings, as kubectl shows them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +97,16 @@ def run(folder: Path, *flags: str) -> Run:
     return Run(
         status=done.returncode, shown=done.stdout, complaints=done.stderr, folder=folder, seconds=seconds
     )
+
+
+@contextmanager
+def started(folder: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo that goes on; told to end where a test has failed in its midst, lest it be waited for."""
+    with subprocess.Popen([*DEMO, *flags], env=environ(folder), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +185,10 @@ def seeded_values() -> Iterator[str]:
 
 
 @pytest.mark.timeout(400)
-def test_kept_running_until_it_is_told_to_end(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [*DEMO, "--keep", "-o", "json"], env=environ(tmp_path), stdout=subprocess.PIPE, text=True
-    ) as process:
+def test_kept_running_until_it_is_told_to_end(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with started(tmp_path, "--keep", "-o", "json") as process:
         assert process.stdout is not None
         document = json.loads(read_document(process.stdout))
         kubeconfig = Path(document["kubeconfig"])
@@ -177,10 +196,47 @@ def test_kept_running_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert kubeconfig.parent.stat().st_mode & 0o077 == 0
         pid = operator_of(json.dumps(document))
         assert is_running(pid)
+        assert asyncio.run(fetch_ready(kubeconfig)) == READY
+        if kubectl := find_kubectl():
+            assert list_ready(kubectl, kubeconfig, tmp_path_factory.mktemp("home")) == READY
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert not is_running(pid)
     assert list(tmp_path.iterdir()) == []
+
+
+async def fetch_ready(kubeconfig: Path) -> dict[str, str]:
+    """Status of each binding's condition Ready, in all namespaces, by our own client."""
+    async with await connect(kubeconfig=kubeconfig) as client:
+        items = (await client.list(VAULT_BINDINGS))["items"]
+    return {
+        item["metadata"]["name"]: condition["status"]
+        for item in items
+        for condition in item["status"]["conditions"]
+        if condition["type"] == "Ready"
+    }
+
+
+def find_kubectl() -> str | None:
+    """The one of the tests on the real API server, or the machine's own; it is there where Go is, mostly."""
+    binaries = find()
+    return str(binaries.kubectl) if binaries else shutil.which("kubectl")
+
+
+def list_ready(kubectl: str, kubeconfig: Path, home: Path) -> dict[str, str]:
+    """The same as somebody sees it who typed what the demo says, in another terminal."""
+    done = subprocess.run(
+        [kubectl, "get", "vb", "-A"],
+        env={"KUBECONFIG": str(kubeconfig), "HOME": str(home), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    header, *rows = (line.split() for line in done.stdout.splitlines())
+    assert header[:3] == ["NAMESPACE", "NAME", "READY"]
+    return {row[1]: row[2] for row in rows}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +245,7 @@ def test_kept_running_until_it_is_told_to_end(tmp_path: Path) -> None:
 def test_interrupted_in_the_middle_nothing_is_left(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    with subprocess.Popen(list(DEMO), env=environ(tmp_path), stdout=subprocess.PIPE, text=True) as process:
+    with started(tmp_path) as process:
         assert process.stdout is not None
         pid = next(operator_of(line) for line in process.stdout if " operator " in line)
         assert is_running(pid)

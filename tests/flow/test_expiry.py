@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.flow.test_keyvaults import DATA, vault_events
 from tests.flow.world import World, stamp
 from vaultbind.api.refs import ObjectKey
+from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS
 
 DAY = timedelta(days=1)
@@ -210,3 +213,57 @@ async def test_a_restart_tells_nothing_again(world: World) -> None:
     await world.restart(lambda: setattr(world.clock, "offset", world.clock.offset + 2 * 86_400))
     await judge(world)
     assert await vault_events(world) == ["ExpiresSoon", "ExpiresSoon"], "a crossing while nobody ran"
+
+
+@pytest.mark.parametrize("while_down", [False, True], ids=["while it runs", "while nobody runs"])
+async def test_a_keyvault_that_leads_elsewhere_begins_anew(world: World, while_down: bool) -> None:
+    """An object of the same name there is another one: not renewed, and its crossings were never told."""
+    now = world.clock.now()
+    world.seed.set_secret("a", "1", expires=now + 3 * DAY)
+    world.seed.set_secret("b", "1")
+    there = VaultDriver(world.emulator.estate.vault("other"), lambda: now - 40 * DAY)
+    there.set_secret("a", "2", expires=now + 4 * DAY)
+    there.set_secret("b", "2")
+    await world.connect(expiry={"scope": "All"})
+    await judge(world)
+    assert await vault_events(world) == ["ExpiresSoon"]
+    status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    assert status["toldOf"] == host_of(world, "shop")
+
+    async def lead_elsewhere() -> None:
+        url = world.emulator.vault_url("other")
+        await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"url": url}})
+
+    await (world.restart(lead_elsewhere) if while_down else lead_elsewhere())
+    await world.until(lambda: is_told_of(world, "other"))
+    await world.settled()
+    assert await vault_events(world) == ["ExpiresSoon", "ExpiresSoon"]
+    await world.next_look()
+    await world.restart()
+    await judge(world)
+    assert await vault_events(world) == ["ExpiresSoon", "ExpiresSoon"], "and once"
+
+
+async def test_what_was_told_of_another_vault_is_forgotten(world: World) -> None:
+    """Where there is nothing to tell of the new one, no time of the old one stays."""
+    world.seed.set_secret("a", "1", expires=world.clock.now() + 3 * DAY)
+    await world.connect(expiry={"scope": "All"})
+    await judge(world)
+    assert "expiryToldUntil" in await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    url = world.emulator.vault_url("other")
+    await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"url": url}})
+
+    async def is_forgotten() -> bool:
+        status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+        return not status.keys() & {"expiryToldUntil", "toldOf"}
+
+    await world.until(is_forgotten)
+
+
+def host_of(world: World, vault: str) -> str:
+    return world.emulator.vault_url(vault).removeprefix("https://")
+
+
+async def is_told_of(world: World, vault: str) -> bool:
+    status = await world.status(world.vault_name, CLUSTER_KEY_VAULTS)
+    return bool(status.get("toldOf") == host_of(world, vault))

@@ -51,12 +51,15 @@ async def test_for_people(bound: World) -> None:
 async def test_for_scripts(bound: World) -> None:
     done = await call("-n", bound.namespace, "--all", "-o", "json", "--check")
     assert done.exit_code == 1, "something expires soon"
-    rows = json.loads(done.output)
+    rows = json.loads(done.output)["objects"]
     assert [(row["name"], row["state"], len(row["usedBy"])) for row in rows] == [
         ("a", "ExpiresSoon", 2),
         ("b", "NoExpiry", 1),
     ]
-    assert json.loads((await call("-n", bound.namespace, "--within", "5d", "-o", "json")).output) == []
+    assert (
+        json.loads((await call("-n", bound.namespace, "--within", "5d", "-o", "json")).output)["objects"]
+        == []
+    )
 
 
 async def test_what_nobody_uses(bound: World) -> None:
@@ -71,15 +74,18 @@ async def test_what_nobody_uses(bound: World) -> None:
     assert len((await bound.status(bound.vault_name, CLUSTER_KEY_VAULTS))["soonest"]) == 20
     vault = f"ClusterKeyVault {bound.vault_name}"
     done = await call("-o", "json")
-    rows = [row for row in json.loads(done.stdout) if row["vault"] == vault]
+    rows = [row for row in json.loads(done.stdout)["objects"] if row["vault"] == vault]
     assert [(row["name"], row["state"], len(row["usedBy"])) for row in rows] == [
         ("a", "ExpiresSoon", 2),
         *((f"s{number:02}", "Valid", 0) for number in range(19)),
     ]
     assert f"{vault}: 6 more objects end some time" in done.stderr
-    assert "no binding" in (await call()).stdout
+    assert {"vault": vault, "named": 20, "ending": 26} in json.loads(done.stdout)["cut"]
+    people = (await call()).stdout
+    assert "no binding" in people
+    assert f"{vault}: 6 more objects end some time" in people
     done = await call("-n", bound.namespace, "-o", "json")
-    assert [row["name"] for row in json.loads(done.output)] == ["a"]
+    assert [row["name"] for row in json.loads(done.output)["objects"]] == ["a"]
 
 
 async def test_who_sees_one_namespace_only(bound: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +99,7 @@ async def test_who_sees_one_namespace_only(bound: World, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(KubeClient, "list", refuse)
     done = await call("-n", bound.namespace, "-o", "json")
-    assert [row["name"] for row in json.loads(done.stdout)] == ["a"]
+    assert [row["name"] for row in json.loads(done.stdout)["objects"]] == ["a"]
     assert "ClusterKeyVaults may not be listed" in done.stderr
     assert (await call()).exit_code == 3, "of all namespaces it would be less than was asked for"
 

@@ -49,6 +49,26 @@ async def test_a_deleted_object_is_told_apart_from_one_that_is_gone(world: World
     assert await counted(world, "deleted") == {"ok": 2.0}
 
 
+async def test_an_object_that_came_and_went_is_asked_for_anew(world: World) -> None:
+    """On one day: not there yet, there, deleted, recovered, and deleted once more an hour later."""
+    world.seed.set_secret("other", "1")
+    await world.connect()
+    await world.bind("app", data=DATA)
+    await world.told("app", "ObjectNotFound")
+    world.vault.set_secret("a", "1")
+    await world.ready("app")
+    untils = []
+    for _ in range(2):
+        world.vault.delete("secrets", "a")
+        await world.next_look()
+        untils.append((await world.told("app", "ObjectDeleted")).partition(" until ")[2])
+        world.vault.recover("secrets", "a")
+        await world.ready("app")
+        await world.advance(3600)
+    assert "" < untils[0] < untils[1], "the end of the second deletion is a later one"
+    assert await counted(world, "deleted") == {"ok": 3.0}
+
+
 async def test_some_are_deleted_and_some_never_were(world: World) -> None:
     world.seed.set_secret("a", "1")
     await world.connect()
@@ -115,6 +135,17 @@ async def test_a_renewal_that_fails_is_a_condition(world: World) -> None:
     issuers.set("ca", IssuerChange(provider="Test"), int(world.clock.now().timestamp()))
     await world.advance(2 * 86_400)
     assert "RenewalFailed" not in await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS)
+
+
+async def test_a_certificate_is_named_where_its_secret_is_missed(world: World) -> None:
+    """Nobody can recover that secret: it comes and goes with the certificate."""
+    order(world, "web", "Self")
+    await world.connect()
+    await world.bind("app", dataFrom=[{"tls": {"name": "web"}}])
+    await world.ready("app")
+    world.vault.delete("certificates", "web")
+    await world.next_look()
+    assert (await world.told("app", "ObjectDeleted")).startswith("certificate web is deleted; recover it")
 
 
 async def test_a_clock_that_differs_is_told(world: World) -> None:

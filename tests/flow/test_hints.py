@@ -126,6 +126,19 @@ async def test_a_change_arrives_within_a_second(
     assert len(gets) <= 40, "what is younger than its time's resolution may be read twice"
 
 
+async def test_an_event_for_who_does_not_follow_costs_nothing(hinted: World) -> None:
+    world = hinted
+    world.seed.set_secret("b", "1")
+    await world.bind("once", data=[{"key": "b", "secret": {"name": "b"}}], refreshPolicy="Once")
+    await world.ready("once")
+    await world.mark()
+    world.vault.set_secret("b", "new")
+    assert (await post(world, event(world, "b")))[0] == 200
+    assert (await world.spent()).vault == []
+    assert await world.secret("once") == {"b": b"1"}
+    assert await counted(world) == {"unknown": 1.0}
+
+
 async def test_a_forged_or_repeated_event_costs_nothing(hinted: World) -> None:
     world = hinted
     assert await post(world, event(world), code="wrong") == (401, "")

@@ -30,15 +30,19 @@ def rules(**rule: Any) -> dict[str, Any]:
     return {"keys": [{"name": "sign-*", **rule}, {"name": "*", "policy": "Check"}]}
 
 
-async def test_a_policy_that_differs_is_told(world: World) -> None:
+MOMENTS = {"rotateAfterCreation": "rotation after creation", "rotateBeforeExpiry": "rotation before expiry"}
+
+
+@pytest.mark.parametrize(("moment", "words"), MOMENTS.items(), ids=MOMENTS)
+async def test_a_policy_that_differs_is_told(world: World, moment: str, words: str) -> None:
     """And nothing is changed; a day later it is looked at again."""
     world.seed.create_key("sign-a")
     world.seed.create_key("other")
-    rotation = rules(policy="Check", rotateAfterCreation="90d", expiresAfter="120d")
+    rotation = rules(policy="Check", expiresAfter="120d", **{moment: "90d"})
     await world.connect(expiry=ALL, rotation=rotation)
     assert await unmet(world) == (
         "RotationPolicyDiffers: rotation policies differ from spec.rotation: sign-a "
-        "(rotation after creation never instead of 90d, expiry never instead of 120d)"
+        f"({words} never instead of 90d, expiry never instead of 120d)"
     )
     assert await vault_events(world) == ["RotationPolicyDiffers"]
     for _ in range(3):

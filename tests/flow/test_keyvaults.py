@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.flow.world import World
-from tests.unit.api import cases
+from tests.flow.world import World, stamp
 from vaultbind.keyvault.simulation import Ending, Fault
 from vaultbind.keyvault.simulation.access import Denial
 from vaultbind.kube.resources import (
@@ -329,56 +328,88 @@ AMBIENT: dict[str, Any] = {
     "managed": {"managedIdentity": {}},
     "workload": {"workloadIdentity": {}},
 }
+each_ambient = pytest.mark.parametrize("auth", AMBIENT.values(), ids=AMBIENT.keys())
 
 
-@pytest.mark.parametrize("auth", AMBIENT.values(), ids=AMBIENT.keys())
-async def test_a_namespaced_vault_cannot_use_the_identity_of_the_operator(
-    world: World, auth: dict[str, Any] | None
-) -> None:
-    spec = world.vault_spec(auth=auth)
-    del spec["access"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """Where a vault would be asked, and where the process would ask for all identities that it has."""
+
+    vault: Listener
+    identity: Listener
+
+    @property
+    def url(self) -> str:
+        return f"https://shop.vault.localhost:{self.vault.port}"
+
+
+@pytest.fixture
+async def doors(quiet_world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Doors]:
+    """An operator that nothing but the rule of ambient identities keeps from these doors."""
+    token = tmp_path / "token"
+    token.write_text("a.b.c")
+    async with listening() as vault, listening() as identity:
+        for name, value in {
+            "IDENTITY_ENDPOINT": f"http://127.0.0.1:{identity.port}/msi/token",
+            "AZURE_TENANT_ID": TENANT,
+            "AZURE_CLIENT_ID": "of-the-process",
+            "AZURE_FEDERATED_TOKEN_FILE": str(token),
+            "AZURE_AUTHORITY_HOST": f"https://127.0.0.1:{identity.port}",
+        }.items():
+            monkeypatch.setenv(name, value)
+        policy = quiet_world.settings.policy
+        suffixes = (*policy.vault_suffixes, f".vault.localhost:{vault.port}")
+        quiet_world.settings = replace(quiet_world.settings, policy=replace(policy, vault_suffixes=suffixes))
+        yield Doors(vault=vault, identity=identity)
+
+
+def ambient_spec(world: World, auth: dict[str, Any] | None, **spec: str) -> dict[str, Any]:
+    """A KeyVault of the namespace that would ask as the operator."""
+    found = world.vault_spec(auth=auth, **spec)
+    del found["access"]
     if auth is None:
-        del spec["auth"]
-    await world.create(KEY_VAULTS, "near", spec=spec)
+        del found["auth"]
+    return found
+
+
+@each_ambient
+async def test_a_namespaced_vault_cannot_use_the_identity_of_the_operator(
+    quiet_world: World, doors: Doors, auth: dict[str, Any] | None
+) -> None:
+    world = quiet_world
+    await world.start_operator()
+    await world.create(KEY_VAULTS, "near", spec=ambient_spec(world, auth, url=doors.url))
     await told(world, "AmbientIdentityNotAllowed", KEY_VAULTS, "near")
     await world.create(VAULT_BINDINGS, "app", spec={"vaultRef": {"name": "near"}, "data": DATA})
     assert "AmbientIdentityNotAllowed" in await world.told("app", "KeyVaultNotReady")
     await world.next_look()
-    assert list(world.emulator.stats.recent()) == [], "neither the vault nor a token was asked for"
+    assert (doors.vault.connections, doors.identity.connections) == (0, 0)
 
 
-async def test_it_can_where_the_operator_says_so(quiet_world: World) -> None:
+@each_ambient
+async def test_where_the_operator_allows_it_both_see_a_connection(
+    quiet_world: World, doors: Doors, auth: dict[str, Any] | None
+) -> None:
+    """What the test above would see: a vault is asked first, and only one that answers needs a token."""
     world = quiet_world
     policy = replace(world.settings.policy, ambient_for_namespaced=True)
     world.settings = replace(world.settings, policy=policy)
     await world.start_operator()
-    spec = world.vault_spec()
-    del spec["access"]
-    await world.create(KEY_VAULTS, "near", spec=spec)
+    await world.create(KEY_VAULTS, "near", spec=ambient_spec(world, auth, url=doors.url))
+    await told(world, "Unreachable", KEY_VAULTS, "near")
+    assert (doors.vault.connections > 0, doors.identity.connections) == (True, 0)
+    await world.create(KEY_VAULTS, "far", spec=ambient_spec(world, auth))
+    await told(world, "Unauthorized", KEY_VAULTS, "far")
+    assert doors.identity.connections > 0
+
+
+async def test_it_connects_where_the_operator_says_so(quiet_world: World) -> None:
+    world = quiet_world
+    policy = replace(world.settings.policy, ambient_for_namespaced=True)
+    world.settings = replace(world.settings, policy=policy)
+    await world.start_operator()
+    await world.create(KEY_VAULTS, "near", spec=ambient_spec(world, AMBIENT["managed"]))
     await told(world, "Connected", KEY_VAULTS, "near")
-
-
-NOT_YET = [case for case in cases.LATER_KEYVAULTS if not case.server]
-
-
-@pytest.mark.parametrize("case", NOT_YET, ids=lambda case: case.name)
-async def test_fields_of_later_are_refused(world: World, case: Any) -> None:
-    extra = {name: value for name, value in case.spec.items() if name not in {"url", "access"}}
-    spec = world.vault_spec(**extra)
-    if "caBundleRef" in spec:
-        spec["caBundleRef"]["namespace"] = world.namespace
-        del spec["caBundle"]
-    for member in spec["auth"].values():
-        for name, ref in member.items():
-            if name.endswith("Ref"):
-                ref["namespace"] = world.namespace
-    await world.create(CLUSTER_KEY_VAULTS, world.vault_name, spec=spec)
-    assert case.path in await told(world, "NotImplemented")
-    assert await world.conditions(world.vault_name, CLUSTER_KEY_VAULTS) == {
-        "Ready": "False NotImplemented",
-        "Stalled": "True NotImplemented",
-    }
-    assert list(world.emulator.stats.recent()) == []
 
 
 BROKEN_BUNDLE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -443,6 +474,30 @@ async def test_access_by_namespace(world: World) -> None:
     await world.ready("app")
 
 
+OPERATORS = {
+    "In": ({"values": ["test", "live"]}, {"stage": "live"}, {"stage": "old"}),
+    "NotIn": ({"values": ["test", "live"]}, {"stage": None}, {"stage": "live"}),
+    "Exists": ({}, {"stage": ""}, {"stage": None}),
+    "DoesNotExist": ({}, {"stage": None}, {"stage": ""}),
+}
+"""Each with its values, labels of a namespace that it picks, and of one that it does not."""
+
+
+async def test_every_operator_of_a_selector(world: World) -> None:
+    world.seed.set_secret("a", "1")
+    await world.connect(access=[{"namespaces": {"names": ["elsewhere"]}}])
+    await world.bind("app", data=DATA)
+    for operator, (values, fitting, other) in OPERATORS.items():
+        expression = {"key": "stage", "operator": operator, **values}
+        rule = {"namespaces": {"selector": {"matchExpressions": [expression]}}}
+        await world.patch(NAMESPACES, world.namespace, {"metadata": {"labels": other}})
+        await world.patch(CLUSTER_KEY_VAULTS, world.vault_name, {"spec": {"access": [rule]}})
+        await world.settled()
+        assert await world.has(VAULT_BINDINGS, "app", "Synced", "AccessDenied"), operator
+        await world.patch(NAMESPACES, world.namespace, {"metadata": {"labels": fitting}})
+        await world.ready("app")
+
+
 async def test_access_by_object_and_kind(world: World) -> None:
     for name in ("web-password", f"{world.namespace}-db", "other"):
         world.seed.set_secret(name, "1")
@@ -470,6 +525,7 @@ async def test_access_by_object_and_kind(world: World) -> None:
 
 
 async def test_status_of_a_vault(world: World) -> None:
+    begun = stamp(world.clock.now())
     world.seed.set_secret("a", "1")
     world.seed.set_secret("b", "1")
     await world.connect()
@@ -477,6 +533,7 @@ async def test_status_of_a_vault(world: World) -> None:
     condition, expiring = status.pop("conditions")
     assert (expiring["type"], expiring["status"], expiring["reason"]) == ("Expiring", "False", "Valid")
     assert (condition["type"], condition["status"], condition["observedGeneration"]) == ("Ready", "True", 1)
+    assert begun <= condition["lastTransitionTime"] <= stamp(world.clock.now())
     counts = {"objects": 0, "expired": 0, "expiring": 0, "detection": "List"}
     assert status == {"observedGeneration": 1, **counts}
     await world.bind("app", data=[*DATA, {"key": "b", "secret": {"name": "b"}}])

@@ -7,8 +7,16 @@ import pytest
 
 from tests.flow.test_keyvaults import DATA
 from tests.flow.world import World
-from vaultbind.api.names import restart_annotation
-from vaultbind.kube.resources import DAEMON_SETS, DEPLOYMENTS, STATEFUL_SETS, VAULT_BINDINGS, Resource
+from vaultbind.api.names import LABEL_INJECT, restart_annotation
+from vaultbind.api.pod_values import OLDEST_SECONDS
+from vaultbind.kube.resources import (
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    SECRETS,
+    STATEFUL_SETS,
+    VAULT_BINDINGS,
+    Resource,
+)
 
 pytestmark = pytest.mark.both_drifts
 
@@ -23,11 +31,11 @@ def workload(app: str, **spec: Any) -> dict[str, Any]:
     return {"metadata": {"labels": labels}, "spec": whole}
 
 
-async def begin(world: World, rollout: dict[str, Any]) -> str:
+async def begin(world: World, rollout: dict[str, Any], **spec: Any) -> str:
     """A binding in sync, at rest; returns the annotation that its workloads get."""
     world.seed.set_secret("a", "1")
     await world.connect()
-    made = await world.bind("app", data=DATA, rollout=rollout)
+    made = await world.bind("app", data=DATA, rollout=rollout, **spec)
     await world.ready("app")
     await world.calm()
     return restart_annotation(made["metadata"]["uid"])
@@ -39,6 +47,21 @@ async def named(world: World, resource: Resource, name: str, annotation: str) ->
     assert template["metadata"]["annotations"]["team"] == "a"
     found: str | None = template["metadata"]["annotations"].get(annotation)
     return found
+
+
+async def test_workloads_of_who_does_not_follow_are_restarted_when_it_takes_a_value(world: World) -> None:
+    await world.create(DEPLOYMENTS, "web", **workload("web"))
+    annotation = await begin(world, WEB, refreshPolicy="OnSpecChange")
+    world.vault.set_secret("a", "new")
+    await world.next_look()
+    await world.patch(SECRETS, "app", {"data": {"a": "eA=="}})
+    await world.noticed()
+    assert (await world.secret("app"))["a"] == b"1"
+    assert await named(world, DEPLOYMENTS, "web", annotation) is None
+    await world.patch(VAULT_BINDINGS, "app", {"spec": {"expiry": {"warnBefore": ["1d"]}}})
+    await world.ready("app")
+    assert (await world.secret("app"))["a"] == b"new"
+    assert await named(world, DEPLOYMENTS, "web", annotation) == "2"
 
 
 @pytest.mark.get_on_real
@@ -124,6 +147,22 @@ async def test_pods_without_a_secret_are_restarted_for_a_new_version_and_for_not
     world.vault.set_secret("a", "2")
     await world.next_look()
     await world.ready("app")
+    assert await named(world, DEPLOYMENTS, "web", annotation) == "2"
+
+
+async def test_injected_pods_are_restarted_once_the_broker_gives_nothing_older(world: World) -> None:
+    """A pod that is made anew at once could get what the broker has kept, and nobody would come again."""
+    deployment = workload("web")
+    deployment["spec"]["template"]["metadata"]["labels"][LABEL_INJECT] = "true"
+    await world.create(DEPLOYMENTS, "web", **deployment)
+    annotation = await begin(world, WEB)
+    world.vault.set_secret("a", "2")
+    await world.next_look()
+    await world.ready("app")
+    assert (await world.status("app"))["revision"] == 2
+    assert await named(world, DEPLOYMENTS, "web", annotation) is None
+
+    await world.advance(OLDEST_SECONDS + 2)
     assert await named(world, DEPLOYMENTS, "web", annotation) == "2"
 
 

@@ -1,9 +1,9 @@
 """What can be wrong with an object of the vault: each has its reason, and the last good Secret stays."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -11,11 +11,14 @@ import pytest
 from tests.flow.world import ApiError, World
 from vaultbind.keyvault.simulation import Ending, Fault
 from vaultbind.keyvault.simulation.access import Denial
-from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS
+from vaultbind.keyvault.simulation.driver import VaultDriver
+from vaultbind.keyvault.simulation.issuing import Chain, issue_chain
+from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS, VAULT_BINDINGS
 from vaultbind.vaults.fence import FencedTransport
 
 REVEALING = "caller oid=6f1c8f4e tid=11111111-2222 /subscriptions/77 wrote hunter2"
 PLAIN: dict[str, Any] = {"data": [{"key": "k", "secret": {"name": "a"}}]}
+TLS: dict[str, Any] = {"dataFrom": [{"tls": {"name": "a"}}]}
 HUGE = 25_000
 
 
@@ -26,6 +29,8 @@ class Case:
     reason: str
     damage: Callable[[World], Any]
     mend: Callable[[World], Any] = lambda world: world.vault.set_secret("a", "1")
+    begin: Callable[[VaultDriver], Any] = lambda vault: vault.set_secret("a", "1")
+    """What is in the vault at first; mended, it gives the same Secret."""
     spec: dict[str, Any] = field(default_factory=lambda: PLAIN)
     words: tuple[str, ...] = ("secret a",)
     read_timeout: float = 10.0
@@ -48,6 +53,34 @@ def heal(world: World) -> None:
 def purge(world: World) -> None:
     world.vault.delete("secrets", "a")
     world.vault.purge("secrets", "a")
+
+
+@cache
+def chain() -> Chain:
+    """One for all rows: issued again it gives the same bytes."""
+    return issue_chain(["shop.example"], not_before=1_600_000_000, not_after=4_000_000_000)
+
+
+def issue(vault: VaultDriver, *, exportable: bool = True) -> None:
+    vault.issue_certificate("a", ["shop.example"], exportable=exportable, chain=chain())
+
+
+def replace_by_a_secret(world: World) -> None:
+    world.vault.delete("certificates", "a")
+    world.vault.purge("certificates", "a")
+    world.vault.set_secret("a", "hunter2")
+
+
+def issue_instead(world: World) -> None:
+    purge(world)
+    issue(world.vault)
+
+
+def spoil(world: World) -> None:
+    """Give the certificate's newest version a value that is none: no call to the vault can do that."""
+    issue(world.vault)
+    secrets = world.vault.vault.secrets.store
+    secrets.replace(replace(secrets.get("a"), value="hunter2"))
 
 
 def of_secret(**source: Any) -> dict[str, Any]:
@@ -154,6 +187,7 @@ CASES = {
     "property missing": Case(
         reason="PropertyNotFound",
         spec=of_secret(property="/x"),
+        begin=lambda vault: vault.set_secret("a", '{"x": "1"}'),
         damage=lambda world: world.vault.set_secret("a", '{"y": "hunter2"}'),
         mend=lambda world: world.vault.set_secret("a", '{"x": "1"}'),
         words=("secret a", "/x"),
@@ -161,14 +195,40 @@ CASES = {
     "not JSON": Case(
         reason="PropertyNotFound",
         spec=of_secret(property="/x"),
+        begin=lambda vault: vault.set_secret("a", '{"x": "1"}'),
         damage=lambda world: world.vault.set_secret("a", "hunter2"),
         mend=lambda world: world.vault.set_secret("a", '{"x": "1"}'),
     ),
     "cannot be decoded": Case(
         reason="DecodeFailed",
         spec=of_secret(decode="Base64"),
+        begin=lambda vault: vault.set_secret("a", "MQ=="),
         damage=lambda world: world.vault.set_secret("a", "hunter2!"),
         mend=lambda world: world.vault.set_secret("a", "MQ=="),
+    ),
+    "a secret instead of the certificate": Case(
+        reason="NotACertificate",
+        spec=TLS,
+        begin=issue,
+        damage=replace_by_a_secret,
+        mend=issue_instead,
+        words=("certificate a", "bind it with `secret`"),
+    ),
+    "a certificate that cannot be read": Case(
+        reason="NotACertificate",
+        spec=TLS,
+        begin=issue,
+        damage=spoil,
+        mend=lambda world: issue(world.vault),
+        words=("certificate a cannot be read",),
+    ),
+    "the key is not exportable any more": Case(
+        reason="KeyNotExportable",
+        spec=TLS,
+        begin=issue,
+        damage=lambda world: issue(world.vault, exportable=False),
+        mend=lambda world: issue(world.vault),
+        words=("certificate a has no exportable private key",),
     ),
     "over 1 MiB": Case(
         reason="ValueTooLarge",
@@ -177,15 +237,12 @@ CASES = {
         words=(),
     ),
 }
-FIRST = {"/x": '{"x": "1"}', "Base64": "MQ=="}
 
 
 async def begin(world: World, case: Case) -> None:
     """A binding with a good Secret, at rest."""
     world.life.operator.clients.open_transport = partial(FencedTransport, read_timeout=case.read_timeout)
-    source = next(iter(case.spec["data"]))["secret"]
-    good = FIRST.get(str(source.get("property") or source.get("decode")), "1")
-    world.seed.set_secret("a", good)
+    case.begin(world.seed)
     await world.connect()
     await world.bind("app", **case.spec)
     await world.ready("app")
@@ -294,21 +351,19 @@ async def test_a_certificate_without_an_exportable_key(world: World) -> None:
     await world.ready("public")
 
 
-@pytest.mark.parametrize(
-    "text", ["hunter2", "-----BEGIN CERTIFICATE-----\nhunter2\n-----END CERTIFICATE-----"]
-)
-async def test_what_is_no_certificate(world: World, text: str) -> None:
-    world.seed.set_secret("web", text)
-    await world.connect()
-    await world.bind("app", dataFrom=[{"tls": {"name": "web"}}])
-    message = await world.told("app", "NotACertificate")
-    assert "web" in message
-    assert "hunter2" not in message
-
-
 async def test_a_key_that_no_secret_can_have_is_refused_at_the_door(world: World) -> None:
+    """Of a new binding and of one that has its Secret, which stays."""
+    await begin(world, CASES["not found"])
+    before = await world.there(SECRETS, "app")
+    data = [{"key": "bad/key", "secret": {"name": "a"}}]
     with pytest.raises(ApiError, match=r"data\[0\]\.key"):
-        await world.bind("app", data=[{"key": "bad/key", "secret": {"name": "a"}}])
+        await world.bind("new", data=data)
+    with pytest.raises(ApiError, match=r"data\[0\]\.key"):
+        await world.patch(VAULT_BINDINGS, "app", {"spec": {"data": data}})
+    await world.next_look()
+    assert (await world.spent()).writes == []
+    assert await world.there(SECRETS, "app") == before
+    await world.ready("app")
 
 
 async def test_an_optional_object_may_be_missing_but_not_forbidden(world: World) -> None:

@@ -88,7 +88,7 @@ async def test_another_url_moves_bindings_to_another_session(world: World) -> No
     await world.settled()
     [after] = sessions(world)
     assert after is not before
-    assert (before.members, before.reads.held, before._client) == (set(), 0, None)
+    assert (before.members, before.reads.held, before.held.is_empty) == (set(), 0, True)
     await world.calm()
     await world.next_look()
     assert {entry.vault for entry in world.emulator.stats.recent()} == {"bank"}

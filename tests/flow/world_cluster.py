@@ -42,10 +42,10 @@ class Cluster:
     sandbox: Sandbox | None = None
 
     async def request(
-        self, method: str, path: str, body: object = None, *, content_type: str = JSON
+        self, method: str, path: str, body: object = None, *, content_type: str = JSON, accept: str = JSON
     ) -> dict[str, Any]:
         """Send one request as a person; raises ApiError."""
-        headers = {"Content-Type": content_type, "Accept": JSON, "User-Agent": PERSON}
+        headers = {"Content-Type": content_type, "Accept": accept, "User-Agent": PERSON}
         if token := await self.access.tokens.authorization():
             headers["Authorization"] = token
         async with self.session.request(

@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from selectors import BaseSelector
 from typing import Any
+
+import aiohttp
 
 from vaultbind.app.operator import Operator
 from vaultbind.handlers.controller import start_controller
@@ -17,7 +20,9 @@ from vaultbind.kube.access import ClusterAccess
 from vaultbind.kube.client import REQUEST_TIMEOUT, KubeClient
 from vaultbind.kube.error_mapping import Call
 from vaultbind.kube.exchange import Request
-from vaultbind.kube.session import open_connection
+from vaultbind.kube.lease_record import LeaseTimings
+from vaultbind.kube.leases import LeaseElector
+from vaultbind.kube.session import KubeConnection, OrjsonResponse, open_connection
 from vaultbind.kube.wire import Wire
 from vaultbind.settings import RunSettings
 from vaultbind.telemetry.metrics import Metrics
@@ -25,7 +30,11 @@ from vaultbind.telemetry.metrics import Metrics
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 ASK = "ask"
+LEASE = LeaseTimings(interval=0.3, deadline=40.0, duration=60.0)
+"""A busy machine loses no Lease: it is taken away by tests."""
 METADATA = "PartialObjectMetadata"
+KOPF = "kopf-in-a-world"
+"""By what the embedded cluster API tells Kopf's requests from ours, which have the same name otherwise."""
 GOODBYE_LOOKS = 2000
 """TLS connections say goodbye before their sockets close; so often is looked, every 5 ms."""
 
@@ -58,6 +67,20 @@ class WorldClock:
         return self.now() - timedelta(hours=1)
 
 
+class TellingConnection(KubeConnection):
+    """Says who asks: the sessions that it opens are Kopf's, our own requests do not go through them."""
+
+    __slots__ = ()
+
+    def open_session(
+        self, response_class: type[aiohttp.ClientResponse] = OrjsonResponse
+    ) -> aiohttp.ClientSession:
+        """One of Kopf's."""
+        session = super().open_session(response_class)
+        session.headers["User-Agent"] = KOPF
+        return session
+
+
 class RecordingWire(Wire):
     """Notes each request that the operator's own client makes, watches left out.
 
@@ -82,6 +105,9 @@ class OperatorThread:
     clock: WorldClock
     calls: list[Call]
     identity: str = "world"
+    elected_by: ClusterAccess | None = None
+    """Whose rights the Lease is held with; None: this life leads from the start on."""
+    lease: tuple[str, str] = ("", "")
     operator: Operator = field(init=False)
     _thread: threading.Thread = field(init=False)
     _ready: Future[asyncio.AbstractEventLoop] = field(default_factory=Future)
@@ -117,12 +143,7 @@ class OperatorThread:
 
     async def _run(self) -> None:
         metrics = Metrics()
-        connection = open_connection(
-            server=self.access.server, tokens=self.access.tokens, tls=self.access.tls
-        )
-        wire = RecordingWire(connection, observer=metrics.kube, request_timeout=REQUEST_TIMEOUT)
-        wire.calls = self.calls
-        async with KubeClient(connection, observer=metrics.kube, wire=wire) as client:
+        async with self._client(self.access, metrics) as client:
             self.operator = Operator(
                 settings=self.settings,
                 client=client,
@@ -132,7 +153,21 @@ class OperatorThread:
             )
             self._stop = asyncio.Event()
             self._ready.set_result(asyncio.get_running_loop())
-            await start_controller(self.operator, self._stop, None)
+            async with AsyncExitStack() as stack:  # of the Lease
+                await start_controller(self.operator, self._stop, await self._elector(stack, metrics))
+
+    def _client(self, access: ClusterAccess, metrics: Metrics) -> KubeClient:
+        opened = open_connection(server=access.server, tokens=access.tokens, tls=access.tls)
+        connection = TellingConnection(**{part.name: getattr(opened, part.name) for part in fields(opened)})
+        wire = RecordingWire(connection, observer=metrics.kube, request_timeout=REQUEST_TIMEOUT)
+        wire.calls = self.calls
+        return KubeClient(connection, observer=metrics.kube, wire=wire)
+
+    async def _elector(self, stack: AsyncExitStack, metrics: Metrics) -> LeaseElector | None:
+        if self.elected_by is None:
+            return None
+        client = await stack.enter_async_context(self._client(self.elected_by, metrics))
+        return LeaseElector(client, *self.lease, self.identity, timings=LEASE)
 
     async def ask(self, function: Callable[[], Any]) -> Any:
         """Run a function, or await a coroutine function, in the operator's loop, between two steps of it."""

@@ -1,6 +1,7 @@
 """The cluster's processes: started with a log file each, awaited with a deadline, stopped in order."""
 
 import contextlib
+import secrets
 import socket
 import ssl
 import subprocess
@@ -94,6 +95,10 @@ def wait_until(ready: Callable[[], bool], server: Server, *, seconds: float = ST
         time.sleep(POLL_SECONDS)
 
 
+PORTS = range(15_000, 30_000)
+"""Below where Linux (32768) and macOS (49152) begin to give ports to outgoing connections."""
+
+
 def is_answering(
     port: int, path: str, context: ssl.SSLContext | None = None, *, host: str = "127.0.0.1"
 ) -> bool:
@@ -110,9 +115,16 @@ def is_answering(
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that were free a moment ago, all different."""
+    """Return ports that were free a moment ago, all different.
+
+    None of those that the system gives to outgoing connections, and at random: several processes choose at
+    once, and use theirs later.
+    """
+    found: set[int] = set()
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for item in sockets:
-            item.bind(("127.0.0.1", 0))
-        return [item.getsockname()[1] for item in sockets]
+        while len(found) < count:
+            port = secrets.choice(PORTS)
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                found.add(port)
+    return list(found)

@@ -15,11 +15,6 @@ _MOST_NAMES: Final = 128
 _MOST_PATTERNS: Final = 64
 _MOST_REQUIREMENTS: Final = 16
 _MOST_VALUES: Final = 32
-_KINDS: Final = grammar.Grammar(
-    pattern=f"^({'|'.join(VaultObjectKind)})$",
-    longest=16,
-    sentence=f"must be one of {', '.join(VaultObjectKind)}",
-)
 
 
 class _Operator(StrEnum):
@@ -38,7 +33,7 @@ def parse_access(spec: Fields) -> tuple[AccessRule, ...]:
 
 
 def _parse_rule(rule: Fields) -> AccessRule:
-    kinds = rule.texts("kinds", _KINDS, most=len(VaultObjectKind))
+    kinds = rule.texts("kinds", grammar.OBJECT_KIND, most=len(VaultObjectKind))
     return AccessRule(
         namespaces=_parse_namespaces(rule.required_object("namespaces")),
         objects=rule.texts("objects", grammar.OBJECT_PATTERN, most=_MOST_PATTERNS),

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final, NamedTuple
 
+from vaultbind.api.data_from import ExtractEntry, FindEntry, Rewrite
 from vaultbind.api.refs import ObjectKey, VaultObjectKind
 
 
@@ -28,20 +30,52 @@ class Include(StrEnum):
     CA = "CA"
 
 
+class CertificateFormat(StrEnum):
+    """`certificate.format`."""
+
+    PEM = "PEM"
+    DER = "DER"
+    """One certificate or one key: goes with include Leaf, Key and CA only."""
+    PKCS12 = "PKCS12"
+    JKS = "JKS"
+    """Both hold a key with its chain, or trusted certificates: go with any include but Key."""
+
+
 class PublicKeyFormat(StrEnum):
     """`publicKey.format`."""
 
     PEM = "PEM"
     JWK = "JWK"
+    SSH = "SSH"
 
 
 class CreationPolicy(StrEnum):
-    """`target.creationPolicy` as far as implemented."""
+    """`target.creationPolicy`."""
 
     OWNER = "Owner"
+    ORPHAN = "Orphan"
+    """As Owner, but the Secret has no ownerReference: it stays when the binding goes."""
     MERGE = "Merge"
     NONE = "None"
     """No Secret at all: the binding is for pods, which get its values from the broker."""
+
+
+class WhenMissing(StrEnum):
+    """`target.whenMissing`: what becomes of the Secret when an object is gone from the vault."""
+
+    RETAIN = "Retain"
+    PRUNE = "Prune"
+    DELETE = "Delete"
+
+
+class RefreshPolicy(StrEnum):
+    """`refreshPolicy`: when what the vault holds is taken into the Secret."""
+
+    FOLLOW = "Follow"
+    ON_SPEC_CHANGE = "OnSpecChange"
+    """When the spec is new or has changed, and when there is no Secret."""
+    ONCE = "Once"
+    """When there is no Secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +88,22 @@ class SecretSource:
     decode: Decode = Decode.NONE
 
 
+class PasswordRef(NamedTuple):
+    """`certificate.passwordRef`: a key of a Secret of the binding's namespace."""
+
+    secret: str
+    key: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateSource:
-    """Parts of a certificate as PEM."""
+    """Parts of a certificate."""
 
     name: str
     version: str = ""
     include: Include = Include.CHAIN
+    format: CertificateFormat = CertificateFormat.PEM
+    password_ref: PasswordRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +134,11 @@ class TlsEntry:
     name: str
     version: str = ""
     optional: bool = False
+    rewrite: tuple[Rewrite, ...] = ()
+
+
+NamedEntry = TlsEntry | ExtractEntry
+FromEntry = NamedEntry | FindEntry
 
 
 class Keep(StrEnum):
@@ -116,6 +164,8 @@ class Target:
     name: str
     type: str
     creation_policy: CreationPolicy = CreationPolicy.OWNER
+    when_missing: WhenMissing = WhenMissing.RETAIN
+    immutable: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     template: Template | None = None
@@ -138,6 +188,15 @@ class Restart:
     match_labels: Mapping[str, str] = field(default_factory=dict)
 
 
+_KINDS: Final[Mapping[type, VaultObjectKind]] = {
+    SecretSource: VaultObjectKind.SECRET,
+    CertificateSource: VaultObjectKind.CERTIFICATE,
+    PublicKeySource: VaultObjectKind.KEY,
+    TlsEntry: VaultObjectKind.CERTIFICATE,
+    ExtractEntry: VaultObjectKind.SECRET,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingSpec:
     """What a VaultBinding asks for, defaults filled in."""
@@ -146,19 +205,31 @@ class BindingSpec:
     """Key of the KeyVault (binding's namespace) or ClusterKeyVault (no namespace)."""
     target: Target
     data: tuple[DataEntry, ...] = ()
-    data_from: tuple[TlsEntry, ...] = ()
+    data_from: tuple[FromEntry, ...] = ()
+    refresh_policy: RefreshPolicy = RefreshPolicy.FOLLOW
     suspend: bool = False
     warn_before: tuple[timedelta, ...] | None = None
     """Thresholds of expiry, longest first; None: those of the KeyVault."""
     restarts: tuple[Restart, ...] = ()
+    passwords: tuple[PasswordRef, ...] = ()
+    """Those of its key stores, each once."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether the Secret follows what looks at the vault show."""
+        return self.refresh_policy is RefreshPolicy.FOLLOW
 
     def sources(self) -> tuple[tuple[VaultObjectKind, str], ...]:
-        """Kind and name of each vault object asked for, in spec order: what `access` is checked for."""
-        kinds = {
-            SecretSource: VaultObjectKind.SECRET,
-            CertificateSource: VaultObjectKind.CERTIFICATE,
-            PublicKeySource: VaultObjectKind.KEY,
-        }
-        named = [(kinds[type(entry.source)], entry.source.name) for entry in self.data]
-        named += [(VaultObjectKind.CERTIFICATE, entry.name) for entry in self.data_from]
-        return tuple(dict.fromkeys(named))
+        """Kind and name of each vault object that it names, in spec order: what `access` is checked for."""
+        sources = (*(entry.source for entry in self.data), *self.named_from)
+        return tuple(dict.fromkeys((_KINDS[type(source)], source.name) for source in sources))
+
+    @property
+    def named_from(self) -> tuple[NamedEntry, ...]:
+        """Entries of `dataFrom` that name their object."""
+        return tuple(entry for entry in self.data_from if not isinstance(entry, FindEntry))
+
+    @property
+    def finds(self) -> tuple[FindEntry, ...]:
+        """Entries of `dataFrom` that look for theirs."""
+        return tuple(entry for entry in self.data_from if isinstance(entry, FindEntry))

@@ -1,8 +1,7 @@
 """From a VaultBinding object to its spec: every rule of the CRD once more, defaults filled in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from enum import StrEnum
 from typing import Any, Final
 
 from vaultbind.api import grammar
@@ -12,56 +11,56 @@ from vaultbind.api.binding import (
     CreationPolicy,
     DataEntry,
     Decode,
-    Include,
     Keep,
+    PasswordRef,
     PublicKeyFormat,
     PublicKeySource,
+    RefreshPolicy,
     SecretSource,
     Source,
     Target,
     Template,
-    TlsEntry,
+    WhenMissing,
 )
+from vaultbind.api.certificate_parser import KEY_STORES, parse_certificate
+from vaultbind.api.conditions import Reason
+from vaultbind.api.data_from_parser import parse_from_entry, parse_version
 from vaultbind.api.errors import SpecError
 from vaultbind.api.fields import Fields
+from vaultbind.api.given_keys import (
+    KEYS_OF_TYPE,
+    TLS_KEYS,
+    TYPE_OPAQUE,
+    TYPE_TLS,
+    GivenKeys,
+    given_keys,
+    has_keys_of_type,
+)
 from vaultbind.api.implemented import check_binding
 from vaultbind.api.names import GROUP
 from vaultbind.api.rollout_parser import parse_restarts
 from vaultbind.api.thresholds import parse_warn_before
 from vaultbind.api.vault_ref import parse_vault_ref
 
-TYPE_OPAQUE: Final = "Opaque"
-TYPE_TLS: Final = "kubernetes.io/tls"
-TLS_KEYS: Final = ("tls.crt", "tls.key", "ca.crt")
-"""Keys that a tls entry of `dataFrom` may give; the last only where the authority is known."""
 RESERVED_TYPES: Final = frozenset({"kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"})
-KEYS_OF_TYPE: Final[Mapping[str, str]] = {
-    TYPE_TLS: "tls.crt and tls.key",
-    "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
-    "kubernetes.io/dockercfg": ".dockercfg",
-    "kubernetes.io/basic-auth": "username or password",
-    "kubernetes.io/ssh-auth": "ssh-privatekey",
-}
-"""Keys without which the API server refuses a Secret of that type, as messages tell them."""
 
+PASSWORDS_ARE_FOR_SECRETS: Final = (
+    "a key store with a passwordRef is for a Secret only, pods are given no password: "
+    "let them mount the Secret"
+)
+
+FINDS_ARE_FOR_SECRETS: Final = (
+    "find is not implemented for pods yet, only for a Secret: let them mount the Secret, or name the objects"
+)
+
+_MOST_KEY_STORES: Final = 16
+"""Each PKCS12 takes some 6 ms of the event loop: most of that is what makes its password hard to guess."""
 _MOST_DATA: Final = 256
 _MOST_DATA_FROM: Final = 32
 _MOST_PAIRS: Final = 64
 _MOST_TEMPLATES: Final = 64
 _LONGEST_TEMPLATES: Final = 65536
 """Characters of all templates of a binding together."""
-
-
-class _OneFormat(StrEnum):
-    PEM = "PEM"
-
-
-class _WhenMissing(StrEnum):
-    RETAIN = "Retain"
-
-
-class _RefreshPolicy(StrEnum):
-    FOLLOW = "Follow"
 
 
 def parse_binding(obj: Mapping[str, Any]) -> BindingSpec:
@@ -73,48 +72,88 @@ def parse_binding(obj: Mapping[str, Any]) -> BindingSpec:
     metadata = obj.get("metadata") or {}
     spec = Fields(obj.get("spec"), "spec")
     check_binding(obj["spec"])
-    spec.choice("refreshPolicy", _RefreshPolicy.FOLLOW)
     data = tuple(_parse_entry(item) for item in spec.objects("data", most=_MOST_DATA))
-    data_from = tuple(_parse_tls_entry(item) for item in spec.objects("dataFrom", most=_MOST_DATA_FROM))
-    given = {*(entry.key for entry in data), *(TLS_KEYS if data_from else ())}
-    target = _parse_target(
-        spec.object("target") or Fields({}, "spec.target"), metadata, given, has_tls=bool(data_from)
-    )
+    data_from = tuple(parse_from_entry(item) for item in spec.objects("dataFrom", most=_MOST_DATA_FROM))
+    given = given_keys(data, data_from)
+    target = _parse_target(spec.object("target") or Fields({}, "spec.target"), metadata, given)
     expiry = spec.object("expiry")
     parsed = BindingSpec(
         vault=parse_vault_ref(spec.object("vaultRef"), metadata.get("namespace", "")),
         target=target,
         data=data,
         data_from=data_from,
+        refresh_policy=_parse_refresh_policy(spec, target),
         suspend=spec.flag("suspend"),
         restarts=parse_restarts(spec.object("rollout")),
         warn_before=parse_warn_before(expiry, ()) if expiry is not None else None,
+        passwords=_check_key_stores(data, target),
     )
-    _check_keys(parsed)
+    _check_keys(parsed, given)
+    if parsed.finds:
+        _check_finds(parsed)
     return parsed
 
 
-def _parse_target(
-    target: Fields, metadata: Mapping[str, Any], given: AbstractSet[str], *, has_tls: bool
-) -> Target:
+def _check_finds(spec: BindingSpec) -> None:
+    """What goes with `find` so far: Secrets that follow their vault."""
+    problem = None
+    if spec.target.creation_policy is CreationPolicy.NONE:
+        problem = FINDS_ARE_FOR_SECRETS
+    elif not spec.follows:
+        problem = (
+            f"find is not implemented with refreshPolicy {spec.refresh_policy} yet: "
+            "let it follow, or name the objects"
+        )
+    if problem is not None:
+        raise SpecError("spec.dataFrom", problem, reason=Reason.NOT_IMPLEMENTED)
+
+
+def _parse_refresh_policy(spec: Fields, target: Target) -> RefreshPolicy:
+    policy = spec.choice("refreshPolicy", RefreshPolicy.FOLLOW)
+    if policy is not RefreshPolicy.FOLLOW and target.creation_policy is CreationPolicy.NONE:
+        raise spec.fail(
+            "refreshPolicy",
+            f"{policy} may not be set with creationPolicy None, there is no Secret that could stay as it is",
+        )
+    return policy
+
+
+def _parse_target(target: Fields, metadata: Mapping[str, Any], given: GivenKeys) -> Target:
     policy = target.choice("creationPolicy", CreationPolicy.OWNER)
     secret_type = target.text("type", grammar.SECRET_TYPE)
-    target.choice("whenMissing", _WhenMissing.RETAIN)
-    target.flag("immutable")
+    when_missing = target.choice("whenMissing", WhenMissing.RETAIN)
+    immutable = target.flag("immutable")
     if secret_type in RESERVED_TYPES:
         raise target.fail("type", "this type grants access to the cluster and is refused")
     if secret_type and policy is CreationPolicy.MERGE:
         raise target.fail("type", "may not be set with creationPolicy Merge, the Secret keeps its own")
+    _check_policy(target, policy, when_missing, immutable=immutable)
     template = _parse_template(target.object("template"))
-    is_tls = has_tls and _has_keys_of_type(TYPE_TLS, _keys_left(given, template))
+    is_tls = given.tls_entries > 0 and has_keys_of_type(TYPE_TLS, _keys_left(given.names, template))
     return Target(
         name=target.text("name", grammar.DNS_SUBDOMAIN, str(metadata.get("name", ""))),
         type=secret_type or (TYPE_TLS if is_tls else TYPE_OPAQUE),
         creation_policy=policy,
+        when_missing=when_missing,
+        immutable=immutable,
         labels=_parse_pairs(target, "labels", grammar.LABEL_VALUE),
         annotations=_parse_pairs(target, "annotations", grammar.ANNOTATION_VALUE),
         template=template,
     )
+
+
+def _check_policy(
+    target: Fields, policy: CreationPolicy, when_missing: WhenMissing, *, immutable: bool
+) -> None:
+    """What goes with a Secret of the binding's own only."""
+    merges, is_none = policy is CreationPolicy.MERGE, policy is CreationPolicy.NONE
+    why = "the Secret is somebody else's" if merges else "there is no Secret"
+    if immutable and (merges or is_none):
+        raise target.fail("immutable", f"may not be set with creationPolicy {policy}, {why}")
+    is_refused = when_missing is WhenMissing.DELETE if merges else when_missing is not WhenMissing.RETAIN
+    if is_refused and (merges or is_none):
+        value = when_missing if merges else "Prune and Delete"
+        raise target.fail("whenMissing", f"{value} may not be set with creationPolicy {policy}, {why}")
 
 
 def _parse_template(template: Fields | None) -> Template | None:
@@ -157,25 +196,20 @@ def _parse_entry(entry: Fields) -> DataEntry:
 def _parse_secret(source: Fields) -> Source:
     return SecretSource(
         name=source.required_text("name", grammar.OBJECT_NAME),
-        version=_parse_version(source),
+        version=parse_version(source),
         property=source.text("property", grammar.JSON_PROPERTY) or None,
         decode=source.choice("decode", Decode.NONE),
     )
 
 
 def _parse_certificate(source: Fields) -> Source:
-    source.choice("format", _OneFormat.PEM)
-    return CertificateSource(
-        name=source.required_text("name", grammar.OBJECT_NAME),
-        version=_parse_version(source),
-        include=source.choice("include", Include.CHAIN),
-    )
+    return parse_certificate(source, parse_version(source))
 
 
 def _parse_public_key(source: Fields) -> Source:
     return PublicKeySource(
         name=source.required_text("name", grammar.OBJECT_NAME),
-        version=_parse_version(source),
+        version=parse_version(source),
         format=source.choice("format", PublicKeyFormat.PEM),
     )
 
@@ -187,43 +221,36 @@ _SOURCES: Final = {
 }
 
 
-def _parse_tls_entry(entry: Fields) -> TlsEntry:
-    tls = entry.object("tls")
-    if tls is None:
-        raise SpecError(entry.path, "exactly one of extract, find and tls must be set")
-    return TlsEntry(
-        name=tls.required_text("name", grammar.OBJECT_NAME),
-        version=_parse_version(tls),
-        optional=entry.flag("optional"),
-    )
+def _check_key_stores(data: Sequence[DataEntry], target: Target) -> tuple[PasswordRef, ...]:
+    """Return what the entries' key stores take their passwords from."""
+    certificates = [entry.source for entry in data if isinstance(entry.source, CertificateSource)]
+    if sum(source.format in KEY_STORES for source in certificates) > _MOST_KEY_STORES:
+        raise SpecError("spec.data", f"may have at most {_MOST_KEY_STORES} key stores (PKCS12, JKS)")
+    found = dict.fromkeys(source.password_ref for source in certificates if source.password_ref is not None)
+    if found and target.creation_policy is CreationPolicy.NONE:
+        raise SpecError("spec.data", PASSWORDS_ARE_FOR_SECRETS)
+    if any(ref.secret == target.name for ref in found):
+        raise SpecError(
+            "spec.data", "a passwordRef may not name the binding's own Secret: use another binding"
+        )
+    return tuple(found)
 
 
-def _parse_version(source: Fields) -> str:
-    """The service compares versions without regard to case and answers in lower case."""
-    return source.text("version", grammar.OBJECT_VERSION).lower()
+def _check_keys(spec: BindingSpec, given: GivenKeys) -> None:
+    """Every key that the spec names comes from one entry, and the Secret's type has the keys that it needs.
 
-
-def _check_keys(spec: BindingSpec) -> None:
-    """Every key comes from one entry, and the Secret's type has the keys that it needs."""
+    Where entries give keys that only the vault knows, the type is checked when they are known.
+    """
     keys = [entry.key for entry in spec.data]
     if not keys and not spec.data_from:
         raise SpecError("spec", "data or dataFrom must have at least one entry")
     for index, key in enumerate(keys):
         if key in keys[:index]:
             raise SpecError(f"spec.data[{index}].key", "the key is there twice")
-    if len(spec.data_from) > 1:
+    if given.tls_entries > 1:
         raise SpecError("spec.dataFrom", "may have one tls entry only, all of them give the same keys")
-    if spec.data_from and any(key in TLS_KEYS for key in keys):
+    if given.tls_entries and any(key in TLS_KEYS for key in keys):
         raise SpecError("spec.data", "keys tls.crt, tls.key and ca.crt come from dataFrom's tls entry")
-    given = {*keys, *(TLS_KEYS if spec.data_from else ())}
-    if not _has_keys_of_type(spec.target.type, _keys_left(given, spec.target.template)):
+    left = _keys_left(given.names, spec.target.template)
+    if not given.is_open and not has_keys_of_type(spec.target.type, left):
         raise SpecError("spec.target.type", f"needs key {KEYS_OF_TYPE[spec.target.type]}")
-
-
-def _has_keys_of_type(secret_type: str, keys: AbstractSet[str]) -> bool:
-    needed = KEYS_OF_TYPE.get(secret_type)
-    if needed is None:
-        return True
-    if " or " in needed:
-        return any(key in keys for key in needed.split(" or "))
-    return all(key in keys for key in needed.split(" and "))

@@ -37,10 +37,24 @@ class Reason(Enum):
     """Every reason with its sentence and whether only a person can end it (`stalled`)."""
 
     # -- good
-    SYNCED = ("Synced", "The Secret holds what the vault holds.", False)
+    SYNCED = (
+        "Synced",
+        "The Secret holds what the vault holds, or held when refreshPolicy says that it was to be taken.",
+        False,
+    )
     CONNECTED = ("Connected", "The last look at the vault succeeded.", False)
     SECRET_KEPT = ("SecretKept", "The vault fails or lacks an object; the last good Secret is kept.", False)
     SUSPENDED = ("Suspended", "spec.suspend is true: nothing is read or written.", False)
+    PRUNED = (
+        "Pruned",
+        "An object is gone from the vault, and its keys from the Secret, as whenMissing Prune says.",
+        False,
+    )
+    SECRET_DELETED = (
+        "SecretDeleted",
+        "An object is gone from the vault, and the Secret with it, as whenMissing Delete says.",
+        False,
+    )
     VALID = ("Valid", "No bound object expires soon.", False)
     # -- ours to wait for
     KEYVAULT_NOT_FOUND = (
@@ -85,13 +99,48 @@ class Reason(Enum):
         "The vault answered with an error of its own (5xx or an unknown code).",
         False,
     )
+    LIST_TOO_LONG = (
+        "ListTooLong",
+        "A list of the vault has more than 1,000 pages or 25,000 objects, and all of it is wanted.",
+        False,
+    )
+    LIST_NEEDED = (
+        "ListNeeded",
+        "dataFrom.find needs lists of the vault: the vault refuses them, or `detection` is Get.",
+        False,
+    )
     # -- what was found does not fit the spec
+    TOO_MANY_OBJECTS = (
+        "TooManyObjects",
+        "More than 100 objects fit what the binding's dataFrom.find asks for; an existing Secret is kept.",
+        False,
+    )
     PROPERTY_NOT_FOUND = (
         "PropertyNotFound",
         "The JSON value has no such property, or the value is not JSON.",
         False,
     )
     DECODE_FAILED = ("DecodeFailed", "The value cannot be decoded as `decode` says.", False)
+    EXTRACT_FAILED = (
+        "ExtractFailed",
+        "The value is not what `extract.format` says, or has too many entries.",
+        False,
+    )
+    INVALID_KEY_NAME = (
+        "InvalidKeyName",
+        "An entry of dataFrom has a name that no key of a Secret may have; the message names none of them.",
+        False,
+    )
+    DUPLICATE_KEY = (
+        "DuplicateKey",
+        "Several entries of one source of dataFrom get the same key.",
+        False,
+    )
+    TYPE_KEYS_MISSING = (
+        "TypeKeysMissing",
+        "The Secret's type needs a key, and no entry of the vault's value gives it.",
+        False,
+    )
     NOT_A_CERTIFICATE = (
         "NotACertificate",
         "The object is not a certificate, or its parts cannot be read.",
@@ -100,6 +149,16 @@ class Reason(Enum):
     KEY_NOT_EXPORTABLE = (
         "KeyNotExportable",
         "The certificate's private key cannot be exported by its policy.",
+        False,
+    )
+    PASSWORD_NOT_FOUND = (
+        "PasswordNotFound",
+        "The Secret that a passwordRef names, or its key, does not exist; an existing Secret is kept.",
+        False,
+    )
+    PASSWORD_INVALID = (
+        "PasswordInvalid",
+        "What a passwordRef names can be no password of a key store; an existing Secret is kept.",
         False,
     )
     TEMPLATE_UNDEFINED = (
@@ -119,7 +178,32 @@ class Reason(Enum):
     )
     VALUE_TOO_LARGE = ("ValueTooLarge", "The Secret would be larger than 1 MiB.", False)
     # -- the cluster's answer
-    CLUSTER_ERROR = ("ClusterError", "The API server refused or did not answer a write.", False)
+    CLUSTER_ERROR = ("ClusterError", "The API server refused or did not answer a request.", False)
+    CA_BUNDLE_NOT_FOUND = (
+        "CaBundleNotFound",
+        "The ConfigMap, Secret or key that caBundleRef names does not exist; bound Secrets are kept.",
+        False,
+    )
+    CA_BUNDLE_INVALID = (
+        "CaBundleInvalid",
+        "What caBundleRef leads to are no PEM certificates, or a private key is among them.",
+        False,
+    )
+    SERVICE_ACCOUNT_NOT_FOUND = (
+        "ServiceAccountNotFound",
+        "The ServiceAccount that serviceAccountRef names does not exist; bound Secrets are kept.",
+        False,
+    )
+    SERVICE_ACCOUNT_NOT_ANNOTATED = (
+        "ServiceAccountNotAnnotated",
+        "Neither the spec nor an annotation of the ServiceAccount names the client id or the tenant id.",
+        False,
+    )
+    RIGHT_MISSING = (
+        "RightMissing",
+        "Our account in the cluster lacks a right that the spec needs; the message names it.",
+        False,
+    )
     CONFLICT = (
         "KeyConflict",
         "A key of a merged Secret belongs to another field manager and is not taken.",

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from vaultbind.api.refs import VaultObjectKind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grammar:
@@ -66,6 +68,19 @@ LABEL_VALUE: Final = Grammar(
 )
 JSON_PROPERTY: Final = Grammar(
     pattern=r"^(?s:.)+$", longest=1024, sentence="must be text of 1 to 1024 characters"
+)
+OBJECT_KIND: Final = Grammar(
+    pattern=f"^({'|'.join(VaultObjectKind)})$",
+    longest=16,
+    sentence=f"must be one of {', '.join(VaultObjectKind)}",
+)
+TAG_NAME: Final = Grammar(pattern=r"^(?s:.)+$", longest=512, sentence="must be text of 1 to 512 characters")
+TAG_VALUE: Final = Grammar(
+    pattern=r"^(?s:.)*$", longest=512, sentence="must be text of at most 512 characters"
+)
+REGEXP: Final = Grammar(pattern=r"^(?s:.)+$", longest=256, sentence="must be text of 1 to 256 characters")
+REPLACEMENT: Final = Grammar(
+    pattern=r"^(?s:.)*$", longest=256, sentence="must be text of at most 256 characters"
 )
 ANNOTATION_VALUE: Final = Grammar(
     pattern=r"^(?s:.)*$", longest=4096, sentence="must be text of at most 4096 characters"

@@ -29,42 +29,8 @@ class Refusal:
         return not self.values or (isinstance(value, str | bool) and value in self.values)
 
 
-def _field(path: str, sentence: str) -> Refusal:
-    return Refusal(path=path, sentence=sentence)
-
-
-def _values(path: str, *values: str) -> Refusal:
-    told = f"{', '.join(values[:-1])} and {values[-1]} are" if len(values) > 1 else f"{values[0]} is"
-    return Refusal(path=path, sentence=f"{told} not implemented yet", values=frozenset(values))
-
-
-BINDING_REFUSALS: Final = (
-    _values("spec.refreshPolicy", "OnSpecChange", "Once"),
-    _values("spec.target.creationPolicy", "Orphan"),
-    _values("spec.target.whenMissing", "Prune", "Delete"),
-    Refusal(
-        path="spec.target.immutable",
-        sentence="an immutable Secret is not implemented yet",
-        values=frozenset({True}),
-    ),
-    _values("spec.data[].certificate.format", "DER", "PKCS12", "JKS"),
-    _field("spec.data[].certificate.passwordRef", "passwords of key stores are not implemented yet"),
-    _values("spec.data[].publicKey.format", "SSH"),
-    _field("spec.dataFrom[].extract", "taking all entries of a secret is not implemented yet"),
-    _field("spec.dataFrom[].find", "finding objects is not implemented yet"),
-    _field("spec.dataFrom[].rewrite", "rewriting keys is not implemented yet"),
-)
-KEYVAULT_REFUSALS: Final = (
-    _field(
-        "spec.auth.servicePrincipal.certificateRef",
-        "a client certificate is not implemented yet, use secretRef",
-    ),
-    _field(
-        "spec.auth.workloadIdentity.serviceAccountRef",
-        "another ServiceAccount than the operator's own is not implemented yet",
-    ),
-    _field("spec.caBundleRef", "a reference is not implemented yet, use caBundle"),
-)
+BINDING_REFUSALS: Final[Sequence[Refusal]] = ()
+KEYVAULT_REFUSALS: Final[Sequence[Refusal]] = ()
 
 CRYPTOJOB_REFUSALS: Final[Sequence[Refusal]] = ()
 
@@ -76,9 +42,14 @@ BINDING_FIELDS: Final[Mapping[str, str]] = {
     "spec.data[]": "key optional secret certificate publicKey",
     "spec.data[].secret": "name version property decode",
     "spec.data[].certificate": "name version include format passwordRef",
+    "spec.data[].certificate.passwordRef": "name key",
     "spec.data[].publicKey": "name version format",
     "spec.dataFrom[]": "extract find tls rewrite optional",
     "spec.dataFrom[].tls": "name version",
+    "spec.dataFrom[].rewrite[]": "regexp replacement",
+    "spec.dataFrom[].extract": "name version format",
+    "spec.dataFrom[].find": "kinds name tags",
+    "spec.dataFrom[].find.name": "regexp",
     "spec.expiry": "warnBefore",
     "spec.rollout": "restart",
     "spec.rollout.restart[]": "kind name selector",
@@ -94,7 +65,10 @@ KEYVAULT_FIELDS: Final[Mapping[str, str]] = {
     "spec.auth.managedIdentity": "clientId resourceId",
     "spec.auth.servicePrincipal": "clientId tenantId secretRef certificateRef",
     "spec.auth.servicePrincipal.secretRef": "name key",
+    "spec.auth.servicePrincipal.certificateRef": "name key",
     "spec.auth.workloadIdentity": "serviceAccountRef clientId tenantId",
+    "spec.auth.workloadIdentity.serviceAccountRef": "name",
+    "spec.caBundleRef": "kind name key",
     "spec.rateLimit": "requestsPerSecond burst",
     "spec.expiry": "warnBefore scope",
     "spec.crypto": "allowedKeys allowedOperations",
@@ -105,6 +79,9 @@ CLUSTER_KEYVAULT_FIELDS: Final[Mapping[str, str]] = {
     **KEYVAULT_FIELDS,
     "spec": KEYVAULT_FIELDS["spec"] + " access",
     "spec.auth.servicePrincipal.secretRef": "namespace name key",
+    "spec.auth.servicePrincipal.certificateRef": "namespace name key",
+    "spec.auth.workloadIdentity.serviceAccountRef": "namespace name",
+    "spec.caBundleRef": "kind namespace name key",
     "spec.access[]": "namespaces objects kinds",
     "spec.access[].namespaces": "names selector all",
     "spec.access[].namespaces.selector": "matchLabels matchExpressions",

@@ -35,6 +35,23 @@ class SecretKeyRef:
     key: str
 
 
+class BundleKind(StrEnum):
+    """Kinds of objects that may hold a CA bundle."""
+
+    CONFIG_MAP = "ConfigMap"
+    SECRET = "Secret"  # noqa: S105 - the word is the name of a kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleRef:
+    """`caBundleRef`: one key of a ConfigMap or Secret; `namespace` as in SecretKeyRef."""
+
+    kind: BundleKind
+    namespace: str
+    name: str
+    key: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultAuth:
     """`auth.default`: DefaultAzureCredential of the operator's process."""
@@ -50,19 +67,33 @@ class ManagedIdentityAuth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePrincipalAuth:
-    """`auth.servicePrincipal` with a client secret from a Secret."""
+    """`auth.servicePrincipal` with a client secret or a client certificate from a Secret: one of the two."""
 
     client_id: str
     tenant_id: str
-    secret_ref: SecretKeyRef
+    secret_ref: SecretKeyRef | None = None
+    certificate_ref: SecretKeyRef | None = None
+    """PEM: certificate and private key under one key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccountRef:
+    """A ServiceAccount; `namespace` as in SecretKeyRef."""
+
+    namespace: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadIdentityAuth:
-    """`auth.workloadIdentity` from the process environment; ids override `AZURE_*`."""
+    """`auth.workloadIdentity`: of a ServiceAccount, or of the operator's own process.
+
+    Ids override the ServiceAccount's annotations, or `AZURE_*` of the process.
+    """
 
     client_id: str = ""
     tenant_id: str = ""
+    service_account: ServiceAccountRef | None = None
 
 
 Auth = DefaultAuth | ManagedIdentityAuth | ServicePrincipalAuth | WorkloadIdentityAuth
@@ -125,6 +156,7 @@ class KeyVaultSpec:
     auth: Auth
     authority_host: str = ""
     ca_bundle: str = ""
+    ca_bundle_ref: BundleRef | None = None
     refresh_interval: timedelta = timedelta(minutes=1)
     detection: Detection = Detection.AUTO
     requests_per_second: float = 200.0
@@ -135,3 +167,10 @@ class KeyVaultSpec:
     """None on a namespaced KeyVault."""
     crypto: CryptoPolicy = CryptoPolicy()
     rotation: tuple[RotationRule, ...] = ()
+
+    @property
+    def reads_cluster(self) -> bool:
+        """Whether objects of the cluster say who asks the vault or whom to trust."""
+        if self.ca_bundle_ref is not None or isinstance(self.auth, ServicePrincipalAuth):
+            return True
+        return isinstance(self.auth, WorkloadIdentityAuth) and self.auth.service_account is not None

@@ -6,23 +6,18 @@ from typing import Any, Final
 
 from vaultbind.api import grammar
 from vaultbind.api.access_parser import parse_access
+from vaultbind.api.auth_parser import parse_auth, parse_bundle_ref
 from vaultbind.api.cryptojob import CryptoOperation
-from vaultbind.api.errors import SpecError
 from vaultbind.api.fields import Fields
 from vaultbind.api.implemented import check_cluster_keyvault, check_keyvault
 from vaultbind.api.keyvault import (
-    Auth,
     CryptoPolicy,
     DefaultAuth,
     Detection,
     ExpiryScope,
     KeyVaultSpec,
-    ManagedIdentityAuth,
     RotationMode,
     RotationRule,
-    SecretKeyRef,
-    ServicePrincipalAuth,
-    WorkloadIdentityAuth,
 )
 from vaultbind.api.names import KIND_CLUSTER_KEYVAULT
 from vaultbind.api.thresholds import parse_warn_before
@@ -55,9 +50,10 @@ def parse_keyvault(obj: Mapping[str, Any]) -> KeyVaultSpec:
     per_second, burst = _parse_rate_limit(spec.object("rateLimit"))
     return KeyVaultSpec(
         url=_parse_url(spec, "url", spec.required_text("url", grammar.HTTPS_URL)),
-        auth=_parse_auth(spec.object("auth"), namespace),
+        auth=parse_auth(spec.object("auth"), namespace),
         authority_host=_parse_url(spec, "authorityHost", spec.text("authorityHost", grammar.HTTPS_URL)),
         ca_bundle=_parse_ca_bundle(spec),
+        ca_bundle_ref=parse_bundle_ref(spec, namespace),
         refresh_interval=_parse_refresh_interval(spec),
         detection=spec.choice("detection", Detection.AUTO),
         requests_per_second=per_second,
@@ -125,46 +121,6 @@ def _parse_url(spec: Fields, field: str, url: str) -> str:
         raise spec.fail(field, grammar.HTTPS_URL.sentence)
     port = port.lstrip("0")
     return f"https://{host}" if port in {"", _HTTPS_PORT} else f"https://{host}:{port}"
-
-
-def _parse_auth(auth: Fields | None, namespace: str) -> Auth:
-    if auth is None:
-        return DefaultAuth()
-    member = auth.only_one_of("default", "managedIdentity", "servicePrincipal", "workloadIdentity")
-    fields = auth.required_object(member)
-    if member == "managedIdentity":
-        return _parse_managed_identity(fields)
-    if member == "servicePrincipal":
-        return _parse_service_principal(fields, namespace)
-    if member == "workloadIdentity":
-        return WorkloadIdentityAuth(
-            client_id=fields.text("clientId", grammar.CLIENT_ID),
-            tenant_id=fields.text("tenantId", grammar.TENANT_ID),
-        )
-    return DefaultAuth()
-
-
-def _parse_managed_identity(fields: Fields) -> ManagedIdentityAuth:
-    fields.at_most_one_of("clientId", "resourceId")
-    return ManagedIdentityAuth(
-        client_id=fields.text("clientId", grammar.CLIENT_ID),
-        resource_id=fields.text("resourceId", grammar.RESOURCE_ID),
-    )
-
-
-def _parse_service_principal(fields: Fields, namespace: str) -> ServicePrincipalAuth:
-    ref = fields.object("secretRef")
-    if ref is None:
-        raise SpecError(fields.path, "exactly one of secretRef and certificateRef must be set")
-    return ServicePrincipalAuth(
-        client_id=fields.required_text("clientId", grammar.CLIENT_ID),
-        tenant_id=fields.required_text("tenantId", grammar.TENANT_ID),
-        secret_ref=SecretKeyRef(
-            namespace=namespace or ref.required_text("namespace", grammar.DNS_LABEL),
-            name=ref.required_text("name", grammar.DNS_SUBDOMAIN),
-            key=ref.required_text("key", grammar.SECRET_KEY),
-        ),
-    )
 
 
 def _parse_ca_bundle(spec: Fields) -> str:

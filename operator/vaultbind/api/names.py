@@ -14,6 +14,8 @@ KIND_CRYPTO_JOB: Final = "CryptoJob"
 FIELD_MANAGER: Final = "vaultbind"
 """Manager of the Secrets that we own; `merge_field_manager` names the one of `creationPolicy: Merge`."""
 
+LABEL_INJECT: Final = f"{GROUP}/inject"
+"""On a pod: whether it gets values of bindings."""
 LABEL_MANAGED: Final = f"{GROUP}/managed"
 """On every Secret that we write, value "true": the selector of the metadata-only watch."""
 LABEL_BINDING_UID: Final = f"{GROUP}/binding-uid"

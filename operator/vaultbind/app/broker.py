@@ -16,6 +16,7 @@ from vaultbind.telemetry.metrics import Metrics
 from vaultbind.vaults.clients import VaultClients
 from vaultbind.vaults.hub import VaultHub
 from vaultbind.vaults.policy import VaultPolicy
+from vaultbind.vaults.rights import Asker
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +36,14 @@ class BrokerProcess:
     ) -> None:
         """Put the parts together; nothing is started."""
         self.ready = asyncio.Event()
-        self.clients = VaultClients(kube=client, observers=metrics.vaults, clock=clock)
+        self.clients = VaultClients(kube=client, observers=metrics.vaults, clock=clock, asker=Asker.BROKER)
         labels: dict[str, Mapping[str, str]] = {}
         self.hub = VaultHub(
             cache=ObjectCache(),
             clock=clock,
             policy=policy,
             make_client=self.clients.make,
+            is_outdated=self.clients.is_outdated,
             enqueue=lambda *_: None,  # nobody looks at vaults here: values are read when they are asked for
             namespace_labels=lambda name: labels.get(name, {}),
         )

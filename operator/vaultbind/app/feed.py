@@ -49,7 +49,9 @@ class Feed:
         if self.synced.is_set() and not self._unconfirmed:
             self.confirmed.set()
         known = self.engine.cache.get(key)
-        return event_type == "DELETED" or known is None or _is_other(known, obj)
+        if event_type == "DELETED" or known is None:
+            return True
+        return _is_other(known, obj) and not self.engine.hold(key, _slim(obj))
 
     def take(self, event_type: str | None, obj: Mapping[str, Any]) -> None:
         """Take one event of the watch: None (first list), ADDED, MODIFIED or DELETED."""

@@ -28,6 +28,7 @@ from vaultbind.app.startup import report_missing_rights, wait_for_kinds, wait_sy
 from vaultbind.bindings.apply import SecretWriter
 from vaultbind.bindings.intake import Intake
 from vaultbind.bindings.observe import BindingObserver
+from vaultbind.bindings.passwords import PasswordReader
 from vaultbind.bindings.reconcile import BindingRoom
 from vaultbind.bindings.secrets import WatchedSecrets
 from vaultbind.cryptojobs.apply import JobWorker
@@ -92,6 +93,7 @@ class Operator:
             clock=clock,
             policy=settings.policy,
             make_client=self.clients.make,
+            is_outdated=self.clients.is_outdated,
             enqueue=self._enqueue,
             namespace_labels=lambda name: self._namespaces.get(name, {}),
             stale_after=settings.stale_after,
@@ -181,6 +183,7 @@ class Operator:
             observer=BindingObserver(
                 client=self.client,
                 index=self.secrets,
+                passwords=PasswordReader(client=self.client),
                 clock=self._clock,
                 stale_after=self.settings.stale_after,
                 asks=self._asks_for_secrets,
@@ -271,11 +274,10 @@ class Operator:
         name, labels = obj["metadata"]["name"], obj["metadata"].get("labels") or {}
         if event == "DELETED":
             self._namespaces.pop(name, None)
-        elif self._namespaces.get(name) != labels:
-            known = name in self._namespaces
-            self._namespaces[name] = labels
-            if known:
-                self._requeue_namespace(name)
+            return
+        before, self._namespaces[name] = self._namespaces.get(name, {}), labels
+        if labels != before:
+            self._requeue_namespace(name)
 
     def _requeue_namespace(self, namespace: str) -> None:
         """Labels of a namespace decide what it may read and use."""
@@ -315,6 +317,8 @@ class Operator:
     async def work(self) -> None:
         """Take the first list, then run the engine and the sweep."""
         await self._fill()
+        if self.engine.stopping:
+            return
         for key, obj in self.engine.cache.items(KIND_BINDING):
             self.intake.prepare(key, obj)
         logger.info("in sync with the cluster: %d objects", len(self.engine.cache))

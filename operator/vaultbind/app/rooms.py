@@ -22,6 +22,7 @@ from vaultbind.expiry.reconcile import ExpiryRoom
 from vaultbind.expiry.renewals import Renewals
 from vaultbind.expiry.rotation import KeyRotations
 from vaultbind.expiry.times import parse_time
+from vaultbind.rendering.wanted import name_of
 from vaultbind.rollouts.reconcile import RolloutRoom
 from vaultbind.telemetry.recorders import VaultMetrics
 from vaultbind.vaults.hub import VaultHub
@@ -86,7 +87,12 @@ class WholeBinding:
         if _is_synced(report):
             spec = self.intake.spec_of(key, obj)
             restarts = spec.restarts if spec is not None else ()
-            added.append(await self.rollouts.reconcile(key, obj, restarts, int(revision)))
+            changed = _last_changed(obj, report) if restarts else None
+            added.append(
+                await self.rollouts.reconcile(
+                    key, obj, restarts, int(revision), changed=changed, now=self.now()
+                )
+            )
         return merge_reports(report, *added)
 
     def _sightings(self, key: ObjectKey) -> dict[VaultObjectRef, Sighting]:
@@ -123,6 +129,7 @@ class WholeBinding:
 
     async def _tell_deleted(self, key: ObjectKey, report: Report) -> Report:
         """Tell apart what is missing from what is deleted and can be recovered."""
+        self.absences.forget_found(key)
         if not any(item.reason is Reason.OBJECT_NOT_FOUND for item in report.conditions):
             return report
         deleted = await self.absences.find_deleted(key)
@@ -130,10 +137,23 @@ class WholeBinding:
 
     def _judge(self, key: ObjectKey, obj: RawObject, report: Report) -> Report:
         status = obj.get("status") or {}
-        expires = parse_time(report.fields.get("expires", status.get("expires")))
+        expires = report.fields.get("expires", status.get("expires"))
         early = any(item.reason is Reason.OBJECT_NOT_YET_VALID for item in report.conditions)
-        condition = judge_expiry(expires, self.now(), self._thresholds(key, obj), not_yet_valid=early)
+        condition = judge_expiry(
+            parse_time(expires),
+            self.now(),
+            self._thresholds(key, obj),
+            subject=self._name_first(key, obj, report, expires),
+            not_yet_valid=early,
+        )
         return Report(conditions=(condition,))
+
+    def _name_first(self, key: ObjectKey, obj: RawObject, report: Report, expires: str | None) -> str:
+        """The object that expires then; a status has the first 64 only."""
+        objects = report.fields.get("objects", (obj.get("status") or {}).get("objects")) or ()
+        first = next((item for item in objects if expires and item.get("expires") == expires), None)
+        spec = self.intake.spec_of(key, obj) if first is not None else None
+        return name_of(spec, first["kind"], first["name"]) if first and spec else "an object"
 
     def _thresholds(self, key: ObjectKey, obj: RawObject) -> tuple[timedelta, ...]:
         spec = self.intake.spec_of(key, obj)
@@ -159,6 +179,10 @@ def tell_deleted(report: Report, deleted: Deleted) -> Report:
         else:
             conditions.append(replace(item, message=f"{item.message}; {deleted.words}"))
     return replace(report, conditions=tuple(conditions))
+
+
+def _last_changed(obj: RawObject, report: Report) -> datetime | None:
+    return parse_time(report.fields.get("lastChanged") or (obj.get("status") or {}).get("lastChanged"))
 
 
 def _is_synced(report: Report) -> bool:

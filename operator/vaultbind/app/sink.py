@@ -50,6 +50,7 @@ class KubeSink:
             message=note.message,
             now=self.now(),
             instance=self.instance,
+            once=note.once,
         )
         try:
             await post_event(self.client, event)

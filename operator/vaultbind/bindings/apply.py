@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from vaultbind.api.names import FIELD_MANAGER
 from vaultbind.api.refs import ObjectKey
-from vaultbind.bindings.facts import Create, Decision, Patch, Recreate
+from vaultbind.bindings.facts import Create, Decision, Patch, Recreate, Remove
 from vaultbind.engine.engine import StaleStateError
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
@@ -88,6 +88,8 @@ class SecretWriter:
                 return await self._patch(key, name, decision, manager)
             if isinstance(decision, Recreate):
                 return await self._recreate(key, name, decision)
+            if isinstance(decision, Remove):
+                return await self._remove(key, name, decision)
         except KubeError as error:
             if error.kind not in (KubeErrorKind.CONFLICT, KubeErrorKind.NOT_FOUND):
                 raise
@@ -126,6 +128,14 @@ class SecretWriter:
             SECRETS, key.namespace, decision.body, field_manager=FIELD_MANAGER, metadata_only=True
         )
         self.index.put(stored["metadata"])
+        return Applied(written=True)
+
+    async def _remove(self, key: ObjectKey, name: str, decision: Remove) -> Applied:
+        await self.client.delete(
+            SECRETS, key.namespace, name, uid=decision.uid, resource_version=decision.resource_version
+        )
+        self.index.forget(key.namespace, name)
+        logger.info("%s: Secret %s deleted: %s", key, name, decision.detail)
         return Applied(written=True)
 
     async def _refresh(self, namespace: str, name: str) -> Mapping[str, Any] | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vaultbind.bindings.manifest import decide_references
 from vaultbind.bindings.mark import Mark, digest_keys
 from vaultbind.kube.managed_fields import data_keys_owned_by, owners
 
@@ -48,8 +49,7 @@ def is_metadata_drifted(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) 
         have = metadata.get(part) or {}
         if any(have.get(key) != value for key, value in wanted[part].items()):
             return True
-    references = metadata.get("ownerReferences") or ()
-    return any(reference not in references for reference in wanted.get("ownerReferences", ()))
+    return decide_references(metadata, wanted) is not None
 
 
 def stale_metadata_keys(

@@ -9,7 +9,10 @@ from vaultbind.api.binding import BindingSpec
 from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import ObjectKey
 from vaultbind.bindings.drift import Drift
+from vaultbind.bindings.manifest import mark_annotation
+from vaultbind.bindings.mark import Mark, parse_mark
 from vaultbind.bindings.ownership import Ownership
+from vaultbind.bindings.passwords import NOTHING, Found
 from vaultbind.vaults.causes import Trouble
 
 
@@ -21,6 +24,8 @@ class Content:
     objects: tuple[Mapping[str, Any], ...]
     """Entries of status.objects."""
     digest: str
+    told: frozenset[str] = frozenset()
+    """Keys that messages may name; the names of others are a part of a value, or may once have been."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +50,31 @@ class Facts:
     status: Mapping[str, Any]
     request: str
     """Value of the requestedAt annotation."""
+    generation: int | None = None
+    """Of the spec, where the Secret's mark has to name it: the binding does not follow the vault."""
     existing: Existing | None = None
     in_sync: bool = False
     """The Secret was made from what the last look shows, and nobody touched it since."""
+    kept: bool = False
+    """What was written stands, whatever the vault holds now: `spec.refreshPolicy` says so."""
     drift: Drift = Drift()
+    gone: tuple[str, ...] = ()
+    """Objects that the vault does not have any more, where `spec.target.whenMissing` says what follows."""
+    is_held: bool = False
+    """What the status tells stands: the vault fails and has shown nothing since we started."""
     content: Content | None = None
+    passwords: Found = NOTHING
     trouble: Trouble | None = None
     stale: bool = False
     """The vault has been failing for longer than `staleAfter`."""
+
+    @property
+    def mark(self) -> Mark | None:
+        """The mark on the Secret as observed."""
+        if self.existing is None:
+            return None
+        annotations = self.existing.metadata.get("annotations") or {}
+        return parse_mark(annotations.get(mark_annotation(self.spec, self.uid)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +112,14 @@ class Recreate(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remove(Action):
+    """Delete the Secret, guarded by uid and resourceVersion."""
+
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Keep(Action):
     """Nothing to write."""
 
@@ -105,4 +135,4 @@ class Refuse(Action):
     message: str
 
 
-Decision = Create | Patch | Recreate | Keep | Refuse
+Decision = Create | Patch | Recreate | Remove | Keep | Refuse

@@ -35,8 +35,22 @@ class Intake:
             return specs.Prepared(parsed=parsed, denial=parsed.denial)
         denial, session = self._resolve(key, parsed.spec)
         interests = parsed.refs if session is not None and not parsed.spec.suspend else ()
-        self.hub.book.note(key, parsed.spec.vault, interests)
+        if not parsed.spec.follows and (obj.get("status") or {}).get("revision"):
+            interests = tuple(self.hub.book.refs_of(key).intersection(interests))  # see `settle`
+        if parsed.spec.data_from and parsed.spec.finds and session is not None and not parsed.spec.suspend:
+            # what it had found is wanted until it is known what it finds now
+            had = self.hub.book.refs_of(key) if self.hub.book.vault_of(key) == parsed.spec.vault else ()
+            self.hub.book.note(key, parsed.spec.vault, (*interests, *had), parsed.spec.finds)
+        else:
+            self.hub.book.note(key, parsed.spec.vault, interests)
         return specs.Prepared(parsed=parsed, session=session, denial=denial)
+
+    def settle(self, key: ObjectKey, spec: BindingSpec) -> None:
+        """Let no look go to the vault for a binding that has what it asked for and does not follow.
+
+        Who has to read again notes so itself, before it reads; until then `prepare` adds nothing.
+        """
+        self.hub.book.note(key, spec.vault, ())
 
     def vault_of(self, key: ObjectKey, obj: RawObject) -> ObjectKey | None:
         """KeyVault that a binding names, known before anybody looked at it; None for an invalid spec."""

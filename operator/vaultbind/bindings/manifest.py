@@ -25,6 +25,11 @@ def is_merge(spec: BindingSpec) -> bool:
     return spec.target.creation_policy is CreationPolicy.MERGE
 
 
+def is_orphan(spec: BindingSpec) -> bool:
+    """Whether the Secret is to stay when the binding goes, and is known as ours by its label."""
+    return spec.target.creation_policy is CreationPolicy.ORPHAN
+
+
 def is_unwritten(spec: BindingSpec) -> bool:
     """Whether the binding writes no Secret at all: it is for pods, which ask the broker."""
     return spec.target.creation_policy is CreationPolicy.NONE
@@ -48,7 +53,8 @@ def render_metadata(key: ObjectKey, uid: str, spec: BindingSpec, mark: str) -> d
         return {"labels": labels, "annotations": annotations}
     labels[LABEL_BINDING_UID] = uid
     annotations[ANNOTATION_BINDING] = key.name
-    return {"labels": labels, "annotations": annotations, "ownerReferences": [_owner(key, uid)]}
+    owners = [] if is_orphan(spec) else [_owner(key, uid)]
+    return {"labels": labels, "annotations": annotations, "ownerReferences": owners}
 
 
 def _owner(key: ObjectKey, uid: str) -> dict[str, Any]:
@@ -66,13 +72,14 @@ def render_secret(
     key: ObjectKey, spec: BindingSpec, metadata: Mapping[str, Any], data: Mapping[str, bytes]
 ) -> dict[str, Any]:
     """Body of the POST that creates the Secret."""
-    return {
+    body = {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": spec.target.name, "namespace": key.namespace, **metadata},
         "type": spec.target.type,
         "data": {name: encode(value) for name, value in data.items()},
     }
+    return body | {"immutable": True} if spec.target.immutable else body
 
 
 def render_metadata_patch(
@@ -90,13 +97,25 @@ def render_metadata_patch(
             changes[ANNOTATION_ADOPT] = None
         if changes:
             patch[part] = changes
-    references = wanted.get("ownerReferences", [])
-    present = have.get("ownerReferences") or []
-    if any(reference not in present for reference in references):
-        ours = {reference["uid"] for reference in references}
-        others = [item for item in present if not item.get("controller") and item.get("uid") not in ours]
-        patch["ownerReferences"] = others + references
+    references = decide_references(have, wanted)
+    if references is not None:
+        patch["ownerReferences"] = references
     return patch
+
+
+def decide_references(have: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+    """Owner references that the Secret should have, where it does not: who controls it is ours to say.
+
+    References of others that do not control it stay.
+    """
+    if "ownerReferences" not in wanted:
+        return None
+    present, references = have.get("ownerReferences") or [], list(wanted["ownerReferences"])
+    ours = {wanted["labels"].get(LABEL_BINDING_UID), *(reference["uid"] for reference in references)}
+    others = [item for item in present if not item.get("controller") and item.get("uid") not in ours]
+    unwanted = [item for item in present if item not in others and item not in references]
+    missing = [item for item in references if item not in present]
+    return others + references if unwanted or missing else None
 
 
 def render_data_patch(

@@ -11,13 +11,25 @@ from vaultbind.api.conditions import Reason
 from vaultbind.api.names import ANNOTATION_REQUESTED_AT
 from vaultbind.api.refs import ObjectKey, VaultObjectRef
 from vaultbind.bindings.apply import SecretIndex
-from vaultbind.bindings.compare import compare, is_synced, is_written, shown, source_of, stamp, with_trouble
+from vaultbind.bindings.compare import (
+    compare,
+    is_synced,
+    is_written,
+    shown,
+    source_of,
+    stamp,
+    with_trouble,
+    with_unknown,
+)
 from vaultbind.bindings.content import trouble_of, with_content
 from vaultbind.bindings.facts import Existing, Facts
 from vaultbind.bindings.intake import Prepared
-from vaultbind.bindings.manifest import decode_data, is_merge, is_unwritten
+from vaultbind.bindings.manifest import decode_data, is_merge, is_orphan, is_unwritten
+from vaultbind.bindings.missing import find_gone
 from vaultbind.bindings.ownership import Owner, decide_ownership
+from vaultbind.bindings.passwords import Found, PasswordReader
 from vaultbind.bindings.plan import MAX_OBJECTS
+from vaultbind.bindings.refresh import compare_kept, find_lost, kept_refs, with_kept
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import GoneError
@@ -25,6 +37,7 @@ from vaultbind.engine.queue import Priority
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
+from vaultbind.vaults.causes import Trouble
 from vaultbind.vaults.reads import Reading
 from vaultbind.vaults.session import VaultSession
 
@@ -38,6 +51,7 @@ class BindingObserver:
 
     client: KubeClient
     index: SecretIndex
+    passwords: PasswordReader
     clock: Clock
     stale_after: timedelta
     asks: bool = False
@@ -67,19 +81,57 @@ class BindingObserver:
             return await self._observe_unwritten(facts, obj, prepared, session, priority)
         if session is None or (facts.existing and facts.existing.ownership.owner is Owner.FOREIGN):
             return facts
+        if prepared.trouble is not None:
+            return self._observe_unknown(facts, obj, prepared.trouble, session)
         if facts.existing is None and is_written(facts):
             await self.check_alive(key, facts.uid)
-        forced = key in self.owed or facts.request != str(facts.status.get("lastHandledRequest") or "")
-        if not forced and facts.existing is not None:  # a fresh one has nothing to compare: it need not wait
-            await session.looked.wait()
-            facts = compare(facts, prepared, session, self.verified.get(key))
-            if facts.in_sync:
-                return with_trouble(facts, session, obj)
+        forced = key in self.owed or is_requested(facts.request, facts.status)
+        if not forced:
+            facts = await self._recognize(facts, obj, prepared, session)
+            if facts.in_sync or facts.trouble is not None or (facts.gone and facts.existing is None):
+                return facts
+        if not facts.spec.follows:  # until there is a Secret, it is told of what looks show
+            session.book.note(key, facts.spec.vault, prepared.parsed.refs)
         not_before = self.clock.monotonic() if forced else 0.0
         facts = await self._read(facts, prepared, session, priority, not_before)
         if forced:
             (self.owed.add if facts.trouble else self.owed.discard)(key)
         return await self._read_existing(facts)
+
+    def _observe_unknown(
+        self, facts: Facts, obj: RawObject, trouble: Trouble, session: VaultSession
+    ) -> Facts:
+        """What to tell where it is not known which objects there should be; a requested look stays owed."""
+        key = facts.key
+        if is_requested(facts.request, facts.status):
+            self.owed.add(key)
+        forced = key in self.owed
+        return with_unknown(facts, trouble, session, obj, self.verified.get(key), forced=forced)
+
+    async def _recognize(
+        self, facts: Facts, obj: RawObject, prepared: Prepared, session: VaultSession
+    ) -> Facts:
+        """Whether all is as it was; a fresh binding has nothing to compare, and need not wait for a look."""
+        if facts.existing is not None and not facts.spec.follows:
+            return compare_kept(facts, prepared.parsed.refs, self.verified.get(facts.key))
+        if facts.existing is not None:
+            await session.looked.wait()
+            return await self._compare(facts, obj, prepared, session)
+        if is_synced(obj, Reason.SECRET_DELETED):
+            await session.looked.wait()  # gone still: nobody needs to ask again
+            return replace(facts, gone=find_gone(facts.spec, session.known.sightings))
+        return facts
+
+    async def _compare(
+        self, facts: Facts, obj: RawObject, prepared: Prepared, session: VaultSession
+    ) -> Facts:
+        """Whether all is as it was; the state of the Secrets with passwords is a part of it."""
+        if facts.spec.passwords:
+            facts = _with_passwords(facts, await self.passwords.ask(facts.key.namespace, facts.spec))
+            if facts.trouble is not None:
+                return facts
+        facts = compare(facts, prepared, session, self.verified.get(facts.key))
+        return with_trouble(facts, session, obj) if facts.in_sync else facts
 
     async def begin(
         self, key: ObjectKey, obj: RawObject, prepared: Prepared, found: Mapping[str, Any] | None = None
@@ -113,6 +165,7 @@ class BindingObserver:
             now=now,
             status=obj.get("status") or {},
             request=request_of(obj),
+            generation=None if spec.follows else prepared.parsed.generation,
             existing=_existing(metadata, spec, key, uid) if metadata is not None else None,
             stale=prepared.session is not None and prepared.session.is_stale(now, self.stale_after),
         )
@@ -156,7 +209,7 @@ class BindingObserver:
     ) -> Facts:
         """Read what a pod would get, but only if the vault shows something else than at the last time."""
         key = facts.key
-        forced = key in self.owed or facts.request != str(facts.status.get("lastHandledRequest") or "")
+        forced = key in self.owed or is_requested(facts.request, facts.status)
         if facts.status.get("revision"):  # a fresh one need not wait for a look
             await session.looked.wait()
         if not forced and self.shown.get(key) == (_told(facts.status), shown(prepared, session)):
@@ -176,19 +229,55 @@ class BindingObserver:
     async def _read(
         self, facts: Facts, prepared: Prepared, session: VaultSession, priority: Priority, not_before: float
     ) -> Facts:
+        if facts.spec.passwords:
+            facts = _with_passwords(facts, await self.passwords.read(facts.key.namespace, facts.spec))
+            if facts.trouble is not None:
+                return facts
+        if facts.kept:
+            return await self._read_kept(facts, prepared, session, priority)
         refs = prepared.parsed.refs
+        found = await self._get(refs, facts.key, session, priority, not_before)
+        return self._with_read(facts, session, found)
+
+    async def _read_kept(
+        self, facts: Facts, prepared: Prepared, session: VaultSession, priority: Priority
+    ) -> Facts:
+        """Read the versions that were written, to repair with them."""
+        asked = kept_refs(facts, prepared.parsed.refs)
+        found = await self._get(tuple(asked.values()), facts.key, session, priority)
+        if not isinstance(found, Trouble):
+            missing = Reading(value=None, started=self.clock.monotonic())
+            found = {ref: found[asked[ref]] if ref in asked else missing for ref in prepared.parsed.refs}
+            found = find_lost(facts.spec, asked, found) or found
+        return with_kept(self._with_read(facts, session, found))
+
+    async def _get(
+        self,
+        refs: tuple[VaultObjectRef, ...],
+        key: ObjectKey,
+        session: VaultSession,
+        priority: Priority,
+        not_before: float = 0.0,
+    ) -> Mapping[VaultObjectRef, Reading] | Trouble:
         results = await asyncio.gather(
-            *(session.read(ref, facts.key, priority, not_before=not_before) for ref in refs),
+            *(session.read(ref, key, priority, not_before=not_before) for ref in refs),
             return_exceptions=True,
         )
         readings: dict[VaultObjectRef, Reading] = {}
         for ref, result in zip(refs, results, strict=True):
             if isinstance(result, BaseException):
-                return replace(facts, trouble=trouble_of(result, ref))
+                return trouble_of(result, ref)
             readings[ref] = result
+        return readings
+
+    def _with_read(
+        self, facts: Facts, session: VaultSession, readings: Mapping[VaultObjectRef, Reading] | Trouble
+    ) -> Facts:
+        if isinstance(readings, Trouble):
+            return replace(facts, trouble=readings)
         age = self.clock.monotonic() - min((item.started for item in readings.values()), default=0.0)
         looked_at = self.clock.now() - timedelta(seconds=age if readings else 0.0)
-        return with_content(facts, source_of(facts.spec, session), readings, looked_at)
+        return with_content(facts, source_of(facts, session), readings, looked_at)
 
     async def _read_existing(self, facts: Facts) -> Facts:
         """Read the Secret itself, once, because its content has to be compared."""
@@ -225,6 +314,12 @@ class BindingObserver:
             self.verified[facts.key] = stamp(facts.existing.metadata)
 
 
+def _with_passwords(facts: Facts, found: Found | Trouble) -> Facts:
+    if isinstance(found, Trouble):
+        return replace(facts, trouble=found)
+    return replace(facts, passwords=found)
+
+
 def _told(status: Mapping[str, Any]) -> object:
     """Versions that a status tells: where its write was lost, what was read has to be read again."""
     return _versions(status.get("objects") or ())
@@ -234,6 +329,11 @@ def _versions(objects: Iterable[Mapping[str, Any]]) -> object:
     return tuple((item["kind"], item["name"], item["version"]) for item in objects)
 
 
+def is_requested(request: str, status: Mapping[str, Any]) -> bool:
+    """Whether a request is one that was not handled yet; taking the annotation away asks for nothing."""
+    return request not in ("", str(status.get("lastHandledRequest") or ""))
+
+
 def request_of(obj: RawObject) -> str:
     """The request annotation, cut to what the status can echo."""
     annotations = obj["metadata"].get("annotations") or {}
@@ -241,7 +341,7 @@ def request_of(obj: RawObject) -> str:
 
 
 def _existing(metadata: Mapping[str, Any], spec: BindingSpec, key: ObjectKey, uid: str) -> Existing:
-    ownership = decide_ownership(metadata, binding=key.name, uid=uid)
+    ownership = decide_ownership(metadata, binding=key.name, uid=uid, by_label=is_orphan(spec))
     if is_merge(spec):
         ownership = replace(ownership, owner=Owner.OURS)
     return Existing(metadata=metadata, ownership=ownership)

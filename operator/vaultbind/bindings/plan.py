@@ -5,24 +5,37 @@ from typing import Any
 
 from vaultbind.api.conditions import Reason
 from vaultbind.bindings.drift import is_metadata_drifted, stale_metadata_keys
-from vaultbind.bindings.facts import Content, Create, Decision, Existing, Facts, Keep, Patch, Recreate, Refuse
+from vaultbind.bindings.facts import (
+    Content,
+    Create,
+    Decision,
+    Existing,
+    Facts,
+    Keep,
+    Patch,
+    Recreate,
+    Refuse,
+    Remove,
+)
 from vaultbind.bindings.manifest import (
     is_merge,
     is_unwritten,
     manager_of,
-    mark_annotation,
     render_data_patch,
     render_metadata,
     render_metadata_patch,
     render_secret,
 )
-from vaultbind.bindings.mark import Mark, digest_keys, parse_mark
+from vaultbind.bindings.mark import Mark, digest_keys
+from vaultbind.bindings.missing import describe_gone
 from vaultbind.bindings.ownership import Owner
-from vaultbind.kube.managed_fields import data_keys_owned_by, owners
+from vaultbind.bindings.told import tell_keys
+from vaultbind.kube.managed_fields import data_keys_owned_by, is_locked_by, owners
 
 MAX_OBJECTS = 64
 """Entries of status.objects; `objectCount` counts all."""
 METADATA_DETAIL = "labels, annotations or owner"
+IMMUTABLE_DETAIL = "immutable"
 
 
 def decide(facts: Facts) -> Decision:
@@ -44,10 +57,23 @@ def _decide_secret(facts: Facts) -> Decision:
     if facts.in_sync:
         return _patch_metadata(facts, facts.existing) if facts.drift.metadata and facts.existing else Keep()
     if facts.content is None:
-        return Keep()
+        return _remove(facts) if facts.gone else Keep()
     if facts.existing is None:
         return _create(facts, facts.content)
     return _change(facts, facts.content, facts.existing)
+
+
+def _remove(facts: Facts) -> Remove | Keep:
+    """What the Secret was made of is gone (whenMissing Delete); only a Secret of ours goes with it."""
+    existing = facts.existing
+    if existing is None or existing.ownership.owner is not Owner.OURS or is_merge(facts.spec):
+        return Keep()
+    return Remove(
+        uid=existing.metadata["uid"],
+        resource_version=existing.metadata["resourceVersion"],
+        note=Reason.SECRET_DELETED,
+        detail=describe_gone(facts),
+    )
 
 
 def _refuse_foreign(facts: Facts, existing: Existing) -> Refuse:
@@ -70,7 +96,7 @@ def _create(facts: Facts, content: Content) -> Create | Refuse:
         )
     before = int(facts.status.get("revision") or 0)
     existed = before > 0 and facts.status.get("secretName") == facts.spec.target.name
-    revision = before if existed else before + 1
+    revision = before if existed and not _has_moved(facts, content) else before + 1
     return Create(
         body=render_secret(facts.key, facts.spec, _metadata(facts, content, revision), content.data),
         revision=revision,
@@ -79,11 +105,20 @@ def _create(facts: Facts, content: Content) -> Create | Refuse:
     )
 
 
+def _has_moved(facts: Facts, content: Content) -> bool:
+    """Whether objects have other versions than those that the status tells of a Secret that is gone.
+
+    It may be gone because we died between the two steps of making it anew.
+    """
+    told = facts.status.get("objects")
+    return told is not None and _versions(told) != _versions(content.objects[:MAX_OBJECTS])
+
+
 def _change(facts: Facts, content: Content, existing: Existing) -> Decision:
     conflict = _decide_conflict(facts, content, existing)
     if conflict is not None:
         return conflict
-    before = _mark(facts, existing)
+    before = facts.mark
     have = existing.data or {}
     owned = data_keys_owned_by(existing.metadata, manager_of(facts.spec, facts.uid))
     extra = frozenset(have) - frozenset(content.data)
@@ -92,19 +127,30 @@ def _change(facts: Facts, content: Content, existing: Existing) -> Decision:
     repaired = before is not None and before.digest.rsplit(".", 1)[-1] == content.digest.rsplit(".", 1)[-1]
     revision = _next_revision(facts, before, changed=bool(changes) and not repaired)
     if _must_recreate(facts, existing, changed=bool(changes)):
-        return _recreate(facts, content, existing, revision)
+        return _recreate(facts, content, existing, revision, changed=bool(changes))
     wanted = _metadata(facts, content, revision)
     stale = stale_metadata_keys(existing.metadata, wanted, manager_of(facts.spec, facts.uid))
-    body = {"metadata": render_metadata_patch(existing.metadata, wanted, stale)}
+    body: dict[str, Any] = {"metadata": render_metadata_patch(existing.metadata, wanted, stale)}
     if changes:
         body["data"] = changes
-    if not changes and set(body["metadata"]) == {"uid", "resourceVersion"}:
+    if facts.spec.target.immutable and not existing.immutable:
+        body["immutable"] = True
+    is_pruned = bool(facts.gone) and None in changes.values()
+    if set(body) == {"metadata"} and set(body["metadata"]) == {"uid", "resourceVersion"}:
         return Keep(revision=revision)
     return Patch(
         body=body,
         revision=revision,
-        note=_note(changed=bool(changes), repaired=repaired, touched=_is_touched(facts, existing, before)),
-        detail=_detail(facts, changes),
+        note=Reason.PRUNED
+        if is_pruned
+        else _note(
+            changed=bool(changes),
+            repaired=repaired,
+            touched="immutable" in body or _is_touched(facts, existing, before),
+        ),
+        detail=IMMUTABLE_DETAIL
+        if set(body) == {"metadata", "immutable"}
+        else _detail(facts, content, changes, owned),
     )
 
 
@@ -122,11 +168,16 @@ def _note(*, changed: bool, repaired: bool, touched: bool) -> Reason | None:
     return Reason.UPDATED if changed else None
 
 
-def _detail(facts: Facts, changes: dict[str, str | None]) -> str:
+def _detail(facts: Facts, content: Content, changes: dict[str, str | None], owned: frozenset[str]) -> str:
     if not changes:
         return METADATA_DETAIL
+    if facts.gone and None in changes.values():
+        pruned = [key for key, value in changes.items() if value is None]
+        others = changes.keys() - pruned
+        also = f"; {tell_keys(facts, content, others, owned)} changed" if others else ""
+        return f"{tell_keys(facts, content, pruned, owned)}; {describe_gone(facts)}{also}"
     by = f", changed by {', '.join(facts.drift.managers)}" if facts.drift.managers else ""
-    return f"keys {', '.join(sorted(changes))}{by}"
+    return f"{tell_keys(facts, content, changes, owned)}{by}"
 
 
 def _decide_conflict(facts: Facts, content: Content, existing: Existing) -> Refuse | None:
@@ -140,9 +191,10 @@ def _decide_conflict(facts: Facts, content: Content, existing: Existing) -> Refu
         if key in content.data and manager not in names
     }
     for key in sorted(taken):
+        named = f"key {key}" if key in content.told else "a key that dataFrom gives"
         return Refuse(
             reason=Reason.CONFLICT,
-            message=f"key {key} of Secret {facts.spec.target.name} belongs to field manager "
+            message=f"{named} of Secret {facts.spec.target.name} belongs to field manager "
             f"{', '.join(sorted(taken[key]))}; choose another key or remove it there",
         )
     return None
@@ -151,11 +203,21 @@ def _decide_conflict(facts: Facts, content: Content, existing: Existing) -> Refu
 def _must_recreate(facts: Facts, existing: Existing, *, changed: bool) -> bool:
     if is_merge(facts.spec):
         return False
-    return existing.type not in (None, facts.spec.target.type) or (existing.immutable and changed)
+    is_other_type = existing.type not in (None, facts.spec.target.type)
+    return is_other_type or (existing.immutable and (changed or _is_set_free(facts, existing)))
 
 
-def _recreate(facts: Facts, content: Content, existing: Existing, revision: int) -> Recreate:
-    why = "immutable" if existing.type == facts.spec.target.type else f"type was {existing.type}"
+def _is_set_free(facts: Facts, existing: Existing) -> bool:
+    """Whether the spec no longer wants the Secret immutable; what a person has locked is left so."""
+    manager = manager_of(facts.spec, facts.uid)
+    return not facts.spec.target.immutable and is_locked_by(existing.metadata, manager)
+
+
+def _recreate(
+    facts: Facts, content: Content, existing: Existing, revision: int, *, changed: bool
+) -> Recreate:
+    why = "it was immutable" if not changed else "immutable"
+    why = why if existing.type == facts.spec.target.type else f"type was {existing.type}"
     return Recreate(
         body=render_secret(facts.key, facts.spec, _metadata(facts, content, revision), content.data),
         uid=existing.metadata["uid"],
@@ -168,7 +230,7 @@ def _recreate(facts: Facts, content: Content, existing: Existing, revision: int)
 
 def _patch_metadata(facts: Facts, existing: Existing) -> Decision:
     """The content is right, only labels, annotations or the owner are not: no value is needed."""
-    mark = _mark(facts, existing)
+    mark = facts.mark
     if mark is None:
         return Keep()
     wanted = render_metadata(facts.key, facts.uid, facts.spec, mark.render())
@@ -182,13 +244,13 @@ def _patch_metadata(facts: Facts, existing: Existing) -> Decision:
 
 
 def _metadata(facts: Facts, content: Content, revision: int) -> dict[str, object]:
-    mark = Mark(digest=content.digest, keys=digest_keys(content.data), revision=revision)
+    mark = Mark(
+        digest=content.digest,
+        keys=digest_keys(content.data),
+        revision=revision,
+        generation=facts.generation,
+    )
     return render_metadata(facts.key, facts.uid, facts.spec, mark.render())
-
-
-def _mark(facts: Facts, existing: Existing) -> Mark | None:
-    annotations = existing.metadata.get("annotations") or {}
-    return parse_mark(annotations.get(mark_annotation(facts.spec, facts.uid)))
 
 
 def _revision_of_objects(facts: Facts) -> int | None:

@@ -8,6 +8,7 @@ from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import ObjectKey
 from vaultbind.bindings.apply import Applied, SecretWriter
 from vaultbind.bindings.facts import Decision, Facts, Keep, Refuse
+from vaultbind.bindings.find import Finder
 from vaultbind.bindings.intake import Intake, Prepared
 from vaultbind.bindings.manifest import is_unwritten, manager_of
 from vaultbind.bindings.observe import BindingObserver
@@ -17,7 +18,7 @@ from vaultbind.bindings.plan import decide
 from vaultbind.bindings.report import report, report_denial, report_suspended
 from vaultbind.engine.cache import RawObject
 from vaultbind.engine.queue import Priority
-from vaultbind.engine.report import Report
+from vaultbind.engine.report import Report, merge_reports
 from vaultbind.kube.errors import KubeError
 
 
@@ -25,7 +26,7 @@ class SyncObserver(Protocol):
     """Told of each write; must not block."""
 
     def secret_written(self, verb: str, outcome: str) -> None:
-        """Verb is create, patch, recreate or refuse; outcome is ok or error."""
+        """Verb is create, patch, recreate, remove or refuse; outcome is ok or error."""
 
     def drift_repaired(self) -> None:
         """Somebody else's change was undone."""
@@ -41,6 +42,11 @@ class BindingRoom:
     watcher: SyncObserver
     stale_after: timedelta
     pace: RepairPace = field(default_factory=RepairPace)
+    finder: Finder = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let those who look for objects ask the same hub."""
+        self.finder = Finder(hub=self.intake.hub)
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
         """Look at one binding. Raises StaleStateError, GoneError where the cluster has moved on meanwhile."""
@@ -64,6 +70,8 @@ class BindingRoom:
 
     async def _sync(self, key: ObjectKey, obj: RawObject, prepared: Prepared, priority: Priority) -> Report:
         try:
+            if prepared.parsed.spec is not None and prepared.parsed.spec.data_from:
+                prepared = await self.finder.find(key, obj, prepared, priority)
             facts = await self.observer.observe(key, obj, prepared, priority)
             decision, applied = await self._act(facts)
             if applied is not None and applied.found is not None:
@@ -73,10 +81,14 @@ class BindingRoom:
                 return Report(next_in=self._repair_wait(key, decision))
             if is_done(facts, decision, applied):
                 await self._retire_former(facts)
+                if not facts.spec.follows and (facts.in_sync or facts.content is not None):
+                    self.intake.settle(key, facts.spec)
         except KubeError as error:
             facts = self.observer.known(key, obj, prepared)
             decision, applied = Keep(), Applied(error=error)
-        return report(facts, decision, applied, self.stale_after)
+        told = report(facts, decision, applied, self.stale_after)
+        asks_again = facts.spec.passwords and facts.spec.follows
+        return _with_next_question(told, prepared) if asks_again else told
 
     async def _retire_former(self, facts: Facts) -> None:
         """Delete the Secret of a former target, once what replaces it is right."""
@@ -123,11 +135,18 @@ class BindingRoom:
     def _drop(self, key: ObjectKey) -> None:
         self.intake.drop(key)
         self.pace.drop(key)
+        self.finder.drop(key)
         self.observer.drop(key)
+
+
+def _with_next_question(told: Report, prepared: Prepared) -> Report:
+    """No watch tells of a Secret with a password: it is asked for as often as the vault is looked at."""
+    assert prepared.session is not None  # noqa: S101 - else there is a denial
+    return merge_reports(told, Report(next_in=prepared.session.spec.refresh_interval.total_seconds()))
 
 
 def is_done(facts: Facts, decision: Decision, applied: Applied) -> bool:
     """Whether the Secret is now what the binding asks for."""
     if facts.trouble is not None or applied.error is not None or isinstance(decision, Refuse):
         return False
-    return facts.in_sync or facts.content is not None
+    return facts.in_sync or facts.content is not None or bool(facts.gone)

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from vaultbind.api.conditions import Condition, ConditionType, Reason, Status, find_condition
 from vaultbind.bindings.apply import Applied
-from vaultbind.bindings.facts import Decision, Facts, Keep, Refuse
+from vaultbind.bindings.facts import Decision, Facts, Keep, Refuse, Remove
 from vaultbind.bindings.manifest import is_unwritten
+from vaultbind.bindings.missing import describe_gone
 from vaultbind.bindings.plan import MAX_OBJECTS
+from vaultbind.bindings.refresh import describe_kept
 from vaultbind.engine.report import Note, NoteType, Report
 from vaultbind.vaults.causes import Trouble
 from vaultbind.vaults.policy import Denial
+
+_STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 MOST_VERSIONS = 3
 """New versions that an Event names."""
@@ -65,19 +69,37 @@ def report(facts: Facts, decision: Decision, applied: Applied, stale_after: time
     if isinstance(decision, Refuse):
         stalled = decision.reason.stalled
         conditions = _bad(decision.reason, decision.message, stalled=stalled)
-        return Report(conditions=conditions, fields=_handled(facts), retry=True)
+        return Report(conditions=conditions, fields=_asked(facts), retry=True)
     if facts.stale:
         trouble = Trouble(
             reason=Reason.UNREACHABLE, message="the vault has been failing; its KeyVault says why"
         )
         return _report_trouble(facts, trouble, stale_after)
+    if facts.gone and facts.content is None and not facts.in_sync:
+        return _report_deleted(facts, decision)
     return Report(conditions=_good(facts), fields=_fields(facts, decision), notes=_notes(facts, decision))
+
+
+def _report_deleted(facts: Facts, decision: Decision) -> Report:
+    """There is no Secret, as the spec says; the object's return brings it back."""
+    back = "they are" if len(facts.gone) > 1 else "it is"
+    made = f"Secret {facts.spec.target.name} was deleted (whenMissing), and is made anew once {back} back"
+    message = f"{describe_gone(facts)}; {made}"
+    pairs = ((ConditionType.READY, Status.FALSE), (ConditionType.SYNCED, Status.TRUE))
+    conditions = tuple(
+        Condition(type=kind, status=status, reason=Reason.SECRET_DELETED, message=message)
+        for kind, status in pairs
+    )
+    fields = _handled(facts) | {"secretName": None, "expires": None, "objects": [], "objectCount": 0}
+    if isinstance(decision, Remove):
+        fields["lastChanged"] = facts.now.strftime(_STAMP)
+    return Report(conditions=conditions, fields=fields, notes=_notes(facts, decision))
 
 
 def _report_trouble(facts: Facts, trouble: Trouble, stale_after: timedelta) -> Report:
     if trouble.reason.stalled:
         conditions = _bad(trouble.reason, trouble.message, stalled=True)
-        return Report(conditions=conditions, fields=_handled(facts), retry=True)
+        return Report(conditions=conditions, fields=_asked(facts), retry=True)
     ready = _ready_in_trouble(
         trouble,
         facts.status,
@@ -87,7 +109,7 @@ def _report_trouble(facts: Facts, trouble: Trouble, stale_after: timedelta) -> R
     )
     return Report(
         conditions=(ready, _synced(trouble)),
-        fields=_handled(facts),  # the vault was asked; what it said is in the conditions
+        fields=_asked(facts),
         retry=True,
         retry_after=trouble.retry_after,
     )
@@ -112,7 +134,7 @@ def _age(status: Mapping[str, Any], now: datetime) -> timedelta:
     old = find_condition(status, ConditionType.SYNCED)
     if old is None or old.get("status") != Status.FALSE.value:
         return timedelta(0)
-    since = datetime.strptime(str(old["lastTransitionTime"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    since = datetime.strptime(str(old["lastTransitionTime"]), _STAMP).replace(tzinfo=UTC)
     return now - since
 
 
@@ -137,17 +159,34 @@ def _bad(reason: Reason, message: str, *, stalled: bool) -> tuple[Condition, ...
 
 
 def _good(facts: Facts) -> tuple[Condition, ...]:
-    message = f"Secret {facts.spec.target.name} holds what the vault holds"
-    if is_unwritten(facts.spec):
-        message = "pods that name this binding get what the vault holds; there is no Secret"
+    reason, message = Reason.SYNCED, _what_is_held(facts)
+    if facts.gone:
+        reason, message = Reason.PRUNED, f"{describe_gone(facts)}; {message}"
+    told = find_condition(facts.status, ConditionType.SYNCED)
+    if facts.is_held and told is not None:  # nothing was seen that could tell otherwise
+        reason, message = _reason_named(str(told["reason"])), str(told.get("message", ""))
     return tuple(
-        Condition(type=kind, status=Status.TRUE, reason=Reason.SYNCED, message=message)
+        Condition(type=kind, status=Status.TRUE, reason=reason, message=message)
         for kind in (ConditionType.READY, ConditionType.SYNCED)
     )
 
 
+def _what_is_held(facts: Facts) -> str:
+    if is_unwritten(facts.spec):
+        return "pods that name this binding get what the vault holds; there is no Secret"
+    if not facts.spec.follows:
+        return describe_kept(facts.spec)
+    without = " without its keys" if facts.gone else ""
+    return f"Secret {facts.spec.target.name} holds what the vault holds{without}"
+
+
 def _handled(facts: Facts) -> dict[str, Any]:
     return {"lastHandledRequest": facts.request or None}
+
+
+def _asked(facts: Facts) -> dict[str, Any]:
+    """The vault was asked, the conditions say what came of it; who does not follow has to ask again."""
+    return _handled(facts) if facts.spec.follows else {}
 
 
 def _fields(facts: Facts, decision: Decision) -> dict[str, Any]:
@@ -156,7 +195,7 @@ def _fields(facts: Facts, decision: Decision) -> dict[str, Any]:
         return fields
     objects = facts.content.objects
     told = facts.status.get("revision")
-    revision = told if isinstance(decision, Refuse) else decision.revision or told
+    revision = told if isinstance(decision, Refuse | Remove) else decision.revision or told
     fields |= {
         "secretName": None if is_unwritten(facts.spec) else facts.spec.target.name,
         "revision": revision or 1,
@@ -165,7 +204,7 @@ def _fields(facts: Facts, decision: Decision) -> dict[str, Any]:
         "objectCount": len(objects),
     }
     if revision != told:
-        fields["lastChanged"] = facts.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        fields["lastChanged"] = facts.now.strftime(_STAMP)
     return fields
 
 
@@ -176,7 +215,9 @@ def _notes(facts: Facts, decision: Decision) -> tuple[Note, ...]:
     words = {
         Reason.UPDATED: f"Secret {name} updated: {decision.detail}{_versions(facts)}",
         Reason.REPAIRED: f"Secret {name} repaired: {decision.detail}",
-        Reason.RECREATED: f"Secret {name} recreated: {decision.detail}",
+        Reason.RECREATED: f"Secret {name} recreated: {decision.detail}{_versions(facts)}",
+        Reason.PRUNED: f"Secret {name} pruned: {decision.detail}",
+        Reason.SECRET_DELETED: f"Secret {name} deleted: {decision.detail}",
     }
     message = words.get(decision.note, decision.detail)
     return (Note(type=NoteType.NORMAL, reason=decision.note, message=message),)

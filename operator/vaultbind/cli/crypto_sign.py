@@ -23,6 +23,7 @@ from vaultbind.cli.crypto_work import (
     run,
 )
 from vaultbind.cryptojobs.facts import Payload, Result
+from vaultbind.cryptojobs.forms import FormError, from_der
 from vaultbind.keyvault import KeyVaultClient
 
 NOT_VALID: Final = 1
@@ -187,14 +188,28 @@ def _submit_hashed(flags: Flags, fields: Mapping[str, Any]) -> Mapping[str, Any]
     wanted = hash_of(flags.algorithm) if flags.algorithm else USUAL_HASH
     with open_input(flags.source) as file:
         found = hash_stream(file, *({wanted} if flags.algorithm else HASHES.values()))
+    if flags.algorithm:
+        _check_der(fields, flags.algorithm)
     try:
         return flags.submit(_as_digest(found[wanted], fields))
     except JobFailedError as failed:
         used = str(failed.status.get("algorithm") or "")
         if flags.algorithm or not used or hash_of(used) == wanted or not failed.is_about_input:
             raise
+        _check_der(fields, used)
         named = replace(flags, algorithm=used, place=flags.place.another(used.lower()))
         return named.submit(_as_digest(found[hash_of(used)], fields))
+
+
+def _check_der(fields: Mapping[str, Any], algorithm: str) -> None:
+    """Refuse a signature that no digest makes valid: another job would be for nothing."""
+    given = fields.get("signature") or {}
+    if given.get("format") != SignatureForm.DER.value:
+        return
+    try:
+        from_der(base64.b64decode(given["value"]), algorithm)
+    except FormError as error:
+        raise click.BadParameter(str(error), param_hint="--signature") from None
 
 
 def _as_digest(digest: bytes, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -92,8 +93,8 @@ def expiry(namespace: str, context: str, *, check: bool, **view: Any) -> None:
     """Show what expires when, over all vaults and namespaces, and which bindings use it.
 
     Shown is whatever bindings use, and of KeyVaults with `spec.expiry.scope: All` also what nobody uses: the
-    20 objects of each that end next (or ended last), as its status names them; how many more there are is
-    said on stderr.
+    20 objects of each that end next (or ended last), as its status names them; how many more there are
+    is said below the table, and in JSON under `cut` beside `objects`.
 
     Reads VaultBindings and KeyVaults of the cluster; asks no vault and reads no Secret. The operator keeps
     their status right, so this is what its last look showed.
@@ -118,11 +119,12 @@ def _show(found: Overview, now: datetime, view: Mapping[str, Any]) -> None:
         page.write_text(render_page(rows, found.cuts, now), encoding="utf-8")
         click.echo(f"{len(rows)} object{'' if len(rows) == 1 else 's'} written to {page}", err=True)
     elif view["output"] == "json":
-        click.echo(json.dumps([render_json(row, now) for row in rows], indent=2))
+        whole = {"objects": [render_json(row, now) for row in rows], "cut": [*map(asdict, found.cuts)]}
+        click.echo(json.dumps(whole, indent=2))
     else:
         print_table(Console(), render_table(rows, now))
     for cut in found.cuts:
-        click.echo(render_cut(cut), err=True)
+        click.echo(render_cut(cut), err=view["output"] == "json" or page is not None)
 
 
 def print_table(console: Console, table: Table) -> None:

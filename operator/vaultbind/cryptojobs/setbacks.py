@@ -11,7 +11,7 @@ from vaultbind.cryptojobs.deadline import OverdueError
 from vaultbind.cryptojobs.facts import Facts, Setback, Weight
 from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind
 from vaultbind.kube.errors import KubeError
-from vaultbind.vaults.causes import Trouble, decide_trouble, is_not_found
+from vaultbind.vaults.causes import Trouble, decide_trouble, is_not_found, trouble_for_readers
 from vaultbind.vaults.session import VaultPausedError, VaultSession
 
 _REASONS: Final = {
@@ -75,9 +75,9 @@ def setback_of_vault(spec: CryptoJobSpec, error: KeyVaultError, *, vault_in_trou
 
 def setback_of_pause(trouble: Trouble) -> Setback:
     """The vault is left alone for now: come back when that is over."""
-    reason = Reason.KEYVAULT_NOT_READY if trouble.reason is Reason.INVALID_SPEC else trouble.reason
+    told = trouble_for_readers(trouble)
     return Setback(
-        reason=reason, message=trouble.message, weight=Weight.WAIT, retry_after=trouble.retry_after
+        reason=told.reason, message=told.message, weight=Weight.WAIT, retry_after=trouble.retry_after
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from vaultbind.api.refs import ObjectKey
 from vaultbind.engine.backoff import Backoff, BackoffPolicy
-from vaultbind.engine.cache import Change, ObjectCache, RawObject
+from vaultbind.engine.cache import Change, ObjectCache, RawObject, decide_change
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.due import DueHeap
 from vaultbind.engine.queue import Priority, WorkQueue
@@ -79,6 +79,8 @@ class Engine:
     due: DueHeap[ObjectKey] = field(default_factory=DueHeap)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _writing: dict[ObjectKey, RawObject | None] = field(default_factory=dict)
+    """Objects whose status is being written, with the last state that the feed told of meanwhile."""
     _stopping: bool = False
 
     def __post_init__(self) -> None:
@@ -99,6 +101,17 @@ class Engine:
             self.backoff.succeed(key)
             self.add(key, Priority.URGENT)
         return change
+
+    def hold(self, key: ObjectKey, obj: RawObject) -> bool:
+        """Keep a state for later that came while we write the object's status; whether it was kept.
+
+        As a rule it is the echo of that write, which the answer makes known. People's changes do not wait.
+        """
+        if key not in self._writing or decide_change(self.cache.get(key), obj) is not Change.STATUS:
+            return False
+        if decide_change(self._writing[key], obj) is not Change.STALE:
+            self._writing[key] = obj
+        return True
 
     def remove(self, key: ObjectKey, uid: str) -> bool:
         """Take the end of an object from the feed; its room hears of it once."""
@@ -163,6 +176,11 @@ class Engine:
         return not late
 
     @property
+    def stopping(self) -> bool:
+        """Whether it was told to drain: nothing new may begin."""
+        return self._stopping
+
+    @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs (due times do not count)."""
         return not self.queue.active and not len(self.queue)
@@ -217,9 +235,18 @@ class Engine:
             await self.sink.post_note(obj, note)
         patch = render_status_patch(obj, report, self.clock.now())
         if patch is not None:
-            self.cache.refresh(key, await self.sink.write_status(key, patch))
+            await self._write_status(key, patch)
         for note in decide_notes(obj, report):
             await self.sink.post_note(obj, note)
+
+    async def _write_status(self, key: ObjectKey, patch: Mapping[str, Any]) -> None:
+        self._writing[key] = None
+        try:
+            self.cache.refresh(key, await self.sink.write_status(key, patch))
+        finally:
+            held = self._writing.pop(key)
+            if held is not None:
+                self.cache.refresh(key, held)
 
     def _reschedule(self, key: ObjectKey, report: Report) -> str:
         if report.next_in is not None:

@@ -22,6 +22,8 @@ class Note:
     type: NoteType
     reason: Reason
     message: str
+    once: str = ""
+    """Name of what it tells: whoever tells it again makes no second Event. Empty: each moment is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Objects that bindings want and the vault does not have: whether they are deleted and can be recovered.
 
-A list and a get do not tell; the vault is asked once, when the object is missed, and at most once a day.
+A list and a get do not tell; the vault is asked once, when the object is missed, and at most once a day as
+long as it is.
 """
 
 import asyncio
@@ -68,6 +69,18 @@ class Absences:
         words = [_sentence(key, deleted) for key, deleted in found.items() if deleted is not None]
         return Deleted(words="; ".join(words), whole=len(words) == len(found)) if words else None
 
+    def forget_found(self, reader: ObjectKey) -> None:
+        """What was answered of objects that are there again is past: who misses them later asks anew."""
+        vault = self.hub.book.vault_of(reader)
+        session = self.reads.session_of(vault) if vault is not None and self._answers else None
+        if vault is None or session is None:
+            return
+        answers = self._answers.get(urlsplit(session.spec.url).netloc, {})
+        for ref in self.hub.book.refs_of(reader) if answers else ():
+            if key_of(ref) in answers and session.known.sightings.get(ref) is not None:
+                del answers[key_of(ref)]
+                self.reads.forget(vault, key_of(ref))
+
     async def _find(self, vault: ObjectKey, host: str, ref: VaultObjectRef) -> AnyDeleted | None:
         answers, key = self._answers.setdefault(host, {}), key_of(ref)
         if self.reads.may(vault, key):
@@ -104,6 +117,8 @@ async def _fetch_deleted(client: KeyVaultClient, kind: ObjectKind, name: str) ->
 
 
 def _sentence(key: VaultKey, deleted: AnyDeleted) -> str:
-    purge = deleted.scheduled_purge_on
+    kind, purge = key.kind, deleted.scheduled_purge_on
+    if isinstance(deleted.properties, SecretProperties) and deleted.properties.managed:
+        kind = ObjectKind.CERTIFICATE  # that is what can be recovered, and its secret with it
     until = f" until {render_time(purge)}" if purge is not None else ""
-    return f"{key.kind.value} {deleted.name} is deleted; recover it in the vault{until}"
+    return f"{kind.value} {deleted.name} is deleted; recover it in the vault{until}"

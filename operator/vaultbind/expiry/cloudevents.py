@@ -42,17 +42,22 @@ class Entry:
     @property
     def id(self) -> str:
         """Names the occurrence, not the sending: the same after a restart and through another KeyVault."""
-        properties, threshold = self.telling.properties, self.telling.threshold
-        parts = (
-            self.vault,
-            properties.kind.value,
-            properties.name.lower(),
-            mark_of(properties),
-            self.telling.event.value,
-            "" if threshold is None else str(int(threshold.total_seconds())),
-            "" if threshold is None or properties.expires_on is None else properties.expires_on.isoformat(),
-        )
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+        return occurrence_of(self.vault, self.telling)
+
+
+def occurrence_of(vault: str, telling: Telling) -> str:
+    """Name for what is told: the same whoever tells it, and whenever."""
+    properties, threshold = telling.properties, telling.threshold
+    parts = (
+        vault,
+        properties.kind.value,
+        properties.name.lower(),
+        mark_of(properties),
+        telling.event.value,
+        "" if threshold is None else str(int(threshold.total_seconds())),
+        "" if threshold is None or properties.expires_on is None else properties.expires_on.isoformat(),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def type_of(telling: Telling) -> str:

@@ -24,7 +24,7 @@ class VaultFacts:
     warn_before: tuple[timedelta, ...]
     """Thresholds, longest first."""
     told_until: datetime | None
-    """Of the status: when something was last told."""
+    """Of the status: when something was last told of this vault."""
     now: datetime
     looked: datetime
     """When the last look at the vault began: what is known is of then."""

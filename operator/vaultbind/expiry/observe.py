@@ -25,17 +25,21 @@ def observe_vault(hub: VaultHub, key: ObjectKey, obj: RawObject, now: datetime) 
     session, spec = resolution.session, resolution.spec
     if session.last_good is None or session.look_began is None:
         return None
+    vault = urlsplit(spec.url).netloc
     status = obj.get("status") or {}
+    told = (
+        status if status.get("toldOf", vault) == vault else {}
+    )  # of another vault, nothing was told of this
     return VaultFacts(
-        vault=urlsplit(spec.url).netloc,
+        vault=vault,
         objects=tuple(_objects(hub, key, session, spec)),
         whole=spec.expiry_scope is ExpiryScope.ALL,
         watched=spec.expiry_scope is not ExpiryScope.NONE,
         warn_before=spec.warn_before,
-        told_until=parse_time(status.get("expiryToldUntil")),
+        told_until=parse_time(told.get("expiryToldUntil")),
         now=now,
         looked=session.look_began,
-        sent_until=parse_time(status.get("eventsSentUntil")),
+        sent_until=parse_time(told.get("eventsSentUntil")),
         learned=frozenset(
             key_of(ref)
             for ref, seen in session.known.sightings.items()

@@ -23,9 +23,10 @@ MOST_WAITING: Final = 1000
 
 @dataclass(slots=True)
 class _Box:
-    """One KeyVault's."""
+    """One KeyVault's, of the vault it leads to."""
 
-    uid: str
+    of: tuple[str, str]
+    """The KeyVault's uid and the vault's host."""
     sent_until: datetime | None
     state: MonitorState = field(default_factory=MonitorState)
     """Of what was put into the box."""
@@ -56,10 +57,10 @@ class Outbox:
 
     def take(self, key: ObjectKey, uid: str, facts: VaultFacts) -> datetime | None:
         """Judge a KeyVault's objects; returns until when its events have been sent, None for never."""
-        box = self._boxes.get(key)
-        if box is None or box.uid != uid:
+        of, box = (uid, facts.vault), self._boxes.get(key)
+        if box is None or box.of != of:
             self.forget(key)
-            box = self._boxes[key] = _Box(uid, facts.sent_until)
+            box = self._boxes[key] = _Box(of, facts.sent_until)
         if len(self._entries) < self.most:
             self._fill(box, key, facts)
         if not box.waiting and box.begun and box.sent_until is None:

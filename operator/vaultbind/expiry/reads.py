@@ -86,6 +86,12 @@ class OwnReads:
             return False
         return self._is_due((urlsplit(resolution.spec.url).netloc, *key))
 
+    def forget(self, keyvault: ObjectKey, key: VaultKey) -> None:
+        """Let an object be read again today, because what was read speaks of another state of it."""
+        resolution = self.hub.resolve(keyvault)
+        if resolution is not None and resolution.spec is not None:
+            self._last.pop((urlsplit(resolution.spec.url).netloc, *key), None)
+
     def _is_due(self, place: tuple[str, ObjectKind, str]) -> bool:
         return place not in self._last or self.now() - self._last[place] >= EVERY
 

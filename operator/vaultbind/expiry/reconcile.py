@@ -43,9 +43,10 @@ class ExpiryObserver(Protocol):
 
 @dataclass(slots=True)
 class _Memory:
-    """Of one KeyVault, from one judgement to the next."""
+    """Of one KeyVault and the vault it leads to, from one judgement to the next."""
 
-    uid: str
+    of: tuple[str, str]
+    """The KeyVault's uid and the vault's host: with another `spec.url`, all objects are others."""
     told_before: datetime | None
     """Until when all was told before this process came."""
     state: MonitorState = field(default_factory=MonitorState)
@@ -75,9 +76,9 @@ class ExpiryRoom:
 
     def judge(self, key: ObjectKey, obj: RawObject, facts: VaultFacts) -> Report:
         """Judge what was observed."""
-        uid, memory = str(obj["metadata"]["uid"]), self._memories.get(key)
-        if memory is None or memory.uid != uid:
-            memory = self._memories[key] = _Memory(uid, facts.told_until)
+        of, memory = (str(obj["metadata"]["uid"]), facts.vault), self._memories.get(key)
+        if memory is None or memory.of != of:
+            memory = self._memories[key] = _Memory(of, facts.told_until)
         state = adopt(memory.state, facts, memory.learned, memory.told_before)
         judgement = decide(facts, state)
         memory.state, memory.learned = judgement.state, facts.learned

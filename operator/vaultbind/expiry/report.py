@@ -6,6 +6,7 @@ from typing import Any
 from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
 from vaultbind.api.durations import render_duration
 from vaultbind.engine.report import Note, NoteType, Report
+from vaultbind.expiry.cloudevents import occurrence_of
 from vaultbind.expiry.facts import VaultFacts, VaultJudgement
 from vaultbind.expiry.soonest import find_soonest
 from vaultbind.expiry.times import render_time
@@ -24,8 +25,12 @@ _REASONS = {
 
 
 def report(facts: VaultFacts, judgement: VaultJudgement, *, sent_until: datetime | None = None) -> Report:
-    """Report on one KeyVault; `expiryToldUntil` moves only when something is told of an expiry."""
+    """Report on one KeyVault; `expiryToldUntil` moves only when something is told of an expiry.
+
+    `toldOf` says of which vault both times are, so that a KeyVault that leads elsewhere begins anew.
+    """
     sent = render_time(sent_until) if sent_until is not None else None
+    told = judgement.state.told_until
     if not facts.watched:
         nothing = dict.fromkeys(("expired", "expiring", "ending", "soonest", "eventsSentUntil"))
         return Report(fields={"objects": len(facts.objects), **nothing})
@@ -33,11 +38,11 @@ def report(facts: VaultFacts, judgement: VaultJudgement, *, sent_until: datetime
         "objects": len(facts.objects),
         "expired": judgement.counts.get(Validity.EXPIRED, 0),
         "expiring": judgement.counts.get(Validity.EXPIRES_SOON, 0),
+        "expiryToldUntil": render_time(told) if told is not None else None,
         "eventsSentUntil": sent,
+        "toldOf": facts.vault if told is not None or sent is not None else None,
         **_named(facts),
     }
-    if judgement.state.told_until is not None:
-        fields["expiryToldUntil"] = render_time(judgement.state.told_until)
     return Report(conditions=(_condition(facts, judgement),), fields=fields, notes=_notes(facts, judgement))
 
 
@@ -86,7 +91,10 @@ def _notes(facts: VaultFacts, judgement: VaultJudgement) -> tuple[Note, ...]:
         if event is Event.ROTATED and not facts.whole:
             continue  # each binding tells of its new content, with the versions
         kind = NoteType.NORMAL if event is Event.ROTATED else NoteType.WARNING
-        notes += [Note(type=kind, reason=reason, message=_sentence(item)) for item in told[:MOST_NOTES]]
+        notes += [
+            Note(type=kind, reason=reason, message=_sentence(item), once=occurrence_of(facts.vault, item))
+            for item in told[:MOST_NOTES]
+        ]
         if len(told) > MOST_NOTES:
             all_of_them = "the metric vaultbind_object_expiry_timestamp_seconds" if facts.whole else _COMMAND
             message = f"and {len(told) - MOST_NOTES} more objects; {all_of_them} shows them"

@@ -17,6 +17,7 @@ from vaultbind.handlers.controller import (
     rearm_signals,
     render_settings,
 )
+from vaultbind.handlers.goodbye import leave_no_request
 from vaultbind.injection.errors import InjectionError
 from vaultbind.injection.reviews import JobReviews, PodReviews, check_object
 from vaultbind.kube.client import KubeClient
@@ -42,6 +43,7 @@ def build_admission_registry(client: KubeClient, pods: PodReviews, count: Count)
     async def login(**_: Any) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(server=client.server, aiohttp_session=client.connection.open_session())
 
+    leave_no_request(registry)
     _add_pods(registry, pods, count)
     for resource in (VAULT_BINDINGS, KEY_VAULTS, CLUSTER_KEY_VAULTS, CRYPTO_JOBS):
         _add_check(registry, resource.plural, count, JobReviews(client=client))

@@ -12,6 +12,7 @@ from vaultbind.api.names import GROUP, KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT, VER
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.kinds import FED
 from vaultbind.app.operator import Operator
+from vaultbind.handlers.goodbye import leave_no_request
 from vaultbind.kube.sieve import sieved_by
 
 TIMED = (KIND_KEYVAULT, KIND_CLUSTER_KEYVAULT)
@@ -24,6 +25,7 @@ def build_registry(operator: Operator) -> kopf.OperatorRegistry:
     """All handlers of the controller."""
     registry = kopf.OperatorRegistry()
     _add_login(registry, operator)
+    leave_no_request(registry)
     for resource in FED.values():
         _add_feed(registry, operator, resource.plural)
     for kind in TIMED:

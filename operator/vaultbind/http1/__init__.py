@@ -12,6 +12,7 @@ from vaultbind.http1.errors import (
     HttpError,
     NoAnswerError,
     RequestError,
+    TooLargeError,
 )
 from vaultbind.http1.message import LARGEST_ANSWER, Answer, render_request, unpack_body
 from vaultbind.http1.pool import Origin, Pool
@@ -28,6 +29,7 @@ __all__ = [
     "Origin",
     "Pool",
     "RequestError",
+    "TooLargeError",
     "render_request",
     "unpack_body",
 ]

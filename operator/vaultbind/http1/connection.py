@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from vaultbind.http1.errors import AnswerError, CutError, NoAnswerError
+from vaultbind.http1.errors import AnswerError, CutError, NoAnswerError, TooLargeError
 from vaultbind.http1.message import Answer
 
 _INTERIM: Final = range(100, 200)
@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
         self._received += len(data)
         self._sign_of_life = asyncio.get_running_loop().time()
         if self._largest is not None and self._received > self._largest:
-            self._fail(AnswerError("an answer that is too large"))
+            self._fail(TooLargeError(self._largest))
             return
         try:
             self._parser.feed_data(data)

@@ -31,3 +31,11 @@ class CutError(HttpError):
 
 class AnswerError(HttpError):
     """What came is no HTTP answer that we understand."""
+
+
+class TooLargeError(AnswerError):
+    """The answer is larger than we take; what came of it is dropped."""
+
+    def __init__(self, largest: int) -> None:
+        super().__init__(f"an answer that is too large: more than {largest:,} bytes")
+        self.largest = largest

@@ -8,7 +8,7 @@ from typing import Final
 from vaultbind.http1.errors import AnswerError, RequestError
 
 LARGEST_ANSWER: Final = 2**26
-"""Bytes of an answer that we take from a vault, as it comes and unpacked: none is a hundredth of that."""
+"""Bytes of an answer that we take, as it comes and unpacked: none of a vault is a hundredth of that."""
 _EITHER_FORMAT: Final = 32 + zlib.MAX_WBITS
 """gzip or zlib, whichever the first bytes say."""
 
@@ -32,8 +32,11 @@ class Answer:
 
     def header(self, name: str) -> str | None:
         """First value of a header, found without case; None where there is none."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers() if key.lower() == wanted), None)
+        wanted = name.lower().encode("latin-1")
+        for key, value in self.raw_headers:
+            if len(key) == len(wanted) and key.lower() == wanted:
+                return value.decode("latin-1")
+        return None
 
 
 def render_request(

@@ -1,10 +1,12 @@
 """Connections that are kept and used again."""
 
 import asyncio
+import ipaddress
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from vaultbind.http1.connection import Connection
 from vaultbind.http1.errors import ConnectError, ConnectTimeoutError, NoAnswerError
@@ -33,10 +35,11 @@ class _Idle(NamedTuple):
 class Pool:
     """Connections to any number of origins, in one event loop.
 
-    `limit` requests are under way at a time, others wait. A connection that has not been used for
+    `limit` requests are under way to one origin at a time, others wait: a server that does not answer takes
+    no turn away from another. A connection that has not been used for
     `keep_alive` seconds, or a sixteenth more, is closed. `connect_timeout` is for name, connection and TLS
-    together. `tls` None means plain HTTP. `resolve` gives the address to use for a host instead of the
-    system's resolver. An answer of more than `largest` bytes is refused.
+    together. `tls` None means plain HTTP. `resolve` gives the addresses to try for a host, one after the
+    other, instead of the system's resolver. An answer of more than `largest` bytes is refused.
     """
 
     def __init__(
@@ -46,11 +49,13 @@ class Pool:
         limit: int,
         keep_alive: float,
         connect_timeout: float,
-        resolve: Callable[[str], Awaitable[str]] | None = None,
+        resolve: Callable[[str], Awaitable[Sequence[str]]] | None = None,
         largest: int | None = None,
     ) -> None:
         self._tls = tls
-        self._slots = asyncio.Semaphore(limit)
+        self._limit = limit
+        self._turns: WeakValueDictionary[Origin, asyncio.Semaphore] = WeakValueDictionary()
+        """Each lives as long as somebody holds it or waits for it."""
         self._keep_alive = keep_alive
         self._connect_timeout = connect_timeout
         self._resolve = resolve
@@ -69,7 +74,10 @@ class Pool:
         server may have closed it while the request was on its way. Raises `ConnectTimeoutError`, TimeoutError
         where the server is silent for `silence` seconds, `HttpError`, ssl.SSLError.
         """
-        async with self._slots:
+        turns = self._turns.get(origin)
+        if turns is None:
+            turns = self._turns[origin] = asyncio.Semaphore(self._limit)
+        async with turns:
             kept = self._take(origin)
             if kept is not None:
                 try:
@@ -105,7 +113,7 @@ class Pool:
             raise NoAnswerError("the pool of connections is closed")
         try:
             async with asyncio.timeout(self._connect_timeout):
-                connection = await self._open(origin)
+                connection = await self._reach(origin)
         except TimeoutError as error:
             raise ConnectTimeoutError("no connection in time") from error
         except OSError as error:
@@ -115,15 +123,33 @@ class Pool:
         self._adopt(connection)
         return connection
 
-    async def _open(self, origin: Origin) -> Connection:
-        host = await self._resolve(origin.host) if self._resolve is not None else origin.host
+    async def _reach(self, origin: Origin) -> Connection:
+        """Connect by the first address that answers; each has an equal share of the time that is left."""
+        if self._resolve is None:
+            return await self._open(origin, origin.host)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._connect_timeout
+        *others, last = await self._resolve(origin.host)
+        for tried, host in enumerate(others):
+            share = (until - loop.time()) / (len(others) + 1 - tried)
+            try:
+                async with asyncio.timeout(share):
+                    return await self._open(origin, host)
+            except ssl.SSLError:
+                raise  # it is there, and nobody to trust
+            except OSError:  # of which TimeoutError is one
+                continue
+        return await self._open(origin, last)
+
+    async def _open(self, origin: Origin, host: str) -> Connection:
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(self._alive.discard, largest=self._largest),
             host,
             origin.port,
             ssl=self._tls,
             server_hostname=_certified(origin) if self._tls is not None else None,
-            happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
+            # a race of one is none, and asyncio's leaves an open socket where it is cancelled at its end
+            happy_eyeballs_delay=None if _is_address(host) else HAPPY_EYEBALLS_DELAY,
         )
         return connection
 
@@ -163,6 +189,14 @@ class Pool:
             soonest = min(idle[0].until for idle in self._idle.values())
             # not for each connection of many origins by itself: every sweep looks at all of them
             self._sweeping = loop.call_at(max(soonest, now + self._keep_alive * SWEEP_STEP), self._sweep)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _certified(origin: Origin) -> str:

@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from vaultbind.api.binding import BindingSpec, CreationPolicy, Keep, TlsEntry
-from vaultbind.api.binding_parser import TLS_KEYS
+from vaultbind.api.binding import BindingSpec, CreationPolicy, Keep
+from vaultbind.api.given_keys import TLS_KEYS, given_keys
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Names of variables that every shell and program can read."""
-_KEYS_OF_SOURCE: Final[Mapping[type, tuple[str, ...]]] = {TlsEntry: TLS_KEYS}
-"""Members of `dataFrom` whose keys are known without the vault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +67,10 @@ class BindingKeys:
 def keys_of(spec: BindingSpec) -> BindingKeys:
     """Summarize a binding's spec."""
     keys = [(entry.key, entry.optional) for entry in spec.data]
-    given = [_KEYS_OF_SOURCE.get(type(entry)) for entry in spec.data_from]
-    keys += [(key, True) for found in given for key in found or ()]
+    given = given_keys((), spec.data_from)
+    keys += [(key, True) for key in TLS_KEYS if key in given.names]
     template = spec.target.template
-    is_open = None in given
+    is_open = given.is_open
     if template is not None:
         kept = [item for item in keys if item[0] not in template.data] if template.keep is Keep.ALL else []
         keys = [*kept, *((key, False) for key in template.data)]

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from vaultbind.api import names
 from vaultbind.api.names import GROUP
 
-LABEL_INJECT: Final = f"{GROUP}/inject"
+LABEL_INJECT: Final = names.LABEL_INJECT
 """Value "true" opts a pod in; the webhook sees no pod without the label."""
 
 BINDINGS: Final = f"{GROUP}/bindings"

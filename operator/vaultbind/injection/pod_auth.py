@@ -26,7 +26,7 @@ from vaultbind.kube.resources import (
     VAULT_BINDINGS,
     Resource,
 )
-from vaultbind.rendering.checked import parse_checked
+from vaultbind.rendering.checked import parse_for_pods
 from vaultbind.vaults.access import decide_access
 from vaultbind.vaults.policy import VaultPolicy, decide_policy
 
@@ -81,7 +81,7 @@ class PodAuthLookup:
                 "pod is created: create it first"
             )
         try:
-            spec = parse_checked(obj)
+            spec = parse_for_pods(obj)
         except SpecError as error:
             raise InjectionError(f"VaultBinding {name} cannot be used: {error}") from None
         vault = await self._vault(namespace, name, spec)
@@ -136,7 +136,15 @@ def _parse_vault(obj: Mapping[str, Any]) -> KeyVaultSpec:
 
 
 def _address(key: ObjectKey, vault: KeyVaultSpec, tenant_id: str) -> VaultAddress:
-    """The pod's identity is of the tenant that its ServiceAccount names, else of the vault's."""
+    """The pod's identity is of the tenant that its ServiceAccount names, else of the vault's.
+
+    Raises InjectionError where nobody names one, or where we would have to read what we may not.
+    """
+    if vault.ca_bundle_ref is not None:
+        raise InjectionError(
+            f"{key}: spec.caBundleRef is not used with {_SAID}, for the webhook reads neither ConfigMaps nor "
+            "Secrets: write the certificates into caBundle"
+        )
     own = vault.auth.tenant_id if isinstance(vault.auth, ServicePrincipalAuth | WorkloadIdentityAuth) else ""
     tenant = tenant_id or own
     if not grammar.TENANT_ID.is_met(tenant):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from vaultbind.api.binding import BindingSpec
 from vaultbind.injection.errors import InjectionError
-from vaultbind.rendering.checked import parse_checked
+from vaultbind.rendering.checked import parse_for_pods
 
 LONGEST: Final = 100_000
 """Bytes as JSON: Linux starts no program with a variable of 128 KiB."""
@@ -34,7 +34,7 @@ class Source:
 
     def parse(self, name: str) -> BindingSpec:
         """Parse the spec. Raises SpecError, which the webhook has ruled out."""
-        return parse_checked({"metadata": {"name": name}, "spec": self.spec})
+        return parse_for_pods({"metadata": {"name": name}, "spec": self.spec})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from vaultbind.api.binding import BindingSpec
 from vaultbind.api.errors import SpecError
 from vaultbind.api.names import KIND_BINDING, KIND_KEYVAULT
+from vaultbind.api.pod_values import KEEP_SECONDS
 from vaultbind.api.refs import ObjectKey, VaultObjectRef
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.engine import StaleStateError
@@ -18,7 +19,7 @@ from vaultbind.keyvault import KeyVaultError
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, NAMESPACES, VAULT_BINDINGS, Resource
-from vaultbind.rendering.checked import parse_checked
+from vaultbind.rendering.checked import parse_for_pods
 from vaultbind.rendering.render import Rendered, render
 from vaultbind.rendering.values import VaultValue
 from vaultbind.rendering.wanted import wanted
@@ -26,8 +27,7 @@ from vaultbind.vaults.causes import Trouble, decide_trouble, trouble_for_readers
 from vaultbind.vaults.hub import VaultHub
 from vaultbind.vaults.session import VaultPausedError, VaultSession
 
-KEEP_SECONDS: Final = 5.0
-"""How old an answer may be: a thousand pods that start at once cost the vault one get per object."""
+_Values = dict[VaultObjectRef, VaultValue | None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class ValueSource:
     """Labels of namespaces, as the hub asks for them."""
     _rendered: "Recent[ObjectKey, Mapping[str, bytes]]" = field(init=False)
     _objects: "Recent[tuple[str, VaultObjectRef], VaultValue | None]" = field(init=False)
+    _failed: dict[ObjectKey, tuple[BindingSpec, _Values, str]] = field(default_factory=dict)
+    """What could not be rendered, from what, and why; for seconds."""
     _sessions: dict[str, VaultSession] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -57,14 +59,25 @@ class ValueSource:
         """Forget values in time also while nobody asks; until cancelled."""
         while True:
             await asyncio.sleep(KEEP_SECONDS)
-            self._rendered.purge()
-            self._objects.purge()
-            await self.hub.close_retired()
+            await self.purge()
+
+    async def purge(self) -> None:
+        """Forget what is too old, and sessions to which no KeyVault leads any more."""
+        self._rendered.purge()
+        self._objects.purge()
+        self._failed.clear()
+        self._sessions = {name: session for name, session in self._sessions.items() if not session.retired}
+        await self.hub.close_retired()
+
+    @property
+    def sessions(self) -> int:
+        """Number of sessions in memory."""
+        return len(self._sessions)
 
     @property
     def held(self) -> int:
         """Number of values in memory."""
-        return len(self._rendered) + len(self._objects)
+        return len(self._rendered) + len(self._objects) + len(self._failed)
 
     async def _render(self, key: ObjectKey) -> Mapping[str, bytes]:
         spec = await self._fetch_spec(key)
@@ -74,22 +87,29 @@ class ValueSource:
         results = await asyncio.gather(
             *(self._objects.get((session.name, ref)) for ref in refs), return_exceptions=True
         )
-        values: dict[VaultObjectRef, VaultValue | None] = {}
+        values: _Values = {}
         for ref, result in zip(refs, results, strict=True):
             if isinstance(result, BaseException):
                 raise result
             values[ref] = result
-        rendered = render(spec, values, now=self.clock.now())
-        if not isinstance(rendered, Rendered):
-            raise RefusalError(Reason.NOT_READY, f"{rendered[0].reason.word}: {rendered[0]}")
-        return rendered.data
+        return self._render_anew(key, spec, values)
+
+    def _render_anew(self, key: ObjectKey, spec: BindingSpec, values: _Values) -> Mapping[str, bytes]:
+        """Render, unless just this failed already: a costly template would be rendered for each pod."""
+        failed = self._failed.get(key)
+        if failed is None or failed[:2] != (spec, values):
+            rendered = render(spec, values, now=self.clock.now())
+            if isinstance(rendered, Rendered):
+                return rendered.data
+            failed = self._failed[key] = (spec, values, f"{rendered[0].reason.word}: {rendered[0]}")
+        raise RefusalError(Reason.NOT_READY, failed[2])
 
     async def _fetch_spec(self, key: ObjectKey) -> BindingSpec:
         obj = await self._get(VAULT_BINDINGS, key.namespace, key.name)
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             raise RefusalError(Reason.BINDING_NOT_FOUND, "it does not exist in the pod's namespace")
         try:
-            return parse_checked(obj)
+            return parse_for_pods(obj)
         except SpecError as error:
             raise RefusalError(Reason.NOT_READY, f"{error.reason.word}: {error}") from None
 
@@ -120,8 +140,10 @@ class ValueSource:
             self.hub.leave(vault)
 
     async def _read(self, key: tuple[str, VaultObjectRef]) -> VaultValue | None:
-        session, ref = self._sessions[key[0]], key[1]
+        session, ref = self._sessions.get(key[0]), key[1]
         try:
+            if session is None:
+                raise StaleStateError
             return (await session.read(ref, None, Priority.URGENT)).value
         except VaultPausedError as error:
             raise _not_ready(trouble_for_readers(error.trouble)) from None

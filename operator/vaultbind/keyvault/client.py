@@ -106,7 +106,7 @@ class KeyVaultClient(VaultServices):
 
     @property
     def clock_offset(self) -> float | None:
-        """Seconds by which the vault's clock is ahead of ours, by its last answer and to about one second.
+        """Seconds by which the vault's clock is ahead of ours, to about one second; compared once a second.
 
         None before the first answer. What is slow on its way looks like a clock that is behind.
         """

@@ -136,6 +136,17 @@ class KubeClient:
         request = _write("POST", call, target, body, content_type=_JSON, metadata_only=metadata_only)
         return await self._change(request)
 
+    async def create_subresource(
+        self, resource: Resource, namespace: str, name: str, subresource: str, body: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Post to a subresource of an object that is there, such as `token` of a ServiceAccount.
+
+        Raises `KubeError` NOT_FOUND where the object does not exist.
+        """
+        call = Call(verb="create", resource=resource, namespace=namespace, name=name, subresource=subresource)
+        target = resource.path(namespace, name, subresource)
+        return await self._change(_write("POST", call, target, body, content_type=_JSON, metadata_only=False))
+
     async def merge_patch(
         self,
         resource: Resource,

@@ -9,7 +9,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from vaultbind.http1 import ConnectError
+from vaultbind.http1 import ConnectError, TooLargeError
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import Resource
 
@@ -83,10 +83,18 @@ def parse_not_json(call: Call, status: int) -> KubeError:
     return KubeError(KubeErrorKind.SERVER_ERROR, f"{call}: the answer is no JSON object", status=status)
 
 
+def parse_too_large(call: Call, largest: int) -> KubeError:
+    """Error for an answer, or an event of a watch, that is larger than we take."""
+    message = f"{call}: the answer is too large, more than {largest:,} bytes"
+    return KubeError(KubeErrorKind.SERVER_ERROR, message)
+
+
 def parse_exception(call: Call, error: BaseException) -> KubeError:
     """Error for what aiohttp, ssl or the network raised. The class is named, its text is not."""
     if isinstance(error, TimeoutError):
         return KubeError(KubeErrorKind.TIMEOUT, f"{call}: no answer in time")
+    if isinstance(error, TooLargeError):
+        return parse_too_large(call, error.largest)
     if isinstance(error, ConnectError):
         error = error.cause
     what = type(error).__name__

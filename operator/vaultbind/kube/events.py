@@ -26,16 +26,23 @@ class EventType(StrEnum):
 
 
 def render_event(
-    about: KubeObject, *, type: EventType, reason: str, message: str, now: datetime, instance: str = ""
+    about: KubeObject,
+    *,
+    type: EventType,
+    reason: str,
+    message: str,
+    now: datetime,
+    instance: str = "",
+    once: str = "",
 ) -> dict[str, Any]:
     """Event on a full object (with apiVersion and kind); `now` is aware and in UTC.
 
-    Its name follows from what it says and when: told twice, it exists once. Raises KeyError where the object
-    lacks apiVersion, kind, name or uid.
+    Its name follows from what it says and when, or from what `once` names, as long as the cluster keeps it:
+    told twice, it exists once. Raises KeyError where the object lacks apiVersion, kind, name or uid.
     """
     meta = metadata_of(about)
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    told = "\0".join((meta["uid"], type, reason, message, stamp))
+    told = "\0".join((meta["uid"], type, reason, once or message, "" if once else stamp))
     suffix = hashlib.sha256(told.encode()).hexdigest()[:16]
     return {
         "apiVersion": EVENTS.api_version,

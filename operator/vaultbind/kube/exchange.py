@@ -11,7 +11,7 @@ import aiohttp
 import yarl
 
 from vaultbind import __version__
-from vaultbind.http1 import Answer, Origin, Pool, render_request, unpack_body
+from vaultbind.http1 import LARGEST_ANSWER, Answer, Origin, Pool, TooLargeError, render_request, unpack_body
 from vaultbind.kube.error_mapping import Call
 from vaultbind.kube.tokens import TokenSource
 
@@ -48,7 +48,8 @@ class Exchange(Protocol):
     async def __call__(self, request: Request, *, seconds: float) -> Answer:
         """Send a request, signed, and return its answer, all within `seconds`.
 
-        Raises TimeoutError, OSError and aiohttp.ClientError. Redirects are answers: a token must not follow.
+        Raises TimeoutError, TooLargeError and other OSErrors, and aiohttp.ClientError. Redirects are answers:
+        a token must not follow.
         """
 
     async def aclose(self) -> None:
@@ -66,7 +67,9 @@ class DirectExchange:
         tls: ssl.SSLContext | None,
         server_name: str | None,
         limit: int,
+        largest: int = LARGEST_ANSWER,
     ) -> None:
+        """`limit` requests are under way at a time; an answer has `largest` bytes at most."""
         url = yarl.URL(server)
         self._prefix = url.raw_path.rstrip("/")
         self._host = url.host_port_subcomponent or ""
@@ -74,7 +77,13 @@ class DirectExchange:
         self._tokens = tokens
         if tls is None and url.scheme == "https":
             tls = ssl.create_default_context()
-        self._pool = Pool(tls=tls, limit=limit, keep_alive=KEEP_ALIVE, connect_timeout=CONNECT_TIMEOUT)
+        self._pool = Pool(
+            tls=tls,
+            limit=limit,
+            keep_alive=KEEP_ALIVE,
+            connect_timeout=CONNECT_TIMEOUT,
+            largest=largest,
+        )
 
     async def __call__(self, request: Request, *, seconds: float) -> Answer:
         """Send it; once more with another token where the first is refused."""
@@ -101,9 +110,11 @@ class DirectExchange:
 class SessionExchange:
     """Over aiohttp, which speaks to proxies; its session signs, and belongs to the connection."""
 
-    def __init__(self, server: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, server: str, session: aiohttp.ClientSession, *, largest: int = LARGEST_ANSWER) -> None:
+        """An answer has `largest` bytes at most."""
         self._server = server
         self._session = session
+        self._largest = largest
 
     async def __call__(self, request: Request, *, seconds: float) -> Answer:
         """Send it."""
@@ -116,17 +127,23 @@ class SessionExchange:
             timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT),
             allow_redirects=False,
         )
-        return await read_answer(response)
+        return await read_answer(response, largest=self._largest)
 
     async def aclose(self) -> None:
         """Leave the session to its owner."""
 
 
-async def read_answer(response: aiohttp.ClientResponse) -> Answer:
-    """Read the whole answer of a session."""
+async def read_answer(response: aiohttp.ClientResponse, *, largest: int = LARGEST_ANSWER) -> Answer:
+    """Read the whole answer of a session; raises TooLargeError beyond `largest` bytes."""
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > largest:
+            response.close()
+            raise TooLargeError(largest)
     return Answer(
         status=response.status,
         reason=response.reason or "",
         raw_headers=tuple(response.raw_headers),
-        body=await response.read(),
+        body=bytes(body),
     )

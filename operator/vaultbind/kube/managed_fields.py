@@ -34,6 +34,12 @@ def other_owners(metadata: Mapping[str, Any], manager: str) -> Mapping[str, froz
     return {key: names for key, names in others if names}
 
 
+def is_locked_by(metadata: Mapping[str, Any], manager: str) -> bool:
+    """Whether it is this manager that made the object immutable, alone or with others."""
+    fields = (entry.get("fieldsV1") or {} for entry in _entries(metadata) if entry.get("manager") == manager)
+    return any("f:immutable" in field for field in fields)
+
+
 def is_tracked(metadata: Mapping[str, Any]) -> bool:
     """Whether the server tracks owners of this object at all: an emptied list says nothing about keys."""
     return any(isinstance(entry.get("fieldsV1"), dict) for entry in _entries(metadata))

@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 import yarl
 
+from vaultbind.http1 import LARGEST_ANSWER
 from vaultbind.kube.exchange import UNAUTHORIZED, USER_AGENT, DirectExchange, Exchange, SessionExchange
 from vaultbind.kube.tokens import TokenSource
 
@@ -70,11 +71,20 @@ def open_connection(
     proxy: str | None = None,
     server_name: str | None = None,
     pool_limit: int = POOL_LIMIT,
+    largest: int = LARGEST_ANSWER,
 ) -> KubeConnection:
-    """Prepare the pools; needs a running loop, connects to nothing yet. Each has `pool_limit` connections."""
+    """Prepare the pools; needs a running loop, connects to nothing yet. Each has `pool_limit` connections.
+
+    An answer of more than `largest` bytes is refused as it comes; of a watch, a single event is.
+    """
     server = server.rstrip("/")
     connector = aiohttp.TCPConnector(limit=pool_limit, ssl=tls or True)
     session = _session(connector, _authorizing(server, tokens, server_name), proxy)
+    exchange: Exchange = SessionExchange(server, session, largest=largest)
+    if not proxy:
+        exchange = DirectExchange(
+            server, tokens=tokens, tls=tls, server_name=server_name, limit=pool_limit, largest=largest
+        )
     return KubeConnection(
         server=server,
         default_namespace=default_namespace,
@@ -83,11 +93,7 @@ def open_connection(
         proxy=proxy,
         server_name=server_name,
         session=session,
-        exchange=(
-            SessionExchange(server, session)
-            if proxy
-            else DirectExchange(server, tokens=tokens, tls=tls, server_name=server_name, limit=pool_limit)
-        ),
+        exchange=exchange,
     )
 
 

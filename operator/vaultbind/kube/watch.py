@@ -27,6 +27,8 @@ SERVER_TIMEOUT: Final = 290.0
 """Seconds after which the server ends a watch; up to a tenth more, so that not all end at once."""
 SILENCE: Final = 70.0
 """Seconds without a byte after which a watch is taken for dead: bookmarks come once a minute."""
+PAGE: Final = 500
+"""Objects per answer of a list that does not come from the server's cache: the first is whole."""
 FIRST_DELAY: Final = 0.5
 LONGEST_DELAY: Final = 30.0
 
@@ -130,6 +132,7 @@ class MetadataWatch:
             self._resource,
             self._namespace,
             label_selector=self._label_selector,
+            page=PAGE,
             resource_version=self._version,
         )
         self.heard_at = self._clock()

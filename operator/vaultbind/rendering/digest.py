@@ -18,12 +18,15 @@ from vaultbind.api.binding import (
     BindingSpec,
     CertificateSource,
     DataEntry,
+    FromEntry,
     PublicKeySource,
     SecretSource,
+    Source,
     Target,
     Template,
     TlsEntry,
 )
+from vaultbind.api.data_from import ExtractEntry, FindEntry, Rewrite
 from vaultbind.api.refs import VaultObjectRef
 from vaultbind.rendering.fingerprint import Fingerprint, is_settled
 
@@ -32,8 +35,9 @@ RENDERER_VERSION: Final = 1
 
 _TEXT: Final = re.compile(r"v1\.(?P<second>[0-9]{1,12})\.(?P<hash>[0-9a-f]{64})", re.ASCII)
 _SOURCES: Final = {SecretSource: "secret", CertificateSource: "certificate", PublicKeySource: "publicKey"}
+_FROM: Final = {TlsEntry: "tls", ExtractEntry: "extract", FindEntry: "find"}
 _FIELDS: Final[Mapping[type, tuple[Field[Any], ...]]] = {
-    kind: fields(kind) for kind in (Target, Template, TlsEntry, *_SOURCES)
+    kind: fields(kind) for kind in (Target, Template, Rewrite, *_FROM, *_SOURCES)
 }
 
 Objects = Mapping[VaultObjectRef, Fingerprint | None]
@@ -60,7 +64,7 @@ def digest_input(spec: BindingSpec) -> Mapping[str, Any]:
         "vault": str(spec.vault),
         "target": _shown_fields(spec.target),
         "data": [_data_entry(entry) for entry in spec.data],
-        "dataFrom": [{"tls": _shown_fields(entry)} for entry in spec.data_from],
+        "dataFrom": [{_FROM[type(entry)]: _shown_fields(entry)} for entry in spec.data_from],
     }
 
 
@@ -115,15 +119,15 @@ def _data_entry(entry: DataEntry) -> dict[str, Any]:
     return {"key": entry.key, "optional": entry.optional, **source}
 
 
-def _shown_fields(
-    value: Target | Template | TlsEntry | SecretSource | CertificateSource | PublicKeySource,
-) -> dict[str, Any]:
+def _shown_fields(value: Target | Template | Rewrite | FromEntry | Source) -> dict[str, Any]:
     """Fields that are not at their default, as JSON values."""
     pairs = ((field, getattr(value, field.name)) for field in _FIELDS[type(value)])
     return {field.name: _shown(found) for field, found in pairs if found not in (field.default, {})}
 
 
 def _shown(found: Any) -> Any:
-    if isinstance(found, Template):
+    if isinstance(found, Template | Rewrite):
         return _shown_fields(found)
+    if isinstance(found, tuple):
+        return [_shown(item) for item in found]
     return found.value if isinstance(found, Enum) else found

@@ -31,7 +31,7 @@ class PropertyError(Exception):
         self.fault = fault
 
 
-class _Number(str):
+class Number(str):
     """A number as it was written: 1e400 and 12345678901234567890.123 stay what they are."""
 
     __slots__ = ()
@@ -44,18 +44,19 @@ def render_property(text: str, path: str) -> str:
     dotted path in which numbers index arrays; keys may hold dots themselves on each level, the longest one
     that leads to the end is taken. Of an object's equal keys the last counts. Raises :class:`PropertyError`.
     """
-    document = _load(text.removeprefix("\ufeff"))
+    document = parse_json(text.removeprefix("\ufeff"))
     found = _point(document, path) if path.startswith("/") else _walk(document, path.split("."))
     if found is None:
         raise PropertyError(PropertyFault.NULL)
     if isinstance(found, str):
         return str(found)
-    return _dump(found, MAX_DEPTH)
+    return render_json(found)
 
 
-def _load(text: str) -> Any:
+def parse_json(text: str) -> Any:
+    """The text's value, numbers as :class:`Number`. Raises :class:`PropertyError` (NOT_JSON)."""
     try:
-        return json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_refuse)
+        return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_refuse)
     except (ValueError, RecursionError):
         pass  # the error holds the whole text: raised anew outside of its reach
     raise PropertyError(PropertyFault.NOT_JSON)
@@ -105,16 +106,19 @@ def _nexts(place: Any, steps: list[str], done: int) -> Iterator[tuple[Any, int]]
         yield place[int(steps[done])], done + 1
 
 
-def _dump(value: Any, levels: int) -> str:
-    """Compact JSON; a lone surrogate stays an escape, so that the result is Unicode text."""
+def render_json(value: Any, levels: int = MAX_DEPTH) -> str:
+    """Compact JSON of what `parse_json` gives. Raises :class:`PropertyError` (TOO_DEEP).
+
+    A lone surrogate stays an escape, so that the result is Unicode text.
+    """
     if isinstance(value, dict | list):
         if not levels:
             raise PropertyError(PropertyFault.TOO_DEEP)
         if isinstance(value, list):
-            return "[" + ",".join(_dump(item, levels - 1) for item in value) + "]"
-        members = (f"{_quote(key)}:{_dump(item, levels - 1)}" for key, item in value.items())
+            return "[" + ",".join(render_json(item, levels - 1) for item in value) + "]"
+        members = (f"{_quote(key)}:{render_json(item, levels - 1)}" for key, item in value.items())
         return "{" + ",".join(members) + "}"
-    if isinstance(value, _Number):
+    if isinstance(value, Number):
         return str(value)
     return _quote(value) if isinstance(value, str) else json.dumps(value)
 

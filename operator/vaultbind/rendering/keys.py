@@ -7,6 +7,7 @@ from typing import Final
 
 from vaultbind.api.binding import BindingSpec
 from vaultbind.api.conditions import Reason
+from vaultbind.api.given_keys import KEYS_OF_TYPE, given_keys, has_keys_of_type
 from vaultbind.rendering.problems import RenderProblem
 
 TLS_CERTIFICATE: Final = "tls.crt"
@@ -28,7 +29,7 @@ def is_key(text: str) -> bool:
 def check_keys(spec: BindingSpec) -> tuple[RenderProblem, ...]:
     """Keys that no Secret may have, and keys that two entries give (ca.crt counts as given by each `tls`)."""
     given = Counter(entry.key for entry in spec.data)
-    given.update(TLS_KEYS * len(spec.data_from))
+    given.update(TLS_KEYS * given_keys((), spec.data_from).tls_entries)
     return tuple(
         RenderProblem(reason=Reason.INVALID_SPEC, entry=key, message=message)
         for key, times in given.items()
@@ -43,6 +44,14 @@ def check_size(data: Mapping[str, bytes]) -> tuple[RenderProblem, ...]:
         return ()
     text = f"the values have {size} bytes together, a Secret holds at most {MAX_BYTES}"
     return (RenderProblem(reason=Reason.VALUE_TOO_LARGE, entry="", message=text),)
+
+
+def check_type(spec: BindingSpec, data: Mapping[str, bytes]) -> tuple[RenderProblem, ...]:
+    """A problem if the Secret's type needs a key that nothing gives; the spec alone cannot tell that."""
+    if has_keys_of_type(spec.target.type, data.keys()):
+        return ()
+    text = f"type {spec.target.type} needs key {KEYS_OF_TYPE[spec.target.type]}, which no entry gives"
+    return (RenderProblem(reason=Reason.TYPE_KEYS_MISSING, entry="", message=text),)
 
 
 def _complaints(key: str, times: int) -> list[str]:

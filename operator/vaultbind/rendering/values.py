@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 
+from vaultbind.api.binding import PasswordRef
 from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import VaultObjectRef
 from vaultbind.keyvault.types.certificate import Certificate
+from vaultbind.keyvault.types.common import SecretString
 from vaultbind.keyvault.types.key import Key
 from vaultbind.keyvault.types.secret import Secret
 from vaultbind.rendering.problems import EntryError
@@ -15,6 +18,11 @@ VaultValue = Secret | Certificate | Key
 
 Values = Mapping[VaultObjectRef, VaultValue | None]
 """What was read; None: the vault has no such object."""
+
+Passwords = Mapping[PasswordRef, SecretString]
+"""What the passwordRefs of a binding name."""
+
+NO_PASSWORDS: Final[Passwords] = MappingProxyType({})
 
 _Kind = TypeVar("_Kind", Secret, Certificate, Key)
 

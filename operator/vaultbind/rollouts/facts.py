@@ -18,6 +18,8 @@ class Workload:
     uid: str
     revision: str
     """The binding's revision that its pod template names; empty for none."""
+    is_injected: bool = False
+    """Whether its pods ask for injection, and so may get what the broker has kept."""
     about: Mapping[str, Any] = field(repr=False)
     """apiVersion, kind and metadata, for an Event about it."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from vaultbind.api.binding import Restart, WorkloadKind
-from vaultbind.api.names import restart_annotation
+from vaultbind.api.names import LABEL_INJECT, restart_annotation
 from vaultbind.api.refs import ObjectKey
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
@@ -58,13 +58,14 @@ async def _fetch(
 
 def _workload(obj: Mapping[str, Any], resource: Resource, namespace: str, uid: str) -> Workload:
     metadata = obj["metadata"]
-    template = (obj.get("spec") or {}).get("template") or {}
-    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    template = ((obj.get("spec") or {}).get("template") or {}).get("metadata") or {}
+    annotations = template.get("annotations") or {}
     return Workload(
         resource=resource,
         namespace=namespace,
         name=metadata["name"],
         uid=metadata["uid"],
         revision=str(annotations.get(restart_annotation(uid), "")),
+        is_injected=(template.get("labels") or {}).get(LABEL_INJECT) == "true",
         about={"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata},
     )

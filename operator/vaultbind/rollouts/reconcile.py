@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from vaultbind.api.binding import Restart
@@ -11,7 +12,7 @@ from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError
 from vaultbind.rollouts.apply import Restarter
 from vaultbind.rollouts.observe import observe
-from vaultbind.rollouts.plan import decide, is_behind
+from vaultbind.rollouts.plan import decide, decide_hold, is_behind
 from vaultbind.rollouts.report import report_done, report_refused, report_seen
 
 
@@ -25,9 +26,16 @@ class RolloutRoom:
     """The last refusal that was told of each binding."""
 
     async def reconcile(
-        self, key: ObjectKey, obj: Mapping[str, Any], restarts: Sequence[Restart], revision: int
+        self,
+        key: ObjectKey,
+        obj: Mapping[str, Any],
+        restarts: Sequence[Restart],
+        revision: int,
+        *,
+        changed: datetime | None,
+        now: datetime,
     ) -> Report:
-        """See to the workloads of a binding whose Secret holds this revision."""
+        """See to the workloads of a binding whose content has this revision, `changed` at that time."""
         if not restarts:
             return report_seen(None)
         if not is_behind(obj.get("status") or {}, revision):
@@ -37,7 +45,11 @@ class RolloutRoom:
             facts = await observe(self.client, key, uid, restarts, revision)
         except KubeError as error:
             return self._refused(key, error.message)
-        restarted = await self.restarter.apply(facts, decide(facts))
+        behind = decide(facts)
+        hold = decide_hold(behind, changed, now)
+        if hold:
+            return Report(next_in=hold)
+        restarted = await self.restarter.apply(facts, behind)
         if restarted.refused:
             return merge_reports(report_done(facts, restarted), self._refused(key, restarted.refused))
         self._told.pop(key, None)

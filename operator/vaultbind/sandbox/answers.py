@@ -6,6 +6,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from vaultbind.sandbox.account_tokens import TokenIssuer
 from vaultbind.sandbox.builtin_kinds import REVIEWS_GROUP
 from vaultbind.sandbox.cluster import Cluster, Written
 from vaultbind.sandbox.deletion import parse_delete_options
@@ -45,6 +46,7 @@ class Answerer:
     def __init__(self, cluster: Cluster, clock: Callable[[], datetime]) -> None:
         """`clock` is what ages in tables are told by."""
         self.pager = Pager()
+        self.tokens = TokenIssuer()
         self._cluster = cluster
         self._clock = clock
         self._verbs: Mapping[str, Callable[[ApiRequest], Answer]] = {
@@ -100,6 +102,11 @@ class Answerer:
     # ------------------------------------------------------------------------------------------ writes
     def _create(self, request: ApiRequest) -> Answer:
         body, target = _object_of(request), request.target
+        if target.subresource == "token":
+            account = self._cluster.get(target.kind, target.namespace, target.name)
+            return Answer(
+                status=HTTPStatus.CREATED, document=self.tokens.answer(account, body, self._clock())
+            )
         if target.kind.group == REVIEWS_GROUP:
             document = {**target.kind.type_meta, **body, "status": {"allowed": True}}
             return Answer(status=HTTPStatus.CREATED, document=document)

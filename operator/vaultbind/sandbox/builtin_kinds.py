@@ -216,6 +216,7 @@ BUILTIN_KINDS: tuple[ResourceKind, ...] = (
         plural="serviceaccounts",
         kind="ServiceAccount",
         short_names=("sa",),
+        gives_tokens=True,
         schema=_ACCOUNT,
     ),
     ResourceKind(

@@ -86,5 +86,5 @@ def _entries(kinds: Iterable[ResourceKind]) -> Iterable[JsonObject]:
                 "name": f"{kind.plural}/{subresource}",
                 **base,
                 "singularName": "",
-                "verbs": ["get", "patch", "update"],
+                "verbs": ["create"] if subresource == "token" else ["get", "patch", "update"],
             }

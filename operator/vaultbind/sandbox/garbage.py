@@ -83,10 +83,18 @@ def _content_of_definition(cluster: Cluster, crd: JsonObject) -> Iterator[Object
 def _finish_foreground(
     cluster: Cluster, key: ObjectKey, document: JsonObject, dependents: list[ObjectKey]
 ) -> None:
+    """Delete what depends on it, and itself once none is left that blocks it."""
     for dependent in dependents:
         _delete(cluster, dependent)
-    if not any(cluster.store.get(dependent) for dependent in dependents):
+    uid = metadata(document)["uid"]
+    if not any(_blocks(cluster.store.get(dependent), uid) for dependent in dependents):
         _drop_finalizer(cluster, key, document, FOREGROUND_FINALIZER)
+
+
+def _blocks(dependent: JsonObject | None, uid: str) -> bool:
+    """Whether it is still there and asks its owner to wait for it."""
+    owners = metadata(dependent).get("ownerReferences") or () if dependent is not None else ()
+    return any(owner["uid"] == uid and owner.get("blockOwnerDeletion") for owner in owners)
 
 
 def _finish_orphaning(

@@ -41,6 +41,8 @@ class ResourceKind:
     )
     has_status: bool = False
     """The status is a subresource of its own."""
+    gives_tokens: bool = False
+    """TokenRequests are posted to a subresource."""
     has_generation: bool = False
     is_custom: bool = False
     """Made by a CustomResourceDefinition: pruned, defaulted and validated by `schema`."""
@@ -73,7 +75,8 @@ class ResourceKind:
     @property
     def subresources(self) -> tuple[str, ...]:
         """Names of the served subresources."""
-        return ("status",) if self.has_status else ()
+        served = {"status": self.has_status, "token": self.gives_tokens}
+        return tuple(name for name, is_served in served.items() if is_served)
 
     @property
     def type_meta(self) -> JsonObject:

@@ -88,6 +88,8 @@ def parse_verb(method: str, target: Target, query: Mapping[str, str]) -> str:
     verb = verbs.get(method)
     if verb == "list" and query.get("watch", "").lower() in {"1", "true"}:
         verb = "watch"
+    if target.subresource == "token":
+        verb = "create" if method == "POST" else None
     if verb is None or verb not in target.kind.verbs:
         raise method_not_allowed()
     needs_namespace = verb not in {"list", "watch"}

@@ -18,6 +18,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
+from vaultbind.sandbox.account_tokens import KEYS_PATH
 from vaultbind.sandbox.answers import Answer, Answerer
 from vaultbind.sandbox.bodies import parse_body
 from vaultbind.sandbox.cluster import Cluster
@@ -92,6 +93,8 @@ class ApiServer:
 
     def _static(self, request: web.Request) -> web.Response | None:
         """Discovery and OpenAPI."""
+        if request.path == KEYS_PATH:
+            return _json_response(HTTPStatus.OK, self.answerer.tokens.render_keys())
         found = render_discovery(request.path, self._cluster.registry)
         if found is None:
             found = render_openapi(request.path, self._cluster.registry)

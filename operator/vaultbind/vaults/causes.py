@@ -1,6 +1,7 @@
 """Pure: what an error of the vault means for conditions and for whoever asks the vault next."""
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from vaultbind.api.conditions import Reason
 from vaultbind.api.refs import VaultObjectRef
@@ -24,6 +25,17 @@ _REASONS: dict[KeyVaultErrorKind, Reason] = {
     KeyVaultErrorKind.VALIDATION: Reason.INVALID_SPEC,
     KeyVaultErrorKind.CONFIGURATION: Reason.INVALID_SPEC,
 }
+
+OF_CLUSTER = (
+    Reason.CA_BUNDLE_NOT_FOUND,
+    Reason.CA_BUNDLE_INVALID,
+    Reason.SERVICE_ACCOUNT_NOT_FOUND,
+    Reason.SERVICE_ACCOUNT_NOT_ANNOTATED,
+    Reason.RIGHT_MISSING,
+    Reason.CLUSTER_ERROR,
+)
+"""What a client is made of and the cluster did not give; a KeyVault's matter, not its readers'."""
+_BY_CODE = {reason.word: reason for reason in OF_CLUSTER}
 
 _OF_OBJECT = frozenset(
     {
@@ -63,7 +75,26 @@ _NEXT_STEP: dict[Reason, str] = {
     Reason.TIMEOUT: "will be retried",
     Reason.UNREACHABLE: "check the URL, DNS, network rules and the CA; will be retried",
     Reason.VAULT_ERROR: "will be retried",
+    Reason.CA_BUNDLE_NOT_FOUND: "create it or correct spec.caBundleRef; it will be looked for again",
+    Reason.CA_BUNDLE_INVALID: "correct what is there; it will be read again",
+    Reason.SERVICE_ACCOUNT_NOT_FOUND: "create it or correct serviceAccountRef; it will be looked for again",
+    Reason.SERVICE_ACCOUNT_NOT_ANNOTATED: "annotate it or name the id in spec.auth; it will be read again",
+    Reason.RIGHT_MISSING: "grant it to the account that asks; will be retried",
+    Reason.CLUSTER_ERROR: "will be retried",
 }
+_NO_ENDPOINT: Final = (
+    "check spec.authorityHost, and DNS, network rules and the CA on the way to Microsoft Entra ID, or with a "
+    "managed identity to the node's own endpoint; will be retried"
+)
+_LOOKED_FOR: Final = "create it or correct the reference in spec.auth; it will be looked for again"
+_STEP_OF_CODE: Final = {
+    "TokenEndpointUnreachable": _NO_ENDPOINT,
+    "TokenEndpointTimeout": _NO_ENDPOINT,
+    "ClientSecretMissing": _LOOKED_FOR,
+    "ClientCertificateMissing": _LOOKED_FOR,
+    "ClientCertificateUnusable": "correct what certificateRef in spec.auth leads to; it will be read again",
+}
+"""Where the reason's own step would lead away from the cause: nobody has refused the identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +122,13 @@ def decide_trouble(error: KeyVaultError, ref: VaultObjectRef | None = None) -> T
 
     A KeyVault that cannot be used as it stands is InvalidSpec of the KeyVault, not of its bindings.
     """
-    reason = _REASONS.get(error.kind, Reason.VAULT_ERROR)
-    if ref is not None and error.kind is KeyVaultErrorKind.CONFIGURATION:
+    reason = _BY_CODE.get(error.code) or _REASONS.get(error.kind, Reason.VAULT_ERROR)
+    if ref is not None and (error.kind is KeyVaultErrorKind.CONFIGURATION or error.code in _BY_CODE):
         reason = Reason.KEYVAULT_NOT_READY
     subject = str(ref) if ref is not None else "the vault"
     status = f"HTTP {error.http_status} " if error.http_status else ""
-    parts = [f"{subject}: {status}{error.code}", error.detail, _NEXT_STEP.get(reason, "")]
+    step = _STEP_OF_CODE.get(error.code) or _NEXT_STEP.get(reason, "")
+    parts = [f"{subject}: {status}{error.code}", error.detail, step]
     return Trouble(
         reason=reason,
         message="; ".join(part for part in parts if part),
@@ -106,8 +138,8 @@ def decide_trouble(error: KeyVaultError, ref: VaultObjectRef | None = None) -> T
 
 
 def trouble_for_readers(trouble: Trouble) -> Trouble:
-    """What a binding tells of its vault's trouble: a spec that is wrong is the KeyVault's, not its own."""
-    if trouble.reason is not Reason.INVALID_SPEC:
+    """What a binding tells of its vault's trouble: what a KeyVault is made of is its matter alone."""
+    if trouble.reason not in (Reason.INVALID_SPEC, *OF_CLUSTER):
         return trouble
     return replace(trouble, reason=Reason.KEYVAULT_NOT_READY)
 

@@ -1,40 +1,21 @@
 """From a KeyVault's spec to a client: identity, trust, pace. Building one sends nothing to Azure."""
 
 import asyncio
-import base64
-import binascii
 import importlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from vaultbind.api.keyvault import (
-    DefaultAuth,
-    KeyVaultSpec,
-    ManagedIdentityAuth,
-    SecretKeyRef,
-    ServicePrincipalAuth,
-)
+from vaultbind.api.keyvault import BundleRef, KeyVaultSpec
 from vaultbind.engine.clock import Clock, SystemClock
-from vaultbind.keyvault import (
-    ClientSecretIdentity,
-    CredentialConfig,
-    DefaultIdentity,
-    KeyVaultClient,
-    KeyVaultConfig,
-    KeyVaultError,
-    KeyVaultErrorKind,
-    ManagedIdentity,
-    Observer,
-    SecretString,
-    SharedTransport,
-    WorkloadIdentity,
-)
+from vaultbind.keyvault import KeyVaultClient, KeyVaultConfig, KeyVaultError, Observer, SharedTransport
 from vaultbind.kube.client import KubeClient
-from vaultbind.kube.errors import KubeError
-from vaultbind.kube.resources import SECRETS
+from vaultbind.vaults.connections import Connections, Lent
 from vaultbind.vaults.fence import FencedTransport
+from vaultbind.vaults.identity import fetch_identity
+from vaultbind.vaults.material import Material, Piece, bundle_invalid, describe_bundle, has_outdated
+from vaultbind.vaults.rights import Asker
 
 
 class Observers(Protocol):
@@ -51,73 +32,93 @@ class VaultClients:
     kube: KubeClient
     observers: Observers
     clock: Clock = field(default_factory=SystemClock)
+    asker: Asker = Asker.OPERATOR
+    """Whose account `kube` uses."""
     open_transport: Callable[..., SharedTransport] = FencedTransport
     may_ask: Callable[[], bool] = lambda: True
     """Whether this process leads; asked before each request."""
-    _transports: dict[str, SharedTransport] = field(default_factory=dict)
+    _connections: Connections = field(init=False)
     _time: "_ClientTime" = field(init=False)
 
     def __post_init__(self) -> None:
         """One time for all clients: those with another one would share nothing."""
+        self._connections = Connections(open_transport=self._open_transport, may_send=self._may_send)
         self._time = _ClientTime(self.clock)
 
     async def warm(self) -> None:
-        """Load the code of identities beside the loop, so that no first token waits for it."""
-        await asyncio.to_thread(importlib.import_module, "azure.identity.aio")
+        """Load what a first request needs beside the loop: identities' code, the system's certificates."""
+        loading = asyncio.to_thread(importlib.import_module, "azure.identity.aio")
+        await asyncio.gather(self._connections.warm(), loading)
 
     async def make(self, spec: KeyVaultSpec) -> KeyVaultClient:
         """Make the client of a vault.
 
-        Raises KeyVaultError: AUTHENTICATION_FAILED where a Secret that the identity needs cannot be read,
-        CONFIGURATION where the CA bundle is of no use.
+        Raises KeyVaultError: AUTHENTICATION_FAILED where something in the cluster cannot be had or used that
+        identity or trust need; CONFIGURATION where the CA bundle of the spec itself is of no use.
         """
+        material = Material(kube=self.kube, asker=self.asker)
+        ref = spec.ca_bundle_ref
+        lent = self._connections.lend(spec.ca_bundle if ref is None else await material.fetch_bundle(ref))
+        try:
+            if ref is not None:
+                await _open(lent.transport, ref)
+            return await self._make(spec, material, lent)
+        except BaseException:
+            await lent.give_back()
+            raise
+
+    async def _make(self, spec: KeyVaultSpec, material: Material, lent: Lent) -> KeyVaultClient:
         config = KeyVaultConfig(
             vault_url=spec.url,
-            credential=await self._identity(spec),
+            credential=await fetch_identity(spec, material, self.clock),
             requests_per_second=spec.requests_per_second,
             burst=spec.burst,
         )
         observer = self.observers.of(urlsplit(spec.url).netloc)
-        transport = self._transport(spec.ca_bundle)
-        return KeyVaultClient(config, transport=transport, observer=observer, clock=self._time)
+        return MadeClient(
+            config,
+            transport=lent.transport,
+            observer=observer,
+            clock=self._time,
+            pieces=tuple(material.pieces),
+            give_back=lent.give_back,
+        )
+
+    async def is_outdated(self, client: KeyVaultClient) -> bool:
+        """Whether something in the cluster that a client was made of is not as it was."""
+        return isinstance(client, MadeClient) and await has_outdated(self.kube, client.pieces)
+
+    def _open_transport(self, *given: Any, **named: Any) -> SharedTransport:
+        return self.open_transport(*given, **named)  # set after this was made, as `may_ask`
 
     def _may_send(self) -> bool:
         return self.may_ask()  # set after the transports may have been made
 
-    def _transport(self, ca_bundle: str) -> SharedTransport:
-        if ca_bundle not in self._transports:
-            self._transports[ca_bundle] = self.open_transport(self._may_send, ca_pem=ca_bundle or None)
-        return self._transports[ca_bundle]
-
-    async def _identity(self, spec: KeyVaultSpec) -> CredentialConfig:
-        if not isinstance(spec.auth, ServicePrincipalAuth):
-            return _ambient_identity(spec)
-        return ClientSecretIdentity(
-            tenant_id=spec.auth.tenant_id,
-            client_id=spec.auth.client_id,
-            client_secret=SecretString(await self._fetch_secret(spec.auth.secret_ref)),
-            authority_host=spec.authority_host,
-        )
-
-    async def _fetch_secret(self, ref: SecretKeyRef) -> str:
-        where = f"key {ref.key} of Secret {ref.namespace}/{ref.name}"
-        try:
-            secret = await self.kube.get(SECRETS, ref.namespace, ref.name)
-        except KubeError as error:
-            raise _unusable(f"{where} cannot be read: {error.kind.value}") from None
-        encoded = (secret.get("data") or {}).get(ref.key)
-        if not encoded:
-            raise _unusable(f"{where} is missing or empty")
-        try:
-            return base64.b64decode(encoded).decode("utf-8").strip()
-        except (binascii.Error, UnicodeDecodeError):
-            raise _unusable(f"{where} is no text") from None
-
     async def aclose(self) -> None:
         """Close connections, and the credentials that go over them."""
-        transports, self._transports = list(self._transports.values()), {}
-        for transport in transports:
-            await transport.aclose()
+        await self._connections.aclose()
+
+
+class MadeClient(KeyVaultClient):
+    """A client that knows what it was made of, and gives its connections back when it closes."""
+
+    def __init__(
+        self,
+        config: KeyVaultConfig,
+        *,
+        pieces: tuple[Piece, ...],
+        give_back: Callable[[], Awaitable[None]],
+        **options: Any,
+    ) -> None:
+        """Take `options` as KeyVaultClient does."""
+        super().__init__(config, **options)
+        self.pieces = pieces
+        self._give_back = give_back
+
+    async def aclose(self) -> None:
+        """End the client; the last one of its trust ends the connections."""
+        await super().aclose()
+        await self._give_back()
 
 
 class _ClientTime:
@@ -139,20 +140,12 @@ class _ClientTime:
         await asyncio.sleep(seconds)
 
 
-def _ambient_identity(spec: KeyVaultSpec) -> CredentialConfig:
-    auth = spec.auth
-    if isinstance(auth, DefaultAuth):
-        return DefaultIdentity(authority_host=spec.authority_host)
-    if isinstance(auth, ManagedIdentityAuth):
-        return ManagedIdentity(client_id=auth.client_id, resource_id=auth.resource_id)
-    if isinstance(auth, ServicePrincipalAuth):
-        raise TypeError("a service principal is not ambient")
-    return WorkloadIdentity(
-        tenant_id=auth.tenant_id, client_id=auth.client_id, authority_host=spec.authority_host
-    )
-
-
-def _unusable(detail: str) -> KeyVaultError:
-    return KeyVaultError(
-        KeyVaultErrorKind.AUTHENTICATION_FAILED, code="ClientSecretMissing", detail=detail, retryable=True
-    )
+async def _open(transport: SharedTransport, ref: BundleRef) -> None:
+    """Read the certificates now: later nobody would know that they came by reference."""
+    try:
+        await transport.open()
+    except KeyVaultError:
+        problem = "its certificates cannot be read"
+    else:
+        return
+    raise bundle_invalid(describe_bundle(ref), problem)

@@ -92,7 +92,7 @@ class HintRoom:
     enqueue: Callable[[ObjectKey, Priority], None]
     _had: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _looked: dict[ObjectKey, float] = field(default_factory=dict)
-    """Monotonic seconds of the last look at an object; of bound ones only."""
+    """Monotonic seconds of the last look at an object, the oldest first; forgotten after `EVERY_SECONDS`."""
 
     def take(self, hint: Hint) -> None:
         """Let the object have a look soon."""
@@ -122,10 +122,19 @@ class HintRoom:
         if not found:
             self._looked.pop(key, None)
             return None
-        self._looked[key] = now
+        self._note(key, now)
         for session, refs in found.values():
             await self.hub.watcher(session).look_at(refs)
         return None
+
+    def _note(self, key: ObjectKey, now: float) -> None:
+        """Remember a look, and forget those that hold nothing back any more."""
+        self._looked.pop(key, None)
+        self._looked[key] = now
+        for old, moment in list(self._looked.items()):
+            if now - moment < EVERY_SECONDS:
+                break
+            del self._looked[old]
 
     def _wanted(self, host: str, kind: str, name: str) -> Iterator[tuple[VaultSession, VaultObjectRef]]:
         """Bound objects of that name; a certificate's secret and key are told as it."""

@@ -16,10 +16,17 @@ from vaultbind.api.refs import ObjectKey, VaultObjectKind
 from vaultbind.engine.cache import ObjectCache
 from vaultbind.engine.clock import Clock
 from vaultbind.engine.queue import Priority
-from vaultbind.vaults.access import decide_access, describe_crypto_refusal, is_crypto_allowed
+from vaultbind.vaults.access import (
+    MayRead,
+    choose_rules,
+    decide_access,
+    describe_crypto_refusal,
+    is_crypto_allowed,
+)
+from vaultbind.vaults.held import ClientFactory, OutdatedCheck, never_outdated
 from vaultbind.vaults.interests import InterestBook
 from vaultbind.vaults.policy import Denial, VaultPolicy, decide_policy
-from vaultbind.vaults.session import ClientFactory, VaultSession
+from vaultbind.vaults.session import VaultSession
 from vaultbind.vaults.watcher import Watcher, look_key
 
 logger = logging.getLogger(__name__)
@@ -47,6 +54,7 @@ class VaultHub:
     make_client: ClientFactory
     enqueue: Enqueue
     namespace_labels: Callable[[str], Mapping[str, str]]
+    is_outdated: OutdatedCheck = never_outdated
     stale_after: timedelta = timedelta(hours=1)
     book: InterestBook = field(default_factory=InterestBook)
     _resolutions: dict[ObjectKey, Resolution] = field(default_factory=dict)
@@ -111,6 +119,7 @@ class VaultHub:
                 spec=shared,
                 clock=self.clock,
                 make_client=self.make_client,
+                is_outdated=self.is_outdated,
                 book=self.book,
                 on_change=self._on_change,
                 on_state=self._on_state,
@@ -190,6 +199,14 @@ class VaultHub:
             return None
         labels = self.namespace_labels(namespace)
         return decide_access(rules, namespace=namespace, labels=labels, sources=sources)
+
+    def may_read(self, resolution: Resolution, namespace: str) -> MayRead:
+        """Return what tells whether a namespace may read an object through a KeyVault."""
+        rules = resolution.spec.access if resolution.spec is not None else None
+        if rules is None:
+            return lambda kind, name: True  # noqa: ARG005 - any object may be
+        labels = self.namespace_labels(namespace)
+        return choose_rules(rules, namespace=namespace, labels=labels)
 
     def decide_crypto(
         self, resolution: Resolution, namespace: str, key: str, operation: CryptoOperation

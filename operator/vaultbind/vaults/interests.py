@@ -1,8 +1,9 @@
 """Who wants which objects of which KeyVault."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from vaultbind.api.data_from import FindEntry
 from vaultbind.api.refs import ObjectKey, VaultObjectRef
 
 
@@ -15,14 +16,26 @@ class InterestBook:
     _users: dict[ObjectKey, dict[VaultObjectRef, set[ObjectKey]]] = field(default_factory=dict)
     _by_name: dict[str, list[tuple[ObjectKey, VaultObjectRef]]] | None = None
     """Made when it is asked for, and dropped with each change."""
+    _finders: dict[ObjectKey, tuple[FindEntry, ...]] = field(default_factory=dict)
+    """Readers that look for objects in their vault's lists."""
 
-    def note(self, reader: ObjectKey, vault: ObjectKey, refs: Iterable[VaultObjectRef]) -> None:
+    def note(
+        self,
+        reader: ObjectKey,
+        vault: ObjectKey,
+        refs: Iterable[VaultObjectRef],
+        finds: tuple[FindEntry, ...] = (),
+    ) -> None:
         """Replace what a reader wants; a reader without refs still belongs to its vault."""
+        if finds:
+            self._finders[reader] = finds
+        elif self._finders:
+            self._finders.pop(reader, None)
         entry = (vault, frozenset(refs))
         if self._by_reader.get(reader) == entry:
             return
         self._by_name = None
-        self.drop(reader)
+        self._drop(reader)
         self._by_reader[reader] = entry
         self._readers.setdefault(vault, set()).add(reader)
         users = self._users.setdefault(vault, {})
@@ -32,6 +45,10 @@ class InterestBook:
     def drop(self, reader: ObjectKey) -> None:
         """Forget a reader."""
         self._by_name = None
+        self._finders.pop(reader, None)
+        self._drop(reader)
+
+    def _drop(self, reader: ObjectKey) -> None:
         vault, refs = self._by_reader.pop(reader, (None, frozenset()))
         if vault is None:
             return
@@ -57,6 +74,15 @@ class InterestBook:
     def readers_of(self, vault: ObjectKey) -> list[ObjectKey]:
         """All readers of a KeyVault."""
         return list(self._readers.get(vault, ()))
+
+    def finders(self, vaults: Iterable[ObjectKey]) -> Mapping[ObjectKey, tuple[FindEntry, ...]]:
+        """Readers that look for objects in lists of any of those KeyVaults, and what for."""
+        if not self._finders:
+            return {}
+        among = set(vaults)
+        return {
+            reader: finds for reader, finds in self._finders.items() if self._by_reader[reader][0] in among
+        }
 
     def users(self, vaults: Iterable[ObjectKey], ref: VaultObjectRef) -> set[ObjectKey]:
         """Readers that want an object through any of those KeyVaults."""

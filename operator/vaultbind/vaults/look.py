@@ -14,6 +14,9 @@ Properties = SecretProperties | CertificateProperties | KeyProperties
 
 RELIST_AFTER_LOOKS = 60
 """Looks by get before a forbidden or too long list is tried again."""
+MOST_PAGES = 1_000
+MOST_LISTED = 25_000
+"""Pages and objects of one list, whoever wants it whole: a vault may send next links without end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +58,22 @@ class KindPlan:
     """Pages that are known to exist, from the last list, complete or given up."""
     forbidden: bool = False
     """The last list was refused."""
+    overlong: bool = False
+    """The last list was given up although all of it was wanted."""
     looks_by_get: int = 0
     """Looks since the last list."""
 
 
-def decide_detection(detection: Detection, plan: KindPlan, wanted: int) -> Detection:
-    """List or Get for the next look at one kind, where `wanted` objects are bound."""
+def decide_detection(detection: Detection, plan: KindPlan, wanted: int, *, sought: bool = False) -> Detection:
+    """List or Get for the next look at one kind, where `wanted` objects are bound.
+
+    Where somebody looks for objects (`sought`), gets are no way: a forbidden list is asked for at each look.
+    """
+    if plan.overlong and plan.looks_by_get < RELIST_AFTER_LOOKS:
+        return Detection.GET
     if detection is not Detection.AUTO:
         return detection
-    is_dear = plan.forbidden or plan.pages > wanted
+    is_dear = (plan.forbidden and not sought) or plan.pages > wanted
     return Detection.GET if is_dear and plan.looks_by_get < RELIST_AFTER_LOOKS else Detection.LIST
 
 

@@ -54,7 +54,8 @@ def decide_policy(spec: KeyVaultSpec, *, namespaced: bool, policy: VaultPolicy) 
         return Denial(
             reason=Reason.AMBIENT_IDENTITY_NOT_ALLOWED,
             message="a namespaced KeyVault may not use the operator's own identity; "
-            "use auth.servicePrincipal, or ask for a ClusterKeyVault or --ambient-credentials-for-namespaced",
+            "use auth.servicePrincipal or workloadIdentity.serviceAccountRef, or ask for a ClusterKeyVault "
+            "or --ambient-credentials-for-namespaced",
         )
     return None
 
@@ -108,4 +109,7 @@ def _has_suffix(labels: list[str], port: int | None, suffix: str) -> bool:
 
 
 def _is_ambient(spec: KeyVaultSpec) -> bool:
-    return isinstance(spec.auth, DefaultAuth | ManagedIdentityAuth | WorkloadIdentityAuth)
+    """Whether the operator's own identity would ask; a ServiceAccount that is named is not the operator's."""
+    if isinstance(spec.auth, WorkloadIdentityAuth):
+        return spec.auth.service_account is None
+    return isinstance(spec.auth, DefaultAuth | ManagedIdentityAuth)

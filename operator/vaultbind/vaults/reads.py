@@ -1,4 +1,7 @@
-"""Shared reads: one get per object however many readers want it, values kept no longer than needed."""
+"""Shared reads: one get for all readers that are known when it ends, values kept no longer than they need.
+
+docs/adr/0037-who-shares-a-get.md says who shares, and who asks anew.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,8 +1,8 @@
 """KeyVault, ClusterKeyVault and looks, as the engine runs them: observe, decide, report."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from vaultbind.api.conditions import Condition, ConditionType, Reason, Status
@@ -12,7 +12,9 @@ from vaultbind.engine.cache import RawObject
 from vaultbind.engine.queue import Priority
 from vaultbind.engine.report import Report
 from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind
+from vaultbind.vaults.causes import OF_CLUSTER
 from vaultbind.vaults.hub import Resolution, VaultHub
+from vaultbind.vaults.look import MOST_LISTED, MOST_PAGES
 from vaultbind.vaults.policy import Denial
 from vaultbind.vaults.session import VaultPausedError, VaultSession
 
@@ -22,6 +24,7 @@ _KEYVAULT_REASONS = {
     Reason.UNREACHABLE,
     Reason.THROTTLED,
     Reason.INVALID_SPEC,
+    *OF_CLUSTER,
 }
 
 
@@ -48,29 +51,32 @@ class VaultRoom:
     draw: Callable[[], float]
     wakes_readers: bool = False
     """Whether each look but a session's first brings all its readers, who then look at their Secrets."""
+    _woken: dict[ObjectKey, tuple[str, int]] = field(default_factory=dict)
+    """Of which generation of a KeyVault its readers were told: once, not again when its first look ends."""
 
     async def reconcile(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
         """Look at one KeyVault or ClusterKeyVault; the end of its first look brings it here again."""
         _ = priority
         if obj is None:
             self.hub.leave(key)
-            self._tell_readers(key)
+            self._woken.pop(key, None)
+            self._wake(self.hub.book.readers_of(key))
             return None
         before = self.hub.book.readers_of(key)
         resolution = self.hub.resolve(key)
         if resolution is None:
             return None
-        if not _is_told(obj):
-            for reader in before:
-                self.hub.enqueue(reader, Priority.URGENT)
+        if not _is_told(obj) and self._woken.get(key) != resolution.generation:
+            self._woken[key] = resolution.generation
+            self._wake(before)
         if resolution.session is None or resolution.spec is None:
             return report_denial(resolution.denial)
         if not resolution.session.looked.is_set():
             return None
         return report_session(resolution.session)
 
-    def _tell_readers(self, vault: ObjectKey) -> None:
-        for reader in self.hub.book.readers_of(vault):
+    def _wake(self, readers: Iterable[ObjectKey]) -> None:
+        for reader in readers:
             self.hub.enqueue(reader, Priority.URGENT)
 
     async def look(self, key: ObjectKey, obj: RawObject | None, priority: Priority) -> Report | None:
@@ -137,9 +143,21 @@ def report_session(session: VaultSession) -> Report:
         shown = reason if reason in _KEYVAULT_REASONS else Reason.UNREACHABLE
         conditions = _conditions(Status.FALSE, shown, session.trouble.message, stalled=shown.stalled)
         return Report(conditions=conditions, fields=fields)
+    if session.overlong:
+        conditions = _conditions(Status.FALSE, Reason.LIST_TOO_LONG, _tell_overlong(session))
+        return Report(conditions=conditions, fields=fields)
     message = "the vault answers" + ("; list is not used here" if session.detection is Detection.GET else "")
     message += _tell_skew(session.clock_offset)
     return Report(conditions=_conditions(Status.TRUE, Reason.CONNECTED, message), fields=fields)
+
+
+def _tell_overlong(session: VaultSession) -> str:
+    kinds = ", ".join(f"{kind}s" for kind in sorted(session.overlong))
+    return (
+        f"the list of {kinds} has more than {MOST_PAGES} pages or {MOST_LISTED} objects and is given up; "
+        "bound objects are got one by one, others are not seen: set expiry.scope: Bound and detection: "
+        "Auto, or split the vault"
+    )
 
 
 def _tell_skew(ahead: float | None) -> str:

@@ -17,7 +17,9 @@ from vaultbind.keyvault import Priority as Pace
 from vaultbind.rendering.ends import end_of
 from vaultbind.rendering.fingerprint import is_settled
 from vaultbind.rendering.values import VaultValue
+from vaultbind.vaults.catalog import Catalog, NoList
 from vaultbind.vaults.causes import Trouble, decide_pause, decide_trouble, is_not_found, is_of_object
+from vaultbind.vaults.held import ClientFactory, HeldClient, OutdatedCheck, never_outdated
 from vaultbind.vaults.interests import InterestBook
 from vaultbind.vaults.look import Known, Properties, Sighting, sighting_of
 from vaultbind.vaults.objects import fetch_object
@@ -25,9 +27,6 @@ from vaultbind.vaults.reads import Reading, SharedReads
 
 T = TypeVar("T")
 PACES = {Priority.URGENT: Pace.FRESH, Priority.ROUTINE: Pace.REFRESH}
-
-ClientFactory = Callable[[KeyVaultSpec], Awaitable[KeyVaultClient]]
-"""Makes the client of a vault. Raises KeyVaultError (CONFIGURATION) where the identity cannot be built."""
 
 
 class VaultPausedError(Exception):
@@ -47,6 +46,7 @@ class VaultSession:
     spec: KeyVaultSpec
     clock: Clock
     make_client: ClientFactory
+    is_outdated: OutdatedCheck = never_outdated
     book: InterestBook
     on_change: Callable[[set[ObjectKey]], None]
     """Told which readers should look again."""
@@ -58,6 +58,10 @@ class VaultSession:
     """Members that want to know of all objects of the vault, bound or not."""
     listed: dict[VaultObjectKind, tuple[Properties, ...]] = field(default_factory=dict)
     """All objects by kind as the last lists showed them; filled only while somebody watches all."""
+    overlong: frozenset[VaultObjectKind] = frozenset()
+    """Kinds whose list is longer than any is read, although all of it is wanted."""
+    catalogs: dict[VaultObjectKind, Catalog | NoList] = field(default_factory=dict)
+    """All objects of the kinds in which somebody looks for objects."""
     known: Known = field(default_factory=Known)
     detection: Detection | None = None
     trouble: Trouble | None = None
@@ -70,7 +74,7 @@ class VaultSession:
     """Set once a first look has ended, well or badly."""
     retired: bool = False
     reads: SharedReads = field(init=False)
-    _client: asyncio.Task[KeyVaultClient] | None = None
+    held: HeldClient = field(init=False)
     _failures: int = 0
     _counted: KeyVaultError | None = None
     """The last failure: a look and a get may both tell of it."""
@@ -81,27 +85,32 @@ class VaultSession:
     def __post_init__(self) -> None:
         """Connect the shared reads to this vault."""
         self._born = self.clock.now()
+        self.held = HeldClient(
+            spec=self.spec, clock=self.clock, make=self._make_client, is_outdated=self.is_outdated
+        )
         self.reads = SharedReads(fetch=self._fetch, users=self._users, clock=self.clock)
 
     # -- the client ---------------------------------------------------------------------------
 
     async def client(self) -> KeyVaultClient:
-        """Return the client, made at the first call.
+        """Return the client, made at the first call and when what it was made of has changed.
 
-        Raises KeyVaultError where the identity's material cannot be had; the next call tries again.
+        Raises KeyVaultError where that cannot be had; the next call tries again. Raises StaleStateError where
+        the session was closed meanwhile.
         """
-        if self._client is None or (self._client.done() and _has_failed(self._client)):
-            self._client = asyncio.create_task(self._make_client())
-        return self._client.result() if self._client.done() else await asyncio.shield(self._client)
+        try:
+            return await self.held.get()
+        except asyncio.CancelledError:
+            if not self.retired or _is_cancelled_itself():
+                raise
+            raise StaleStateError from None
 
-    async def _make_client(self) -> KeyVaultClient:
-        return await self.make_client(self.spec)
+    async def _make_client(self, spec: KeyVaultSpec) -> KeyVaultClient:
+        return await self.make_client(spec)  # a test may have put another one in its place
 
     async def renew_client(self) -> None:
         """Drop the client, so that the identity's material is read again."""
-        old, self._client = self._client, None
-        if old is not None and old.done() and not _has_failed(old):
-            await old.result().aclose()
+        await self.held.renew()
 
     def retire(self) -> None:
         """Let nobody wait for this vault any more, because no KeyVault leads here."""
@@ -112,9 +121,7 @@ class VaultSession:
     async def aclose(self) -> None:
         """Close what the session holds."""
         self.retire()
-        if self._client is not None:
-            self._client.cancel()
-        await self.renew_client()
+        await self.held.aclose()
 
     # -- reads --------------------------------------------------------------------------------
 
@@ -253,7 +260,3 @@ def _sighting_of(value: VaultValue) -> Sighting:
 def _is_cancelled_itself() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _has_failed(task: asyncio.Task[KeyVaultClient]) -> bool:
-    return task.cancelled() or task.exception() is not None

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from vaultbind.api.errors import SpecError
 from vaultbind.api.refs import ObjectKey, VaultObjectRef
 from vaultbind.engine.cache import RawObject
+from vaultbind.vaults.causes import Trouble
 from vaultbind.vaults.policy import Denial
 from vaultbind.vaults.session import VaultSession
 
@@ -32,6 +33,8 @@ class Prepared(Generic[S]):
     parsed: Parsed[S]
     session: VaultSession | None = None
     denial: Denial | None = None
+    trouble: Trouble | None = None
+    """Why it is not known which objects it is about (`dataFrom.find`)."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from typing import Any
 from cryptography import x509
 
 from tools.realcluster import RealCluster
+from tools.realcluster.processes import free_ports
 from tools.realcluster.rules import part_rules
 from vaultbind.injection.authority import Authorities
 from vaultbind.injection.certificates import Pair, make_authority
@@ -30,12 +31,6 @@ RULES: list[Mapping[str, Any]] = [*part_rules("webhook")]
 """What the webhook's account may do, as the chart grants it."""
 POD_AUTH_RULES: list[Mapping[str, Any]] = [*part_rules("webhook", pod_auth=True)]
 """What it may do besides where pods may ask vaults as themselves."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,7 +77,7 @@ def put_pair(folder: Path, pair: Pair, authorities: bytes) -> None:
 @contextmanager
 def running(cluster: RealCluster, kubeconfig: Path, folder: Path, *flags: str) -> Iterator[Webhook]:
     """`vaultbind webhook` as a process; `folder/tls` has its certificate already."""
-    port, probes = free_port(), free_port()
+    port, probes = free_ports(2)
     command = [
         *(sys.executable, "-m", "vaultbind.cli.main", "webhook"),
         *("--listen", f"127.0.0.1:{port}", "--metrics-address", f"127.0.0.1:{probes}"),

@@ -27,7 +27,6 @@ from tests.apiserver.injection.admission import (
     Webhook,
     check_webhook,
     configure,
-    free_port,
     new_authorities,
     pod_webhook,
     put_pair,
@@ -37,6 +36,7 @@ from tests.apiserver.injection.admission import (
 from tests.unit.api.cases import LATER_BINDINGS
 from tests.unit.injection.pods import make_pod
 from tools.realcluster import Answer, RealCluster
+from tools.realcluster.processes import free_ports
 from vaultbind.injection.authority import Authorities
 from vaultbind.injection.certificates import make_authority, make_serving
 
@@ -425,7 +425,7 @@ def test_while_the_webhook_is_down_only_those_who_asked_for_it_are_refused(
     wait_for_account(apiserver, apiserver_namespace)
     bundle = new_authorities().bundle()
     configure(
-        apiserver, WEBHOOKS, apiserver_namespace, [pod_webhook(free_port(), bundle, apiserver_namespace)]
+        apiserver, WEBHOOKS, apiserver_namespace, [pod_webhook(free_ports(1)[0], bundle, apiserver_namespace)]
     )
     path = f"/api/v1/namespaces/{apiserver_namespace}/pods"
     try:
@@ -483,7 +483,7 @@ def trust(stage: Stage, bundle: bytes) -> None:
     """
     webhook = pod_webhook(stage.webhook.port, bundle, stage.namespace)
     mark = {"objectSelector": {"matchLabels": {"app": "marked"}}, "name": "mark.example.com"}
-    change = {"webhooks": [webhook, pod_webhook(free_port(), bundle, stage.namespace, **mark)]}
+    change = {"webhooks": [webhook, pod_webhook(free_ports(1)[0], bundle, stage.namespace, **mark)]}
     path = f"{WEBHOOKS}/{stage.namespace}"
     answer = stage.cluster.call("PATCH", path, change, content_type="application/merge-patch+json")
     assert answer.status == 200

@@ -19,7 +19,6 @@ from tests.apiserver.injection.admission import (
     RULES,
     WEBHOOKS,
     configure,
-    free_port,
     new_authorities,
     pod_webhook,
     put_pair,
@@ -28,6 +27,7 @@ from tests.apiserver.injection.admission import (
 from tests.apiserver.injection.broker import BROKER_RULES, RBAC, make_role
 from tests.unit.injection.pods import make_pod
 from tools.realcluster import RealCluster
+from tools.realcluster.processes import free_ports
 from vaultbind.injection.certificates import make_serving
 from vaultbind.injection.identity import ROLE
 
@@ -57,7 +57,7 @@ def emulator(folder: Path) -> Iterator[tuple[str, str]]:
 @contextmanager
 def broker(kubeconfig: Path, folder: Path, vault_port: str) -> Iterator[int]:
     """`vaultbind broker`; gives its port."""
-    port, probes = free_port(), free_port()
+    port, probes = free_ports(2)
     command = [
         *(sys.executable, "-m", "vaultbind.cli.main", "broker"),
         *("--listen", f"127.0.0.1:{port}", "--metrics-address", f"127.0.0.1:{probes}"),

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import sys
 from pathlib import Path
 from textwrap import indent
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from tests.unit.docs.pages import load
+from tools.realcluster.processes import free_ports
 from vaultbind.testing.vaults import ServedVault
 
 PAGE = load("docs/emulator.md")
@@ -57,12 +57,6 @@ async def test_the_way_of_the_azure_cli_with_curl(keyvault_server: ServedVault) 
     assert '"value":"hello"' in answer
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 PROGRAMS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 SEED = "vaults: {shop: {secrets: {greeting: hello}}, default: {secrets: {greeting: hello}}}"
 
@@ -76,7 +70,7 @@ async def test_the_librarys_first_steps_against_the_emulator(tmp_path: Path) -> 
     (tmp_path / "example.py").write_text(
         f"import asyncio\nasync def main():\n{indent(example, '    ')}\nasyncio.run(main())", encoding="utf-8"
     )
-    port = free_port()
+    port = str(free_ports(1)[0])
     start, *exports, shell = recipe.replace("8443", port).splitlines()
     assert (start[-2:], shell) == (" &", "python -m asyncio")
     lines = [f"{start[:-1]} --port {port} > told &", "until grep -q ready told; do sleep 0.1; done", *exports]
@@ -91,7 +85,7 @@ async def test_the_step_of_the_workflow(tmp_path: Path) -> None:
     """Whatever it starts in the background ends with the test; what it installs is here already."""
     (workflow,) = [yaml.safe_load(block) for block in PAGE.blocks("yml") if block.startswith("steps:")]
     (step,) = [step["run"] for step in workflow["steps"] if "name" in step]
-    port = free_port()
+    port = str(free_ports(1)[0])
     script = step.replace("pip install vaultbind\n", "").replace("8443", port)
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/vault.yaml").write_text(SEED, encoding="utf-8")
@@ -115,7 +109,7 @@ async def test_the_container_and_what_compose_tells_it(tmp_path: Path) -> None:
     service, app = compose["services"]["keyvault"], compose["services"]["app"]
     assert entry is not None
     command = [*json.loads(entry[1]), *service["command"]]
-    port = free_port()
+    port = str(free_ports(1)[0])
     places = {"/certs": str(tmp_path), "/seed.yaml": str(tmp_path / "seed.yaml"), "0.0.0.0": "127.0.0.1"}
 
     def here(words: list[str]) -> list[str]:

@@ -14,9 +14,11 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def make(api: Api, name: str, *owners: str) -> str:
+async def make(api: Api, name: str, *owners: str, blocking: bool = False) -> str:
+    """A ConfigMap of these owners, which wait for it in the foreground if it is `blocking`."""
+    blocks = {"blockOwnerDeletion": True} if blocking else {}
     references = [
-        {"apiVersion": "v1", "kind": "ConfigMap", "name": owner, "uid": uid}
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": owner, "uid": uid, **blocks}
         for owner, _, uid in (owner.partition("=") for owner in owners)
     ]
     meta = {"name": name, "ownerReferences": references}
@@ -64,7 +66,7 @@ async def test_orphans_stay(api: Api) -> None:
 
 async def test_in_the_foreground_the_owner_goes_last(api: Api) -> None:
     owner = await make(api, "owner")
-    await make(api, "child", owner)
+    await make(api, "child", owner, blocking=True)
     answer = await api.call("DELETE", f"{api.maps}/owner?propagationPolicy=Foreground")
 
     assert answer.body["metadata"]["finalizers"] == ["foregroundDeletion"]

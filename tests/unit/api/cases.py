@@ -64,6 +64,7 @@ ONE_AUTH = "exactly one of default, managedIdentity, servicePrincipal and worklo
 ONE_NAMESPACES = "exactly one of names, selector and all must be set"
 BAD_URL = "must be https://HOST or https://HOST:PORT, without user, path or query"
 TLS = {"tls": {"name": "web"}}
+FIND = {"find": {"name": {"regexp": "app-.*"}}}
 
 INVALID_BINDINGS: tuple[Refused, ...] = (
     row(
@@ -316,6 +317,153 @@ INVALID_BINDINGS: tuple[Refused, ...] = (
         "should match",
     ),
     row(
+        "extract without name",
+        {"dataFrom": [{"extract": {}}]},
+        "spec.dataFrom[0].extract.name",
+        "is required",
+        "Required",
+    ),
+    row(
+        "extract's version",
+        {"dataFrom": [{"extract": {"name": "a", "version": "1"}}]},
+        "spec.dataFrom[0].extract.version",
+        "32 hexadecimal digits",
+        "should match",
+    ),
+    row(
+        "extract's format",
+        {"dataFrom": [{"extract": {"name": "a", "format": "TOML"}}]},
+        "spec.dataFrom[0].extract.format",
+        "must be one of JSON, YAML, Env",
+        "Unsupported value",
+    ),
+    row(
+        "two sources in one entry of dataFrom",
+        {"dataFrom": [{**TLS, "extract": {"name": "a"}}]},
+        "spec.dataFrom[0]",
+        "exactly one of extract, find and tls must be set",
+        "exactly one of extract, find and tls must be set",
+    ),
+    row(
+        "find without criterion",
+        {"dataFrom": [{"find": {}}]},
+        "spec.dataFrom[0].find",
+        "name or tags must be set",
+        "name or tags must be set",
+    ),
+    row(
+        "find without regexp",
+        {"dataFrom": [{"find": {"name": {}}}]},
+        "spec.dataFrom[0].find.name.regexp",
+        "is required",
+        "Required value",
+    ),
+    row(
+        "find's empty regexp",
+        {"dataFrom": [{"find": {"name": {"regexp": ""}}}]},
+        "spec.dataFrom[0].find.name.regexp",
+        "must be text of 1 to 256 characters",
+        "should be at least 1 chars long",
+    ),
+    row(
+        "find's long regexp",
+        {"dataFrom": [{"find": {"name": {"regexp": "a" * 257}}}]},
+        "spec.dataFrom[0].find.name.regexp",
+        "must be text of 1 to 256 characters",
+        "may not be more than 256",
+    ),
+    row(
+        "find without tags",
+        {"dataFrom": [{"find": {"tags": {}}}]},
+        "spec.dataFrom[0].find.tags",
+        "must not be empty",
+        "should have at least 1 properties",
+    ),
+    row(
+        "find's many tags",
+        {"dataFrom": [{"find": {"tags": {str(number): "" for number in range(16)}}}]},
+        "spec.dataFrom[0].find.tags",
+        "must be a map of at most 15 texts",
+        "must have at most 15 items",
+    ),
+    row(
+        "find's long tag",
+        {"dataFrom": [{"find": {"tags": {"a": "b" * 513}}}]},
+        "spec.dataFrom[0].find.tags[a]",
+        "must be text of at most 512 characters",
+        "may not be more than 512",
+    ),
+    row(
+        "find without kinds",
+        {"dataFrom": [{"find": {"kinds": [], "tags": {"a": "b"}}}]},
+        "spec.dataFrom[0].find.kinds",
+        "must not be empty",
+        "should have at least 1 items",
+    ),
+    row(
+        "find's unknown kind",
+        {"dataFrom": [{"find": {"kinds": ["token"], "tags": {"a": "b"}}}]},
+        "spec.dataFrom[0].find.kinds[0]",
+        "must be one of secret, certificate, key",
+        "Unsupported value",
+    ),
+    row(
+        "find's kind twice",
+        {"dataFrom": [{"find": {"kinds": ["key", "key"], "tags": {"a": "b"}}}]},
+        "spec.dataFrom[0].find.kinds",
+        "has a kind twice",
+        "Duplicate value",
+    ),
+    row(
+        "rewrite without entry",
+        {"dataFrom": [{**TLS, "rewrite": []}]},
+        "spec.dataFrom[0].rewrite",
+        "must not be empty",
+        "should have at least 1 items",
+    ),
+    row(
+        "rewrite without regexp",
+        {"dataFrom": [{**TLS, "rewrite": [{"replacement": "b"}]}]},
+        "spec.dataFrom[0].rewrite[0].regexp",
+        "is required",
+        "Required",
+    ),
+    row(
+        "rewrite without replacement",
+        {"dataFrom": [{**TLS, "rewrite": [{"regexp": "b"}]}]},
+        "spec.dataFrom[0].rewrite[0].replacement",
+        "is required",
+        "Required",
+    ),
+    row(
+        "empty regexp",
+        {"dataFrom": [{**TLS, "rewrite": [{"regexp": "", "replacement": "b"}]}]},
+        "spec.dataFrom[0].rewrite[0].regexp",
+        "1 to 256 characters",
+        "at least 1 chars long",
+    ),
+    row(
+        "long regexp",
+        {"dataFrom": [{**TLS, "rewrite": [{"regexp": "a" * 257, "replacement": "b"}]}]},
+        "spec.dataFrom[0].rewrite[0].regexp",
+        "1 to 256 characters",
+        "Too long",
+    ),
+    row(
+        "long replacement",
+        {"dataFrom": [{**TLS, "rewrite": [{"regexp": "a", "replacement": "b" * 257}]}]},
+        "spec.dataFrom[0].rewrite[0].replacement",
+        "at most 256 characters",
+        "Too long",
+    ),
+    row(
+        "too many rewrites",
+        {"dataFrom": [{**TLS, "rewrite": [{"regexp": "a", "replacement": "b"}] * 17}]},
+        "spec.dataFrom[0].rewrite",
+        "at most 16 entries",
+        "must have at most 16 items",
+    ),
+    row(
         "tls twice",
         {"dataFrom": [TLS, {"tls": {"name": "api"}}]},
         "spec.dataFrom",
@@ -343,8 +491,22 @@ INVALID_BINDINGS: tuple[Refused, ...] = (
         "refreshPolicy",
         with_data(PLAIN, refreshPolicy="Never"),
         "spec.refreshPolicy",
-        "must be one of Follow",
+        "must be one of Follow, OnSpecChange, Once",
         "Unsupported value",
+    ),
+    row(
+        "OnSpecChange without a Secret",
+        with_data(PLAIN, refreshPolicy="OnSpecChange", target={"creationPolicy": "None"}),
+        "spec.refreshPolicy",
+        "OnSpecChange may not be set with creationPolicy None",
+        "refreshPolicy OnSpecChange and Once may not be set with creationPolicy None",
+    ),
+    row(
+        "Once without a Secret",
+        with_data(PLAIN, refreshPolicy="Once", target={"creationPolicy": "None"}),
+        "spec.refreshPolicy",
+        "Once may not be set with creationPolicy None",
+        "refreshPolicy OnSpecChange and Once may not be set with creationPolicy None",
     ),
     row(
         "vaultRef without name",
@@ -445,7 +607,7 @@ INVALID_BINDINGS: tuple[Refused, ...] = (
         "creationPolicy",
         with_target(creationPolicy="Adopt"),
         "spec.target.creationPolicy",
-        "must be one of Owner, Merge",
+        "must be one of Owner, Orphan, Merge, None",
         "Unsupported value",
     ),
     row(
@@ -461,6 +623,37 @@ INVALID_BINDINGS: tuple[Refused, ...] = (
         "spec.target.immutable",
         "must be true or false",
         "must be of type boolean",
+    ),
+    row(
+        "Delete with Merge",
+        with_target(whenMissing="Delete", creationPolicy="Merge"),
+        "spec.target.whenMissing",
+        "Delete may not be set with creationPolicy Merge, the Secret is somebody else's",
+        "whenMissing Delete may not be set with creationPolicy Merge",
+    ),
+    *(
+        row(
+            f"{policy} with None",
+            with_target(whenMissing=policy, creationPolicy="None"),
+            "spec.target.whenMissing",
+            "Prune and Delete may not be set with creationPolicy None, there is no Secret",
+            "whenMissing Prune and Delete may not be set with creationPolicy None",
+        )
+        for policy in ("Prune", "Delete")
+    ),
+    row(
+        "immutable with Merge",
+        with_target(immutable=True, creationPolicy="Merge"),
+        "spec.target.immutable",
+        "may not be set with creationPolicy Merge, the Secret is somebody else's",
+        "immutable may not be set with creationPolicy Merge",
+    ),
+    row(
+        "immutable with None",
+        with_target(immutable=True, creationPolicy="None"),
+        "spec.target.immutable",
+        "may not be set with creationPolicy None, there is no Secret",
+        "immutable may not be set with creationPolicy None",
     ),
     row(
         "labels are a list",
@@ -618,86 +811,119 @@ INVALID_TEMPLATES = (
         "needs key username or password",
     ),
 )
-INVALID_BINDINGS += INVALID_TEMPLATES
+INVALID_FORMATS: tuple[Refused, ...] = tuple(
+    row(
+        f"DER of {include or 'what is meant'}",
+        with_source(certificate={"name": "a", "format": "DER", **({"include": include} if include else {})}),
+        "spec.data[0].certificate.include",
+        "DER holds one certificate or one key: set it to Leaf, Key or CA",
+        "format DER holds one certificate or one key: set include to Leaf, Key or CA",
+    )
+    for include in ("", "Chain", "KeyAndChain")
+)
+PASSWORD = {"name": "s", "key": "k"}
+INVALID_STORES: tuple[Refused, ...] = (
+    *(
+        row(
+            f"{form} of a key alone",
+            with_source(certificate={"name": "a", "format": form, "include": "Key", "passwordRef": PASSWORD}),
+            "spec.data[0].certificate.include",
+            "a key store holds a key with its chain: set it to KeyAndChain",
+            "a key store holds a key with its chain: set include to KeyAndChain",
+        )
+        for form in ("PKCS12", "JKS")
+    ),
+    *(
+        row(
+            f"password of a {form or 'file in PEM'}",
+            with_source(
+                certificate={
+                    "name": "a",
+                    "include": "Leaf",
+                    "passwordRef": PASSWORD,
+                    **({"format": form} if form else {}),
+                }
+            ),
+            "spec.data[0].certificate.passwordRef",
+            "goes with format PKCS12 or JKS only",
+            "passwordRef goes with format PKCS12 or JKS only",
+        )
+        for form in ("", "DER")
+    ),
+    row(
+        "JKS without password",
+        with_source(certificate={"name": "a", "format": "JKS"}),
+        "spec.data[0].certificate.passwordRef",
+        "is required",
+        "format JKS needs a passwordRef",
+    ),
+    row(
+        "password without key",
+        with_source(certificate={"name": "a", "format": "PKCS12", "passwordRef": {"name": "s"}}),
+        "spec.data[0].certificate.passwordRef.key",
+        "is required",
+        "Required value",
+    ),
+    row(
+        "password of a Secret that cannot be",
+        with_source(certificate={"name": "a", "format": "PKCS12", "passwordRef": {"name": "S", "key": "k"}}),
+        "spec.data[0].certificate.passwordRef.name",
+        "must be a name of lower case letters",
+        "should match",
+    ),
+    row(
+        "password of a key that cannot be",
+        with_source(
+            certificate={"name": "a", "format": "PKCS12", "passwordRef": {"name": "s", "key": "a b"}}
+        ),
+        "spec.data[0].certificate.passwordRef.key",
+        "must be a key",
+        "should match",
+    ),
+    row(
+        "password for pods",
+        with_target(
+            {"key": "a", "certificate": {"name": "a", "format": "PKCS12", "passwordRef": PASSWORD}},
+            creationPolicy="None",
+        ),
+        "spec.data",
+        "a key store with a passwordRef is for a Secret only",
+        "passwordRef may not be used with creationPolicy None",
+    ),
+    row(
+        "too many key stores",
+        with_data(
+            *({"key": f"k{n}", "certificate": {"name": "a", "format": "PKCS12"}} for n in range(17)),
+        ),
+        "spec.data",
+        "may have at most 16 key stores",
+        "data may have at most 16 key stores",
+    ),
+)
+INVALID_BINDINGS += INVALID_TEMPLATES + INVALID_FORMATS + INVALID_STORES
 
 LATER_BINDINGS = (
     row(
-        "OnSpecChange",
-        with_data(PLAIN, refreshPolicy="OnSpecChange"),
-        "spec.refreshPolicy",
-        "OnSpecChange and Once are not implemented yet",
-    ),
-    row("Once", with_data(PLAIN, refreshPolicy="Once"), "spec.refreshPolicy", "not implemented yet"),
-    row("Orphan", with_target(creationPolicy="Orphan"), "spec.target.creationPolicy", "not implemented yet"),
-    row("Prune", with_target(whenMissing="Prune"), "spec.target.whenMissing", "not implemented yet"),
-    row("Delete", with_target(whenMissing="Delete"), "spec.target.whenMissing", "not implemented yet"),
-    row("immutable", with_target(immutable=True), "spec.target.immutable", "not implemented yet"),
-    row(
-        "DER",
-        with_source(certificate={"name": "a", "format": "DER"}),
-        "spec.data[0].certificate.format",
-        "DER, PKCS12 and JKS are not implemented yet",
+        "find for pods",
+        {"dataFrom": [FIND], "target": {"creationPolicy": "None"}},
+        "spec.dataFrom",
+        "find is not implemented for pods yet",
     ),
     row(
-        "PKCS12",
-        with_source(certificate={"name": "a", "format": "PKCS12"}),
-        "spec.data[0].certificate.format",
-        "not implemented yet",
+        "find with OnSpecChange",
+        {"dataFrom": [FIND], "refreshPolicy": "OnSpecChange"},
+        "spec.dataFrom",
+        "find is not implemented with refreshPolicy OnSpecChange yet",
     ),
     row(
-        "JKS",
-        with_source(
-            certificate={"name": "a", "format": "JKS", "passwordRef": {"name": "s", "key": "k"}},
-        ),
-        "spec.data[0].certificate.format",
-        "not implemented yet",
-    ),
-    row(
-        "passwordRef",
-        with_source(
-            certificate={"passwordRef": {"name": "s", "key": "k"}, "name": "a", "format": "PKCS12"},
-        ),
-        "spec.data[0].certificate.passwordRef",
-        "not implemented yet",
-    ),
-    row(
-        "SSH",
-        with_source(publicKey={"name": "a", "format": "SSH"}),
-        "spec.data[0].publicKey.format",
-        "SSH is not implemented yet",
-    ),
-    row(
-        "extract",
-        {"dataFrom": [{"extract": {"name": "a"}}]},
-        "spec.dataFrom[0].extract",
-        "not implemented yet",
-    ),
-    row(
-        "find in the second entry",
-        {"dataFrom": [TLS, {"find": {"name": {"regexp": ".*"}}}]},
-        "spec.dataFrom[1].find",
-        "not implemented yet",
-    ),
-    row(
-        "rewrite",
-        {"dataFrom": [{**TLS, "rewrite": [{"regexp": "a", "replacement": "b"}]}]},
-        "spec.dataFrom[0].rewrite",
-        "not implemented yet",
+        "find with Once",
+        {"dataFrom": [TLS, FIND], "refreshPolicy": "Once"},
+        "spec.dataFrom",
+        "find is not implemented with refreshPolicy Once yet",
     ),
 )
 
-LATER_RULES: tuple[tuple[str, Mapping[str, Any], str], ...] = (
-    ("passwordRef without key store",
-     with_source(certificate={"name": "a", "passwordRef": {"name": "s", "key": "k"}}),
-     "passwordRef goes with format PKCS12 or JKS only"),
-    ("JKS without password", with_source(certificate={"name": "a", "format": "JKS"}),
-     "format JKS needs a passwordRef"),
-    ("find without criterion", {"dataFrom": [{"find": {}}]}, "name or tags must be set"),
-    ("immutable with Merge", with_target(immutable=True, creationPolicy="Merge"),
-     "immutable may not be set with creationPolicy Merge"),
-    ("Delete with Merge", with_target(whenMissing="Delete", creationPolicy="Merge"),
-     "whenMissing Delete may not be set with creationPolicy Merge"),
-)  # fmt: skip
+LATER_RULES: tuple[tuple[str, Mapping[str, Any], str], ...] = ()
 """Rules of the API server for fields that the parser refuses altogether: name, spec, message."""
 
 INVALID_KEYVAULTS = (
@@ -786,6 +1012,35 @@ INVALID_KEYVAULTS = (
         "Required value",
     ),
     row(
+        "service principal with both",
+        vault(
+            auth={
+                "servicePrincipal": {
+                    **PRINCIPAL,
+                    "secretRef": {"name": "s", "key": "k"},
+                    "certificateRef": {"name": "s", "key": "k"},
+                }
+            }
+        ),
+        "spec.auth.servicePrincipal",
+        "exactly one of secretRef and certificateRef must be set",
+        "exactly one of secretRef and certificateRef must be set",
+    ),
+    row(
+        "service principal's certificate without key",
+        vault(auth={"servicePrincipal": {**PRINCIPAL, "certificateRef": {"name": "s"}}}),
+        "spec.auth.servicePrincipal.certificateRef.key",
+        "is required",
+        "Required value",
+    ),
+    row(
+        "ServiceAccount without name",
+        vault(auth={"workloadIdentity": {"serviceAccountRef": {}}}),
+        "spec.auth.workloadIdentity.serviceAccountRef.name",
+        "is required",
+        "Required value",
+    ),
+    row(
         "workload identity's tenant",
         vault(auth={"workloadIdentity": {"tenantId": "a/b"}}),
         "spec.auth.workloadIdentity.tenantId",
@@ -812,6 +1067,34 @@ INVALID_KEYVAULTS = (
         "spec.caBundle",
         "at most 64 KiB",
         "may not be more than 65536",
+    ),
+    row(
+        "two bundles",
+        vault(caBundle=PEM, caBundleRef={"kind": "Secret", "name": "a", "key": "k"}),
+        "spec",
+        "at most one of caBundle and caBundleRef may be set",
+        "at most one of caBundle and caBundleRef may be set",
+    ),
+    row(
+        "caBundleRef without kind",
+        vault(caBundleRef={"name": "a", "key": "k"}),
+        "spec.caBundleRef.kind",
+        "is required",
+        "Required value",
+    ),
+    row(
+        "caBundleRef of another kind",
+        vault(caBundleRef={"kind": "Pod", "name": "a", "key": "k"}),
+        "spec.caBundleRef.kind",
+        "must be one of ConfigMap, Secret",
+        "Unsupported value",
+    ),
+    row(
+        "caBundleRef without key",
+        vault(caBundleRef={"kind": "ConfigMap", "name": "a"}),
+        "spec.caBundleRef.key",
+        "is required",
+        "Required value",
     ),
     row(
         "refreshInterval too short",
@@ -899,30 +1182,9 @@ INVALID_KEYVAULTS = (
     row("scope", vault(expiry={"scope": "Some"}), "spec.expiry.scope", "must be one of", "Unsupported value"),
 )
 
-LATER_KEYVAULTS = (
-    row(
-        "client certificate",
-        vault(auth={"servicePrincipal": {**PRINCIPAL, "certificateRef": {"name": "s", "key": "k"}}}),
-        "spec.auth.servicePrincipal.certificateRef",
-        "use secretRef",
-    ),
-    row(
-        "another ServiceAccount",
-        vault(auth={"workloadIdentity": {"serviceAccountRef": {"name": "s"}}}),
-        "spec.auth.workloadIdentity.serviceAccountRef",
-        "not implemented yet",
-    ),
-    row(
-        "caBundleRef",
-        vault(caBundleRef={"kind": "ConfigMap", "name": "a", "key": "k"}),
-        "spec.caBundleRef",
-        "use caBundle",
-    ),
-)
+LATER_KEYVAULTS: tuple[Refused, ...] = ()
 
 LATER_KEYVAULT_RULES = (
-    ("two bundles", vault(caBundle=PEM, caBundleRef={"kind": "Secret", "name": "a", "key": "k"}),
-     "at most one of caBundle and caBundleRef may be set"),
     ("two times of rotation",
      vault(rotation={"keys": [{"name": "*", "rotateAfterCreation": "30d", "rotateBeforeExpiry": "30d"}]}),
      "at most one of rotateAfterCreation and rotateBeforeExpiry may be set"),
@@ -1048,22 +1310,85 @@ VALID_BINDINGS: Mapping[str, Mapping[str, Any]] = {
             "optional": True,
         },
     ),
+    "formats": with_data(
+        *(
+            {"key": f"{include}.der", "certificate": {"name": "a", "include": include, "format": "DER"}}
+            for include in ("Leaf", "Key", "CA")
+        ),
+        {"key": "ssh", "publicKey": {"name": "a", "format": "SSH"}},
+    ),
+    "key stores": with_data(
+        {"key": "pods", "certificate": {"name": "a", "include": "KeyAndChain", "format": "PKCS12"}},
+        *(
+            {
+                "key": f"{include}.{form}",
+                "certificate": {"name": "a", "include": include, "format": form, "passwordRef": PASSWORD},
+            }
+            for form in ("PKCS12", "JKS")
+            for include in ("Chain", "KeyAndChain", "Leaf", "CA")
+        ),
+    ),
+    "key store for pods": with_target(
+        {"key": "a", "certificate": {"name": "a", "format": "PKCS12"}}, creationPolicy="None"
+    ),
     "tls": {"dataFrom": [{"tls": {"name": "web", "version": VERSION}, "optional": True}], "data": [PLAIN]},
+    "extract": {
+        "dataFrom": [{"extract": {"name": "a", "version": VERSION, "format": "Env"}, "optional": True}]
+    },
+    "extract twice beside tls and keys of data": {
+        "dataFrom": [{"extract": {"name": "a"}}, TLS, {"extract": {"name": "a", "format": "YAML"}}],
+        "data": [PLAIN],
+    },
+    "rewritten": {
+        "dataFrom": [
+            {**TLS, "rewrite": [{"regexp": "^tls", "replacement": "web"}]},
+            {"extract": {"name": "a"}, "rewrite": [{"regexp": "(?i)(A)", "replacement": "$1"}] * 16},
+            TLS,
+        ],
+    },
+    "rewritten tls beside its keys": {
+        "data": [{"key": "tls.crt", "secret": {"name": "a"}}],
+        "dataFrom": [{**TLS, "rewrite": [{"regexp": "^tls", "replacement": ""}]}],
+    },
+    "find by name": {"dataFrom": [{"find": {"name": {"regexp": "app-.*"}}, "optional": True}]},
+    "find by tags, kinds and name, rewritten": {
+        "dataFrom": [
+            {
+                "find": {
+                    "kinds": ["key", "secret", "certificate"],
+                    "name": {"regexp": "(?i)app-.*"},
+                    "tags": {"env": "", "a b": "x" * 512},
+                },
+                "rewrite": [{"regexp": "^app-", "replacement": ""}],
+            }
+        ],
+        "target": {"type": "kubernetes.io/basic-auth"},
+    },
+    "extract for a type whose keys only the vault knows": {
+        "dataFrom": [{"extract": {"name": "a"}}],
+        "target": {"type": "kubernetes.io/basic-auth"},
+    },
     "vault of the namespace": with_data(
         PLAIN, vaultRef={"name": "shop"}, refreshPolicy="Follow", suspend=True
     ),
+    "spec by spec": with_data(PLAIN, refreshPolicy="OnSpecChange", target={"creationPolicy": "Merge"}),
+    "once": with_data(PLAIN, refreshPolicy="Once", target={"creationPolicy": "Orphan"}),
+    "follow without a Secret": with_data(PLAIN, refreshPolicy="Follow", target={"creationPolicy": "None"}),
     "vault of the cluster": with_data(PLAIN, vaultRef={"kind": "ClusterKeyVault", "name": "shop.eu"}),
     "whole target": with_target(
         {"key": "username", "secret": {"name": "a"}},
         name="db.prod",
         type="kubernetes.io/basic-auth",
         creationPolicy="Owner",
-        whenMissing="Retain",
-        immutable=False,
+        whenMissing="Prune",
+        immutable=True,
         labels={"app.kubernetes.io/name": "shop", "empty": ""},
         annotations={"example.com/note": "any text ä\n", "empty": ""},
     ),
-    "merge": with_target(creationPolicy="Merge", name="foreign"),
+    "merge": with_target(creationPolicy="Merge", name="foreign", immutable=False),
+    "orphan": with_target(creationPolicy="Orphan", whenMissing="Delete"),
+    "merge and prune": with_target(creationPolicy="Merge", whenMissing="Prune"),
+    "retain for pods": with_target(creationPolicy="None", whenMissing="Retain"),
     "thresholds": with_data(PLAIN, expiry={"warnBefore": ["60d", "90d"]}),
     "restarts": with_data(
         PLAIN,
@@ -1105,7 +1430,12 @@ VALID_KEYVAULTS: Mapping[str, Mapping[str, Any]] = {
     "service principal": vault(
         auth={"servicePrincipal": {**PRINCIPAL, "secretRef": {"name": "azure.sp", "key": "client_secret"}}}
     ),
+    "client certificate": vault(
+        auth={"servicePrincipal": {**PRINCIPAL, "certificateRef": {"name": "azure.sp", "key": "app.pem"}}}
+    ),
     "workload identity": vault(auth={"workloadIdentity": {"clientId": "c", "tenantId": "contoso.com"}}),
+    "ServiceAccount": vault(auth={"workloadIdentity": {"serviceAccountRef": {"name": "web"}}}),
+    "bundle of a ConfigMap": vault(caBundleRef={"kind": "ConfigMap", "name": "company", "key": "ca.crt"}),
     "everything else": vault(
         url="https://SHOP.vault.localhost:8443/",
         authorityHost="https://login.microsoftonline.com/",

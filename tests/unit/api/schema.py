@@ -6,12 +6,26 @@ from typing import Any
 
 import yaml
 
+from vaultbind.api import implemented
+
 ROOT = Path(__file__).parents[3]
 CRDS: Mapping[str, Mapping[str, Any]] = {
     crd["spec"]["names"]["kind"]: crd
     for crd in (yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml")))
 }
 KINDS = ("VaultBinding", "KeyVault", "ClusterKeyVault", "CryptoJob")
+REFUSALS = {
+    "VaultBinding": implemented.BINDING_REFUSALS,
+    "KeyVault": implemented.KEYVAULT_REFUSALS,
+    "ClusterKeyVault": implemented.KEYVAULT_REFUSALS,
+    "CryptoJob": implemented.CRYPTOJOB_REFUSALS,
+}
+
+
+def is_refused(kind: str, path: str) -> bool:
+    """Whether the whole field is refused, or one that it stands in."""
+    whole = [refusal.path for refusal in REFUSALS[kind] if not refusal.values]
+    return any(path == field or path.startswith((f"{field}.", f"{field}[")) for field in whole)
 
 
 def version(kind: str) -> Mapping[str, Any]:

@@ -7,16 +7,19 @@ from hypothesis import strategies as st
 from tests.unit.api import cases
 from vaultbind.api.binding import (
     BindingSpec,
+    CertificateFormat,
     CertificateSource,
     CreationPolicy,
     DataEntry,
     Decode,
     Include,
+    PasswordRef,
     PublicKeyFormat,
     PublicKeySource,
     SecretSource,
     Target,
     TlsEntry,
+    WhenMissing,
 )
 from vaultbind.api.binding_parser import parse_binding
 from vaultbind.api.conditions import Reason
@@ -76,6 +79,39 @@ def test_every_source_comes_out_whole() -> None:
     )
 
 
+def test_formats_come_out_whole() -> None:
+    leaf, key, authority, ssh = (entry.source for entry in parse(cases.VALID_BINDINGS["formats"]).data)
+    assert [leaf, key, authority] == [
+        CertificateSource(name="a", include=include, format=CertificateFormat.DER)
+        for include in (Include.LEAF, Include.KEY, Include.CA)
+    ]
+    assert ssh == PublicKeySource(name="a", format=PublicKeyFormat.SSH)
+
+
+def test_key_stores_come_out_whole() -> None:
+    spec = parse(cases.VALID_BINDINGS["key stores"])
+    pods, *others = (entry.source for entry in spec.data)
+    assert pods == CertificateSource(name="a", include=Include.KEY_AND_CHAIN, format=CertificateFormat.PKCS12)
+    assert others == [
+        CertificateSource(name="a", include=include, format=form, password_ref=PasswordRef("s", "k"))
+        for form in (CertificateFormat.PKCS12, CertificateFormat.JKS)
+        for include in (Include.CHAIN, Include.KEY_AND_CHAIN, Include.LEAF, Include.CA)
+    ]
+    assert spec.passwords == (PasswordRef("s", "k"),)
+
+
+@pytest.mark.parametrize("name", ["shop-db", "other"])
+def test_a_password_may_not_come_from_the_bindings_own_secret(name: str) -> None:
+    """It would never be there before the first write, and with Merge each write would bring the next."""
+    store = {"name": "a", "format": "PKCS12", "passwordRef": {"name": name, "key": "k"}}
+    spec = cases.with_source(certificate=store)
+    target = {"name": "other", "creationPolicy": "Merge"} if name == "other" else {}
+    with pytest.raises(SpecError, match="may not name the binding's own Secret") as caught:
+        parse({**spec, "target": target})
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert parse({**spec, "target": {"name": "another"}}).passwords == (PasswordRef(name, "k"),)
+
+
 def test_tls_gives_the_type() -> None:
     spec = parse(cases.VALID_BINDINGS["tls"])
     assert spec.data_from == (TlsEntry(name="web", version=cases.VERSION, optional=True),)
@@ -87,10 +123,13 @@ def test_whole_target() -> None:
     assert parse(cases.VALID_BINDINGS["whole target"]).target == Target(
         name="db.prod",
         type="kubernetes.io/basic-auth",
+        when_missing=WhenMissing.PRUNE,
+        immutable=True,
         labels={"app.kubernetes.io/name": "shop", "empty": ""},
         annotations={"example.com/note": "any text ä\n", "empty": ""},
     )
     assert parse(cases.VALID_BINDINGS["merge"]).target.creation_policy is CreationPolicy.MERGE
+    assert parse(cases.VALID_BINDINGS["orphan"]).target.creation_policy is CreationPolicy.ORPHAN
 
 
 @pytest.mark.parametrize(

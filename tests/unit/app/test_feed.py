@@ -84,6 +84,20 @@ def test_only_news_is_worth_a_handler(
     assert feed.hear(event, seen) is is_news
 
 
+def test_the_echo_of_a_write_under_way_goes_no_further() -> None:
+    feed = feed_on(FakeKube())
+    feed.take(None, binding(version=9))
+    feed.engine._writing[DB] = None
+    echo = binding(version=10)
+    echo["metadata"]["managedFields"] = [{"manager": "vaultbind"}]
+    assert not feed.hear("MODIFIED", echo)
+    assert feed.engine._writing[DB] == binding(version=10), "kept without what nobody reads"
+    changed = binding(version=11)
+    changed["metadata"]["generation"] = 2
+    assert feed.hear("MODIFIED", changed), "a person's change"
+    assert feed.hear("DELETED", echo)
+
+
 # -- the first list ---------------------------------------------------------------------------------
 
 

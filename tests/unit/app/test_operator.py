@@ -134,7 +134,8 @@ def test_labels_of_a_namespace_decide_anew_about_its_bindings() -> None:
     operator.feed.take("ADDED", binding())
     waiting(operator)
     for event, labels, looked in (
-        ("ADDED", {"team": "a"}, {}),
+        ("ADDED", {}, {}),
+        ("MODIFIED", {"team": "a"}, {DB: R}),
         ("MODIFIED", {"team": "a"}, {}),
         ("MODIFIED", {"team": "b"}, {DB: R}),
         ("MODIFIED", {}, {DB: R}),
@@ -145,6 +146,9 @@ def test_labels_of_a_namespace_decide_anew_about_its_bindings() -> None:
     operator._on_namespace("ADDED", namespace("elsewhere", team="a"))
     operator._on_namespace("MODIFIED", namespace("elsewhere", team="b"))
     assert waiting(operator) == {}
+    operator._on_namespace("DELETED", namespace("shop"))
+    operator._on_namespace("ADDED", namespace("shop", team="c"))
+    assert waiting(operator) == {DB: R}, "a namespace may be told of after what is in it"
     operator._on_namespace("DELETED", namespace("elsewhere"))
     operator._on_namespace("DELETED", namespace("never seen"))
     assert operator.hub.namespace_labels("elsewhere") == {}

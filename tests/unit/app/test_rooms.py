@@ -99,7 +99,32 @@ async def test_the_binding_s_own_thresholds_count_before_the_vault_s() -> None:
     obj["spec"]["expiry"] = {"warnBefore": ["60d", "1d"]}
     found = await judged(WRITTEN, obj, expiry={"warnBefore": ["1d"]})
     assert found is not None
-    assert found.conditions[-1].message.endswith("within 60d")
+    assert found.conditions[-1].message.endswith("within 60d; renew it in the vault")
+
+
+OBJECTS = [
+    {"kind": "secret", "name": "user"},
+    {"kind": "key", "name": "later", "expires": at(days=20)},
+    {"kind": "secret", "name": "web", "expires": at(days=10)},
+]
+
+
+@pytest.mark.parametrize(
+    ("report", "status", "named"),
+    [
+        pytest.param({"objects": OBJECTS}, {}, "certificate web", id="just written"),
+        pytest.param({}, {"objects": OBJECTS}, "certificate web", id="known from before"),
+        pytest.param({"objects": OBJECTS[:2]}, {}, "an object", id="not among the first that the status has"),
+    ],
+)
+async def test_the_object_that_expires_first_is_named(
+    report: dict[str, Any], status: dict[str, Any], named: str
+) -> None:
+    written = replace(WRITTEN, fields={**WRITTEN.fields, **report})
+    spec = {**binding()["spec"], "dataFrom": [{"tls": {"name": "web"}}]}
+    found = await judged(written, binding(status={"revision": 1, **status}, spec=spec))
+    assert found is not None
+    assert found.conditions[-1].message.startswith(f"{named} expires at {at(days=10)}, within ")
 
 
 @pytest.mark.parametrize(

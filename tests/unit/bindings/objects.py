@@ -93,7 +93,8 @@ def existing_of(
 def content_of(digest: str = OTHER_DIGEST, **data: bytes) -> Content:
     """What the vault's objects make."""
     entry = {"kind": "secret", "name": "db", "version": "1", "enabled": True}
-    return Content(data=data or {"password": b"new"}, objects=(entry,), digest=digest)
+    made = data or {"password": b"new"}
+    return Content(data=made, objects=(entry,), digest=digest, told=frozenset(made))
 
 
 FACTS = Facts(

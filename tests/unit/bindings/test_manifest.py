@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.bindings.objects import KEY, MERGE, UID, spec_of
+from vaultbind.api.binding import CreationPolicy
 from vaultbind.bindings.manifest import (
     decode_data,
     encode,
@@ -19,6 +20,7 @@ from vaultbind.bindings.manifest import (
     render_secret,
 )
 
+ORPHAN = spec_of(CreationPolicy.ORPHAN)
 OWNER = {
     "apiVersion": "vaultbind.dev/v1alpha1",
     "kind": "VaultBinding",
@@ -51,6 +53,12 @@ def test_metadata_of_a_merged_secret_has_no_owner() -> None:
     )
 
 
+def test_metadata_of_an_orphan_has_our_label_and_no_owner() -> None:
+    owned, orphan = render_metadata(KEY, UID, spec_of(), "mark"), render_metadata(KEY, UID, ORPHAN, "mark")
+    assert orphan == {**owned, "ownerReferences": []}
+    assert manager_of(ORPHAN, UID) == "vaultbind"
+
+
 def test_a_target_cannot_take_our_own_labels_and_annotations() -> None:
     spec = spec_of(
         labels={"vaultbind.dev/managed": "false", "vaultbind.dev/binding-uid": "x"},
@@ -68,6 +76,7 @@ def test_the_body_of_a_new_secret() -> None:
         "type": "kubernetes.io/tls",
         "data": {"k": "AP8="},
     }
+    assert render_secret(KEY, spec_of(immutable=True), {}, {})["immutable"] is True
 
 
 WANTED = {"labels": {"l": "1"}, "annotations": {"a": "1"}, "ownerReferences": [OWNER]}
@@ -108,6 +117,30 @@ PATCHES = [
 @pytest.mark.parametrize(("changes", "stale", "patch"), PATCHES)
 def test_metadata_patch(changes: dict[str, Any], stale: dict[str, list[str]], patch: dict[str, Any]) -> None:
     assert render_metadata_patch({**HAVE, **changes}, WANTED, stale) == {**GUARD, **patch}
+
+
+ORPHANED = {"labels": {"vaultbind.dev/binding-uid": UID}, "annotations": {}, "ownerReferences": []}
+REFERENCES = [
+    pytest.param(None, None, id="none"),
+    pytest.param([], None, id="an empty list"),
+    pytest.param([OTHER], None, id="somebody owns it without control"),
+    pytest.param([OWNER], [], id="it was ours under Owner"),
+    pytest.param([OTHER, OWNER], [OTHER], id="others stay"),
+    pytest.param([{**OTHER, "controller": True}], [], id="adopted: the controller goes"),
+    pytest.param([{**OWNER, "controller": False}], [], id="our reference goes, control or not"),
+]
+
+
+@pytest.mark.parametrize(("present", "references"), REFERENCES)
+def test_references_of_an_orphan(present: Any, references: list[dict[str, Any]] | None) -> None:
+    have = {**GUARD, **ORPHANED, "ownerReferences": present}
+    expected = {} if references is None else {"ownerReferences": references}
+    assert render_metadata_patch(have, ORPHANED, {}) == {**GUARD, **expected}
+
+
+def test_an_adopted_orphan_loses_the_annotation() -> None:
+    have = {**GUARD, **ORPHANED, "annotations": {ADOPT: "db"}}
+    assert render_metadata_patch(have, ORPHANED, {})["annotations"] == {ADOPT: None}
 
 
 def test_a_merging_binding_leaves_owners_and_adoption_alone() -> None:

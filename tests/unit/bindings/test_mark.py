@@ -16,9 +16,14 @@ DIGESTS = st.builds(
 )
 
 
-@given(digest=DIGESTS, keys=st.lists(st.text()), revision=st.integers(0, 10**18 - 1))
-def test_round_trip(digest: str, keys: list[str], revision: int) -> None:
-    mark = Mark(digest=digest, keys=digest_keys(keys), revision=revision)
+@given(
+    digest=DIGESTS,
+    keys=st.lists(st.text()),
+    revision=st.integers(0, 10**18 - 1),
+    generation=st.none() | st.integers(1, 10**18 - 1),
+)
+def test_round_trip(digest: str, keys: list[str], revision: int, generation: int | None) -> None:
+    mark = Mark(digest=digest, keys=digest_keys(keys), revision=revision, generation=generation)
     assert parse_mark(mark.render()) == mark
 
 
@@ -32,6 +37,8 @@ def test_round_trip(digest: str, keys: list[str], revision: int) -> None:
         pytest.param(f"{GOOD.render()}\n", id="a line's end"),
         pytest.param(GOOD.render().replace("revision=3", "revision=-3"), id="negative revision"),
         pytest.param(GOOD.render().replace("revision=3", "revision=" + "9" * 19), id="endless revision"),
+        pytest.param(f"{GOOD.render()};generation=", id="no generation"),
+        pytest.param(f"{GOOD.render()};generation=x", id="a generation that is no number"),
         pytest.param(GOOD.render().replace("0123", "01"), id="short key digest"),
         pytest.param(GOOD.render().replace("abcdef", "ABCDEF"), id="upper case"),
     ],

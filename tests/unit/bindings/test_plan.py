@@ -64,6 +64,13 @@ def ours(**changes: Any) -> Any:
     return existing_of(metadata_of(), **changes)
 
 
+def locked_by_us(**changes: Any) -> Any:
+    """A Secret that we made immutable."""
+    entry = managed(OURS, "password")
+    entry["fieldsV1"]["f:immutable"] = {}
+    return existing_of(metadata_of(fields=[entry]), immutable=True, **changes)
+
+
 def merged(data: dict[str, bytes], *fields: dict[str, Any], marked: bool = True) -> Any:
     """Somebody's Secret that we merge into."""
     metadata = metadata_of(spec_of(MERGE), fields=list(fields))
@@ -73,6 +80,10 @@ def merged(data: dict[str, bytes], *fields: dict[str, Any], marked: bool = True)
 
 
 MERGING = spec_of(MERGE)
+LOCKED = spec_of(immutable=True)
+METADATA = "labels, annotations or owner"
+STATUS = {"revision": 3, "secretName": "db"}
+OBJECT = {"kind": "secret", "name": "db", "version": "1", "enabled": True}
 TROUBLE = Trouble(reason=Reason.TIMEOUT, message="too slow")
 UPDATED, REPAIRED, RECREATED = Reason.UPDATED, Reason.REPAIRED, Reason.RECREATED
 
@@ -133,7 +144,7 @@ CASES = [
             body={"metadata": {**GUARD, **new_mark(4)}, "data": {"old": None}},
             revision=4,
             note=UPDATED,
-            detail="keys old",
+            detail="1 key",
         ),
         id="a key is no longer wanted",
     ),
@@ -289,6 +300,74 @@ CASES = [
         id="immutable and the same value",
     ),
     pytest.param(
+        facts_of(spec=LOCKED, status={}, content=content_of()),
+        Create(body={**whole(1), "immutable": True}, revision=1),
+        id="immutable: first time",
+    ),
+    pytest.param(
+        facts_of(spec=LOCKED, existing=ours(immutable=True), content=content_of()),
+        Recreate(
+            body={**whole(4), "immutable": True},
+            uid="s1",
+            resource_version="7",
+            revision=4,
+            note=RECREATED,
+            detail="immutable",
+        ),
+        id="immutable: another value",
+    ),
+    pytest.param(
+        facts_of(spec=LOCKED, existing=ours(data={"password": b"new"}, immutable=True), content=content_of()),
+        Patch(body={"metadata": {**GUARD, **new_mark(3)}}, revision=3, detail=METADATA),
+        id="immutable: the same value, the mark moves without its being made anew",
+    ),
+    pytest.param(
+        facts_of(spec=LOCKED, existing=ours(data={"password": b"new"}), content=content_of()),
+        Patch(body={"metadata": {**GUARD, **new_mark(3)}, "immutable": True}, revision=3, detail="immutable"),
+        id="immutable from now on: locked where it is",
+    ),
+    pytest.param(
+        facts_of(spec=LOCKED, existing=ours(), content=content_of()),
+        Patch(
+            body={
+                "metadata": {**GUARD, **new_mark(4)},
+                "data": {"password": b64(b"new")},
+                "immutable": True,
+            },
+            revision=4,
+            note=UPDATED,
+            detail="keys password",
+        ),
+        id="immutable from now on, and another value",
+    ),
+    pytest.param(
+        facts_of(spec=LOCKED, existing=ours(data={"password": b"new"}), content=content_of(DIGEST)),
+        Patch(body={"metadata": GUARD, "immutable": True}, revision=3, note=REPAIRED, detail="immutable"),
+        id="immutable: somebody made it anew without",
+    ),
+    pytest.param(
+        facts_of(existing=locked_by_us(data={"password": b"new"}), content=content_of()),
+        Recreate(
+            body=whole(3),
+            uid="s1",
+            resource_version="7",
+            revision=3,
+            note=RECREATED,
+            detail="it was immutable",
+        ),
+        id="no longer immutable: set free, revision stays",
+    ),
+    pytest.param(
+        facts_of(content=content_of(), status={**STATUS, "objects": [{**OBJECT, "version": "0"}]}),
+        Create(body=whole(4), revision=4, note=REPAIRED, detail="it had been deleted"),
+        id="gone while the vault moved on: other content",
+    ),
+    pytest.param(
+        facts_of(content=content_of(), status={**STATUS, "objects": [OBJECT]}),
+        Create(body=whole(3), revision=3, note=REPAIRED, detail="it had been deleted"),
+        id="gone, of the same objects: the same content",
+    ),
+    pytest.param(
         facts_of(existing=ours(data={"password": b"new"}, type=None), content=content_of(DIGEST)),
         Keep(revision=3),
         id="a type that is not known is none to change",
@@ -326,7 +405,7 @@ CASES = [
             body={"metadata": {**GUARD, **new_mark(4, source=MERGED_SOURCE)}, "data": {"old": None}},
             revision=4,
             note=UPDATED,
-            detail="keys old",
+            detail="1 key",
         ),
         id="merge: prune only our own key",
     ),

@@ -246,6 +246,9 @@ def with_objects(*entries: dict[str, Any], **changes: Any) -> Facts:
     return facts_of(content=replace(content_of(), objects=entries), **changes)
 
 
+RECREATED = Recreate(
+    body={}, uid="s1", resource_version="7", revision=4, note=Reason.RECREATED, detail="immutable"
+)
 PATCHED = Patch(body={}, revision=4, note=Reason.UPDATED, detail="keys password")
 SHOWN = {"lastHandledRequest": None, "secretName": "db", "objects": [entry("db")], "objectCount": 1}
 
@@ -351,9 +354,7 @@ NOTES = [
         id="deleted by somebody",
     ),
     pytest.param(
-        Recreate(
-            body={}, uid="s1", resource_version="7", revision=4, note=Reason.RECREATED, detail="immutable"
-        ),
+        RECREATED,
         (Reason.RECREATED, "Secret db recreated: immutable"),
         id="recreated",
     ),
@@ -388,6 +389,8 @@ def test_an_update_names_old_and_new_versions(names: list[str], told: str) -> No
     facts = with_objects(same, *(version(name, "v2") for name in names), new, status={"objects": before})
     [note] = report(facts, PATCHED, WRITTEN, HOUR).notes
     assert note.message == f"Secret db updated: keys password{told}"
+    [note] = report(facts, RECREATED, WRITTEN, HOUR).notes
+    assert note.message == f"Secret db recreated: immutable{told}"
 
 
 def test_what_failed_is_not_told_as_done() -> None:

@@ -90,7 +90,7 @@ def test_every_right_has_its_reason_and_nothing_but_what_the_template_knows() ->
     for right in load_rights():
         assert right["why"]
         assert set(right) <= known
-        assert right["where"] in {"namespaces", "cluster", "default", "own"}
+        assert right["where"] in {"namespaces", "cluster", "default", "own", "tokens"}
         assert right.get("scope", "Cluster") in {"Cluster", "Namespaces"}
         assert right.get("drift", "Watch") in {"Watch", "Get"}
         assert right.get("rollouts", True) is True

@@ -33,7 +33,7 @@ PARSERS = {
     "ClusterKeyVault": parse_keyvault,
     "CryptoJob": parse_cryptojob,
 }
-NOT_OURS = {"Secret", "ClusterRole", "Pod"}
+NOT_OURS = {"ServiceAccount", "Secret", "ClusterRole", "Pod"}
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 

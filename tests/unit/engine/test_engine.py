@@ -289,11 +289,74 @@ async def test_a_status_is_written_once_and_known_from_the_answer() -> None:
         assert harness.sink.notes == []
 
 
+HELD = [
+    pytest.param(thing(version=101, status={"revision": 1}), True, "101", id="the echo of the write"),
+    pytest.param(thing(version=102), True, "102", id="a later state than the answer"),
+    pytest.param(thing(version=50), True, "101", id="somebody's status before ours"),
+    pytest.param(thing(version=99, generation=2), False, "101", id="a person's change"),
+    pytest.param(thing(version=99, labels={"a": "b"}), False, "101", id="a label"),
+    pytest.param(thing(version=99, uid="u2"), False, "101", id="a namesake"),
+]
+
+
+@pytest.mark.parametrize(("seen", "is_held", "version"), HELD)
+async def test_what_is_told_of_an_object_while_its_status_is_written(
+    seen: dict[str, Any], is_held: bool, version: str
+) -> None:
+    async with running(Harness()) as harness:
+        harness.will("a", Report(conditions=(FINE,), fields={"revision": 1}))
+        held: list[bool] = []
+        harness.sink.fail = lambda: held.append(harness.engine.hold(A, seen))
+        harness.put("a")
+        assert not harness.engine.hold(A, seen), "nothing is written yet"
+        await harness.settle()
+        assert held == [is_held]
+        stored = harness.engine.cache.get(A)
+        assert stored is not None
+        assert stored["metadata"]["resourceVersion"] == version
+        assert harness.names == ["a"], "nobody looks at it again"
+        assert not harness.engine.hold(A, seen), "the write has ended"
+
+
+@pytest.mark.parametrize("versions", [(7,), (9, 7)], ids=["one", "an older one after a newer one"])
+async def test_what_was_told_during_a_write_that_failed_is_known_after_it(versions: tuple[int, ...]) -> None:
+    async with running(Harness()) as harness:
+        harness.will("a", Report(conditions=(FINE,)))
+
+        def moved_on() -> Exception:
+            assert all(harness.engine.hold(A, thing(version=version)) for version in versions)
+            return StaleStateError()
+
+        harness.sink.fail = moved_on
+        harness.put("a")
+        await harness.settle()
+        assert harness.engine.cache.get(A) == thing(version=versions[0])
+
+
+async def test_what_waits_replaces_no_namesake() -> None:
+    async with running(Harness()) as harness:
+        harness.will("a", Report(conditions=(FINE,)), None, None)
+
+        def replaced() -> None:
+            assert harness.engine.hold(A, thing(version=2))
+            harness.engine.remove(A, "u1")
+            harness.engine.put(A, thing(version=3, uid="u2"))
+            harness.sink.fail = lambda: None
+
+        harness.sink.fail = replaced
+        harness.put("a")
+        await harness.settle()
+        stored = harness.engine.cache.get(A)
+        assert stored is not None
+        assert stored["metadata"]["uid"] == "u2"
+
+
 async def test_an_object_that_goes_during_the_write_stays_gone() -> None:
     async with running(Harness()) as harness:
         harness.will("a", Report(conditions=(FINE,)), None)
 
         def gone() -> None:
+            assert harness.engine.hold(A, thing(version=2))
             harness.engine.remove(A, "u1")
 
         harness.sink.fail = gone

@@ -19,12 +19,20 @@ CASES = [
     pytest.param(None, LIMITS, VALID, "no bound object has an expiry date", id="no date"),
     pytest.param(31 * DAY, LIMITS, VALID, "the earliest expiry is 2026-12-25T12:00:00Z", id="far"),
     pytest.param(30 * DAY + SECOND, LIMITS, VALID, "the earliest expiry is", id="a second before the first"),
-    pytest.param(30 * DAY, LIMITS, SOON, "expires at 2026-12-24T12:00:00Z, within 30d", id="first threshold"),
+    pytest.param(
+        30 * DAY,
+        LIMITS,
+        SOON,
+        "secret a expires at 2026-12-24T12:00:00Z, within 30d; renew",
+        id="first threshold",
+    ),
     pytest.param(8 * DAY, LIMITS, SOON, "within 30d", id="still the first"),
     pytest.param(7 * DAY, LIMITS, SOON, "within 7d", id="second threshold"),
     pytest.param(2 * SECOND, LIMITS, SOON, "within 1d", id="last threshold"),
     pytest.param(2 * SECOND, (DAY, 30 * DAY), SOON, "within 1d", id="thresholds in any order"),
-    pytest.param(timedelta(0), LIMITS, EXPIRED, "expired at 2026-11-24T12:00:00Z", id="this very second"),
+    pytest.param(
+        timedelta(0), LIMITS, EXPIRED, "secret a expired at 2026-11-24T12:00:00Z", id="this very second"
+    ),
     pytest.param(-40 * DAY, LIMITS, EXPIRED, "renew it in the vault", id="long expired"),
     pytest.param(SECOND, (), VALID, "the earliest expiry is", id="no thresholds"),
     pytest.param(-SECOND, (), EXPIRED, "expired at", id="no thresholds and expired"),
@@ -33,7 +41,7 @@ CASES = [
 
 @pytest.mark.parametrize(("left", "limits", "reason", "words"), CASES)
 def test_judgement(left: timedelta | None, limits: tuple[timedelta, ...], reason: Reason, words: str) -> None:
-    condition = judge_expiry(None if left is None else NOW + left, NOW, limits)
+    condition = judge_expiry(None if left is None else NOW + left, NOW, limits, subject="secret a")
     assert (condition.type, condition.reason) == (ConditionType.EXPIRING, reason)
     assert condition.status is (Status.FALSE if reason is VALID else Status.TRUE)
     assert words in condition.message

@@ -1,9 +1,10 @@
 """The pool over real sockets on loopback."""
 
 import asyncio
+import gc
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,7 +91,7 @@ async def serving(behave: Behave) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def pooling(
-    *, limit: int = 10, resolve: Callable[[str], Awaitable[str]] | None = None
+    *, limit: int = 10, resolve: Callable[[str], Awaitable[Sequence[str]]] | None = None
 ) -> AsyncIterator[Pool]:
     pool = Pool(tls=None, limit=limit, keep_alive=30.0, connect_timeout=5.0, resolve=resolve)
     try:
@@ -137,6 +138,21 @@ async def test_no_more_at_a_time_than_allowed() -> None:
         answers = await asyncio.gather(*asking)
 
     assert ({a.body for a in answers}, server.most_at_once, server.connections) == ({b"ok"}, 3, 3)
+
+
+async def test_a_server_that_never_answers_takes_no_turn_of_another() -> None:
+    async with serving(wait_then_answer) as silent, serving(answer) as other, pooling(limit=2) as pool:
+        asking = [asyncio.ensure_future(ask(pool, silent)) for _ in range(5)]
+        for _ in range(2):
+            await silent.begun.get()
+        async with asyncio.timeout(20):
+            assert (await ask(pool, other)).body == b"ok"
+        assert (silent.now, silent.requests) == (2, 2)
+        silent.gate.set()
+        await asyncio.gather(*asking)
+        del asking
+        gc.collect()
+        assert len(pool._turns) == 0, "nothing is kept of a server that nobody asks"
 
 
 async def test_a_kept_connection_that_ended_is_replaced_where_the_request_may_be_repeated() -> None:
@@ -202,8 +218,8 @@ def test_many_origins_are_not_looked_at_for_each_connection(monkeypatch: pytest.
         swept.append(asyncio.get_running_loop().time())
         sweep(pool)
 
-    async def here(_: str) -> str:
-        return "127.0.0.1"
+    async def here(_: str) -> list[str]:
+        return ["127.0.0.1"]
 
     async def story() -> None:
         monkeypatch.setattr(Pool, "_sweep", count)
@@ -263,12 +279,33 @@ async def test_a_host_that_can_be_no_name(host: str) -> None:
     assert isinstance(caught.value.cause, socket.gaierror)
 
 
+@pytest.mark.parametrize(
+    ("host", "races"),
+    [("127.0.0.1", False), ("::1", False), ("vault.example", True)],
+    ids=["IPv4", "IPv6", "a name"],
+)
+async def test_addresses_race_where_there_may_be_several(
+    host: str, races: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    async def create_connection(*_: object, **options: Any) -> Any:
+        asked.append(options["happy_eyeballs_delay"])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", create_connection)
+    async with pooling() as pool:
+        with pytest.raises(ConnectError):
+            await pool.exchange(Origin(host, 1), REQUEST)
+    assert [delay is not None for delay in asked] == [races]
+
+
 async def test_an_address_that_the_resolver_gives() -> None:
     asked: list[str] = []
 
-    async def resolve(host: str) -> str:
+    async def resolve(host: str) -> list[str]:
         asked.append(host)
-        return "127.0.0.1"
+        return ["127.0.0.1"]
 
     async with serving(answer) as server, pooling(resolve=resolve) as pool:
         origin = Origin("shop.example", server.origin.port)
@@ -277,10 +314,104 @@ async def test_an_address_that_the_resolver_gives() -> None:
     assert asked == ["shop.example"]
 
 
+async def test_the_next_address_is_tried_where_one_refuses() -> None:
+    """Another address of loopback, where nobody listens."""
+
+    async def resolve(_: str) -> list[str]:
+        return ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
+
+    async with serving(answer) as server, pooling(resolve=resolve) as pool:
+        origin = Origin("shop.example", server.origin.port)
+        assert (await pool.exchange(origin, REQUEST)).body == b"ok"
+        assert (await pool.exchange(origin, REQUEST)).body == b"ok"
+
+    assert server.connections == 1
+
+
+async def test_the_last_address_that_refuses_says_why() -> None:
+    async def resolve(_: str) -> list[str]:
+        return ["127.0.0.2", "127.0.0.3"]
+
+    async with serving(answer) as server, pooling(resolve=resolve) as pool:
+        with pytest.raises(ConnectError) as caught:
+            await pool.exchange(Origin("shop.example", server.origin.port), REQUEST)
+
+    assert isinstance(caught.value.cause, ConnectionRefusedError)
+
+
+SILENT = {"the first": ["silent", "127.0.0.1"], "the first two": ["silent", "silent", "127.0.0.1"]}
+
+
+@pytest.mark.parametrize("addresses", SILENT.values(), ids=SILENT)
+def test_a_silent_address_leaves_time_for_the_next(
+    addresses: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(_: str) -> list[str]:
+        return addresses
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        connect = loop.create_connection
+
+        async def connecting(factory: Any, host: str, *rest: Any, **options: Any) -> Any:
+            if host == "silent":
+                await asyncio.sleep(3600)
+            return await connect(factory, host, *rest, **options)
+
+        monkeypatch.setattr(loop, "create_connection", connecting)
+        async with serving(answer) as server, pooling(resolve=resolve) as pool:
+            begun = loop.time()
+            assert (await pool.exchange(Origin("shop.example", server.origin.port), REQUEST)).body == b"ok"
+            assert loop.time() - begun < 5.0
+
+    run_virtually(story())
+
+
+def test_addresses_that_are_all_silent_take_no_longer_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        begun = asyncio.get_running_loop().time()
+        with pytest.raises(ConnectTimeoutError):
+            await silent_pool()
+        assert asyncio.get_running_loop().time() - begun <= 5.1
+
+    async def silent_pool() -> None:
+        async def resolve(_: str) -> list[str]:
+            return ["silent"] * 7
+
+        async def never(*_: Any, **__: Any) -> Any:
+            await asyncio.sleep(3600)
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never)
+        async with pooling(resolve=resolve) as pool:
+            await pool.exchange(Origin("shop.example", 443), REQUEST)
+
+    run_virtually(story())
+
+
+async def test_an_address_that_is_not_to_be_trusted_is_no_reason_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[str] = []
+
+    async def resolve(_: str) -> list[str]:
+        return ["10.0.0.1", "10.0.0.2"]
+
+    async def distrust(_: object, host: str, *__: object, **___: object) -> None:
+        tried.append(host)
+        raise ssl.SSLCertVerificationError
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", distrust)
+    async with pooling(resolve=resolve) as pool:
+        with pytest.raises(ConnectError):
+            await pool.exchange(Origin("shop.example", 443), REQUEST)
+
+    assert tried == ["10.0.0.1"]
+
+
 def test_a_connection_that_does_not_come_about() -> None:
-    async def never(_: str) -> str:
+    async def never(_: str) -> list[str]:
         await asyncio.sleep(3600)
-        return ""
+        return [""]
 
     async def story() -> None:
         async with pooling(resolve=never) as pool:
@@ -318,9 +449,9 @@ async def test_closing_ends_who_waits_for_a_turn() -> None:
 async def test_a_connection_that_comes_about_after_closing_is_closed() -> None:
     closing = asyncio.Event()
 
-    async def late(_: str) -> str:
+    async def late(_: str) -> list[str]:
         await closing.wait()
-        return "127.0.0.1"
+        return ["127.0.0.1"]
 
     async with serving(answer) as server, pooling(resolve=late) as pool:
         asking = asyncio.ensure_future(ask(pool, server))

@@ -12,10 +12,13 @@ import pytest
 
 from tests.unit.injection.cluster import FakeCluster
 from tests.unit.injection.pods import make_pod
+from tests.unit.rendering.objects import secret_ref
 from tests.unit.vaults.stage import FakeClock
 from tests.unit.vaults.stage import Stage as VaultStage
+from vaultbind.api.pod_values import KEEP_SECONDS
 from vaultbind.engine.cache import ObjectCache
 from vaultbind.injection import broker as server
+from vaultbind.injection import values
 from vaultbind.injection.broker import Broker
 from vaultbind.injection.identity import Caller, CallerChecks, decide_pod, explain_right, parse_caller
 from vaultbind.injection.limits import Limit
@@ -25,6 +28,7 @@ from vaultbind.keyvault import KeyVaultClient, KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.simulation.driver import VaultDriver
 from vaultbind.kube.errors import KubeErrorKind
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, NAMESPACES, PODS, VAULT_BINDINGS
+from vaultbind.rendering.render import render
 from vaultbind.vaults.hub import VaultHub
 from vaultbind.vaults.policy import VaultPolicy
 
@@ -113,6 +117,16 @@ async def test_values(caplog: pytest.LogCaptureFixture) -> None:
     assert await stage.ask() == (200, {"data": {"PASSWORD": "czNjcjN0"}})
     assert stage.counts.answers == ["Ok"]
     assert caplog.messages == ["handed out: VaultBinding shop-db to pod shop/shop as web from 10.0.0.1"]
+
+
+async def test_what_a_secret_keeps_is_handed_out_as_the_vault_has_it() -> None:
+    """spec.refreshPolicy is about the Secret."""
+    stage = Stage()
+    stage.bind("shop-db", refreshPolicy="Once")
+    await stage.ask()
+    stage.vault.set_secret("password", "new")
+    stage.clock.seconds += KEEP_SECONDS + 1
+    assert await stage.ask() == (200, {"data": {"PASSWORD": "bmV3"}})
 
 
 async def test_each_request_is_checked_anew_and_values_are_read_once() -> None:
@@ -295,13 +309,28 @@ async def test_an_api_server_that_fails_later(verb: str) -> None:
 # -- values
 
 
+async def test_a_key_store_with_a_password_is_for_a_secret_only() -> None:
+    stage = Stage()
+    store = {"name": "web", "format": "JKS", "passwordRef": {"name": "stores", "key": "password"}}
+    stage.bind("other", data=[{"key": "store.jks", "certificate": store}])
+    told = await refused(stage, "other")
+    assert told.startswith("NotReady: InvalidSpec: spec.data: a key store with a passwordRef is for a Secret")
+    assert told.endswith("let them mount the Secret")
+
+
+async def test_a_binding_that_finds_its_objects_is_for_a_secret_only() -> None:
+    stage = Stage()
+    stage.bind("other", data=None, dataFrom=[{"find": {"tags": {"env": "prod"}}}])
+    told = await refused(stage, "other")
+    assert told.startswith("NotReady: NotImplemented: spec.dataFrom: find is not implemented for pods yet")
+    assert told.endswith("let them mount the Secret, or name the objects")
+
+
 async def test_a_binding_that_is_missing_broken_or_going() -> None:
     stage = Stage()
     assert await refused(stage, "other") == "BindingNotFound: it does not exist in the pod's namespace"
     stage.bind("other", data=[])
     assert (await refused(stage, "other")).startswith("NotReady: InvalidSpec: spec")
-    stage.bind("other", refreshPolicy="Once")
-    assert (await refused(stage, "other")).startswith("NotReady: NotImplemented: spec.refreshPolicy")
     stage.bind("other", target={"template": {"type": "Opaque"}})
     assert (await refused(stage, "other")).startswith("NotReady: NotImplemented: spec.target.template.type")
     stage.bind("other", target={"template": {"data": {"url": "a\n{{ nope }}"}}})
@@ -324,6 +353,29 @@ async def test_templates_are_rendered_here() -> None:
     assert {key: b64decode(value) for key, value in body["data"].items()} == {
         "url": b"postgres://shop:s%2F3@db\n"
     }
+
+
+async def test_a_template_that_fails_is_rendered_once_for_all_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the binding or a value is another one; nor is the failure kept for long."""
+    rendered: list[str] = []
+
+    def count(*arguments: Any, **options: Any) -> Any:
+        rendered.append("once")
+        return render(*arguments, **options)
+
+    monkeypatch.setattr(values, "render", count)
+    stage = Stage()
+    stage.bind("other", target={"template": {"data": {"url": "{{ PASSWORD | fromjson }}"}}})
+    told = [await refused(stage, "other") for _ in range(5)]
+    assert (len(set(told)), len(rendered)) == (1, 1)
+    assert "s3cr3t" not in told[0]
+    stage.bind("other", target={"template": {"data": {"url": "{{ PASSWORD | upper | fromjson }}"}}})
+    await refused(stage, "other")
+    assert len(rendered) == 2, "another binding"
+    stage.clock.seconds += KEEP_SECONDS + 1
+    stage.vault.set_secret("password", '{"now": "json"}')
+    stage.bind("other", target={"template": {"data": {"url": "{{ (PASSWORD | fromjson).now }}"}}})
+    assert (await stage.ask("other"))[0] == 200
 
 
 async def test_a_template_that_fails_is_told_without_a_value(caplog: pytest.LogCaptureFixture) -> None:
@@ -395,7 +447,7 @@ async def test_a_vault_that_throttles_is_left_alone_and_its_wish_is_passed_on() 
     assert stage.vaults.clients == 1
 
 
-async def test_values_are_forgotten_in_time() -> None:
+async def test_values_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage()
     await stage.ask()
     stage.vault.set_secret("password", "second")
@@ -404,11 +456,34 @@ async def test_values_are_forgotten_in_time() -> None:
 
     assert (await stage.ask())[1] == {"data": {"PASSWORD": "c2Vjb25k"}}
     stage.clock.seconds += 5.0
+    monkeypatch.setattr(values, "KEEP_SECONDS", 0.0)
     purging = asyncio.create_task(stage.values.purge_for_ever())
-    stage.values._rendered.purge()
-    stage.values._objects.purge()
+    for _ in range(3):
+        await asyncio.sleep(0)
     purging.cancel()
     assert stage.values.held == 0
+
+
+async def test_sessions_that_no_keyvault_leads_to_are_forgotten() -> None:
+    """Whoever may change a KeyVault could else fill the memory, one session for each change."""
+    stage = Stage()
+    await stage.ask()
+    for generation in range(2, 5):
+        stage.clock.seconds += 5.0
+        spec = {
+            "url": "https://shop.vault.azure.net",
+            "access": [{"namespaces": {"all": True}}],
+            "rateLimit": {"burst": generation},
+        }
+        stage.cluster.put(CLUSTER_KEY_VAULTS, "", "default", spec=spec, metadata={"generation": generation})
+        assert (await stage.ask())[0] == 200
+    assert stage.values.sessions == 4
+    await stage.values.purge()
+    assert stage.values.sessions == 1
+    stage.clock.seconds += 5.0
+    assert (await stage.ask())[0] == 200
+    with pytest.raises(RefusalError, match="changed just now"):
+        await stage.values._read(("1 https://shop.vault.azure.net", secret_ref("password")))
 
 
 # -- limits

@@ -38,6 +38,10 @@ def test_a_tls_entry_gives_files_only() -> None:
     )
 
 
+def test_an_extract_entry_gives_keys_that_only_the_vault_knows() -> None:
+    assert keys({"dataFrom": [{"extract": {"name": "db"}}]}) == BindingKeys(secret="shop", is_open=True)
+
+
 @pytest.mark.parametrize(
     ("keep", "variables", "unusable"),
     [

@@ -293,6 +293,17 @@ def _foreign_object(stage: Stage) -> None:
     stage.bind("shop-db", data=[{"key": "A", "secret": {"name": "bank-password"}}])
 
 
+def _key_store(stage: Stage) -> None:
+    store = {"name": "web", "format": "PKCS12", "passwordRef": {"name": "stores", "key": "password"}}
+    spec = {"data": [{"key": "store.p12", "certificate": store}]}
+    stage.cluster.put(VAULT_BINDINGS, "shop", "shop-db", spec=spec)
+
+
+def _finds(stage: Stage) -> None:
+    spec = {"dataFrom": [{"find": {"name": {"regexp": "app-.*"}}}]}
+    stage.cluster.put(VAULT_BINDINGS, "shop", "shop-db", spec=spec)
+
+
 def _foreign_namespace(stage: Stage) -> None:
     stage.cluster.put(NAMESPACES, "", "shop", metadata={"labels": {"team": "bank"}})
 
@@ -306,6 +317,14 @@ REFUSED = {
     "no binding": (_no_binding, "vaultbind.dev/auth: pod needs its spec when the pod is created"),
     "no vault": (_no_vault, "KeyVault shop/none, which VaultBinding shop-db names, does not exist"),
     "a binding that cannot be used": (_broken_binding, "VaultBinding shop-db cannot be used: spec"),
+    "a key store with a password": (
+        _key_store,
+        "VaultBinding shop-db cannot be used: spec.data: a key store with a passwordRef is for a Secret only",
+    ),
+    "objects that are looked for": (
+        _finds,
+        "VaultBinding shop-db cannot be used: spec.dataFrom: find is not implemented for pods yet",
+    ),
     "a vault that cannot be used": (_broken_vault, "ClusterKeyVault default cannot be used: spec.url"),
     "a host that is not allowed": (_foreign_vault, "spec.url: the host must end in one of"),
     "an authority that is not allowed": (_foreign_authority, "spec.authorityHost: must be one of"),
@@ -376,10 +395,14 @@ async def test_who_does_what_the_refusal_says_is_not_refused_again(spoil: Any, m
 
 NOT_OURS_YET: dict[str, dict[str, Any]] = {
     "a ServiceAccount's token": {
-        "workloadIdentity": {"tenantId": OTHER_TENANT, "serviceAccountRef": {"name": "x"}}
+        "workloadIdentity": {"tenantId": OTHER_TENANT, "serviceAccountRef": {"namespace": "ops", "name": "x"}}
     },
     "a certificate": {
-        "servicePrincipal": {"clientId": CLIENT, "tenantId": OTHER_TENANT, "certificateRef": {"name": "x"}}
+        "servicePrincipal": {
+            "clientId": CLIENT,
+            "tenantId": OTHER_TENANT,
+            "certificateRef": {"namespace": "ops", "name": "x", "key": "pem"},
+        }
     },
     "a way of a newer release": {"madeUpLater": {"tenantId": OTHER_TENANT}},
 }
@@ -396,13 +419,21 @@ async def test_an_auth_that_is_not_used_need_not_be_implemented(auth: dict[str, 
 
 @pytest.mark.parametrize(
     "spec",
-    [{"caBundleRef": {"name": "x"}}, {"auth": {"madeUpLater": "x"}, "caBundleRef": {"name": "x"}}],
+    [{"madeUpLater": "x"}, {"auth": {"madeUpLater": "x"}, "madeUpLater": "x"}],
     ids=["alone", "beside such an auth"],
 )
 async def test_what_is_used_has_to_be_implemented(spec: dict[str, Any]) -> None:
     stage = Stage()
     stage.vault(**spec)
-    with pytest.raises(InjectionError, match=r"spec\.caBundleRef: a reference is not implemented"):
+    with pytest.raises(InjectionError, match=r"spec\.madeUpLater: this release does not know"):
+        await stage.fetch()
+
+
+async def test_a_bundle_by_reference_is_refused_as_the_webhook_may_read_neither_kind() -> None:
+    stage = Stage()
+    stage.account(client_id=CLIENT)
+    stage.vault(caBundleRef={"kind": "ConfigMap", "namespace": "ops", "name": "company", "key": "ca.crt"})
+    with pytest.raises(InjectionError, match=r"spec\.caBundleRef .* write the certificates into caBundle"):
         await stage.fetch()
 
 

@@ -148,15 +148,23 @@ async def test_the_clocks_are_compared(ahead: int) -> None:
     assert found.latency == 0
 
 
-async def test_every_answer_tells_how_far_the_clocks_are_apart() -> None:
+async def test_answers_tell_once_a_second_how_far_the_clocks_are_apart() -> None:
     clock = FakeClock()
-    date = formatdate(clock.time() + 90, usegmt=True)
-    client = make_client(vault(secrets=Answer(body=b"{}", headers={"Date": date})), clock=clock)
+
+    def ahead(seconds: float) -> Answer:
+        return Answer(body=b"{}", headers={"Date": formatdate(clock.time() + seconds, usegmt=True)})
+
+    given = {"secrets": ahead(90), "keys": ahead(300)}
+    client = make_client(vault(**given), clock=clock)
     assert client.clock_offset is None
 
     await client.send_request("GET", "/secrets/db/")
-
     assert client.clock_offset == pytest.approx(90, abs=1)
+    await client.send_request("GET", "/keys/db/")
+    assert client.clock_offset == pytest.approx(90, abs=1)
+    clock.now += 1
+    await client.send_request("GET", "/keys/db/")
+    assert client.clock_offset == pytest.approx(299, abs=1)
 
 
 @pytest.mark.parametrize("date", ["", "soon", "Mon, 99 Jan 2026 00:00:00 GMT"])

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from vaultbind.http1 import LARGEST_ANSWER
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.observer import NullKubeObserver
 from vaultbind.kube.session import open_connection
@@ -76,7 +77,10 @@ class Rig:
 
 @asynccontextmanager
 async def rig(
-    *answers: Answer, tokens: TokenSource | None = None, request_timeout: float = 5.0
+    *answers: Answer,
+    tokens: TokenSource | None = None,
+    request_timeout: float = 5.0,
+    largest: int = LARGEST_ANSWER,
 ) -> AsyncIterator[Rig]:
     stub, counter, pauses = ApiStub(answers=list(answers)), Counter(), []
     app = web.Application()
@@ -86,7 +90,9 @@ async def rig(
         pauses.append(seconds)
 
     async with TestServer(app) as server:
-        connection = open_connection(server=str(server.make_url("")), tokens=tokens or NoToken())
+        connection = open_connection(
+            server=str(server.make_url("")), tokens=tokens or NoToken(), largest=largest
+        )
         wire = Wire(connection, observer=counter, request_timeout=request_timeout, pause=pause)
         async with KubeClient(connection, observer=counter, wire=wire) as client:
             yield Rig(stub=stub, client=client, counter=counter, pauses=pauses)

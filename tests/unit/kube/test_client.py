@@ -249,6 +249,30 @@ async def test_a_success_must_be_a_json_object(body: bytes) -> None:
         assert caught.value.kind is KubeErrorKind.SERVER_ERROR
 
 
+@pytest.mark.parametrize("status", [200, 500])
+async def test_an_answer_that_is_too_large_is_not_read(status: int) -> None:
+    """Nor asked for again."""
+    async with rig(raw_answer(b" " * 5000, status), largest=1000) as it:
+        with pytest.raises(KubeError, match="db: the answer is too large, more than 1,000 bytes") as caught:
+            await it.client.get(SECRETS, "shop", "db")
+
+        assert caught.value.kind is KubeErrorKind.SERVER_ERROR
+        assert len(it.stub.seen) == 1
+
+
+async def test_an_answer_through_a_proxy_that_is_too_large_is_not_read() -> None:
+    stub = ApiStub(answers=[raw_answer(b" " * 5000)])
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", stub.handle)
+    async with TestServer(app) as proxy:
+        connection = open_connection(
+            server="http://api.example", tokens=NoToken(), proxy=str(proxy.make_url("")), largest=1000
+        )
+        async with KubeClient(connection) as client:
+            with pytest.raises(KubeError, match="too large"):
+                await client.get(SECRETS, "shop", "db")
+
+
 async def test_an_answer_that_a_proxy_has_compressed_unasked_is_unpacked() -> None:
     packed = gzip.compress(orjson.dumps(OBJECT))
 

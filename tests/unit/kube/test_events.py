@@ -51,6 +51,12 @@ def test_its_name_follows_from_what_it_says() -> None:
     assert rendered()["metadata"]["name"] != rendered(now=NOW.replace(second=1))["metadata"]["name"]
 
 
+def test_what_is_told_once_has_one_name_whenever_it_is_told() -> None:
+    later = NOW.replace(hour=13)
+    assert rendered(once="a")["metadata"]["name"] == rendered(once="a", now=later)["metadata"]["name"]
+    assert rendered(once="a")["metadata"]["name"] != rendered(once="b")["metadata"]["name"]
+
+
 def test_its_name_fits_for_the_longest_object_name() -> None:
     name = rendered(about=BINDING | {"metadata": {"name": "a" * 229 + "-" + "b" * 23, "uid": "u"}})[
         "metadata"

@@ -11,7 +11,7 @@ from tests.unit.kube.virtual_time import now, run_virtually
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import SECRETS
-from vaultbind.kube.watch import FIRST_DELAY, LONGEST_DELAY, MetadataWatch
+from vaultbind.kube.watch import FIRST_DELAY, LONGEST_DELAY, PAGE, MetadataWatch
 
 Step = dict[str, Any] | float | KubeError
 """An event, seconds to wait, or what the stream raises."""
@@ -50,7 +50,10 @@ class ScriptedClient:
         self.listed: list[str | None] = []
         self.watched: list[tuple[float, str]] = []
 
-    async def list_metadata(self, *_: Any, resource_version: str | None, **__: Any) -> dict[str, Any]:
+    async def list_metadata(
+        self, *_: Any, resource_version: str | None, limit: int, **__: Any
+    ) -> dict[str, Any]:
+        assert limit == PAGE
         self.listed.append(resource_version)
         answer = self.lists.pop(0)
         if isinstance(answer, KubeError):
@@ -234,6 +237,14 @@ def test_any_other_answer_causes_a_fresh_list(step: Step) -> None:
 
     assert story.client.listed == ["0", None]
     assert story.versions == ["5", "20"]
+
+
+def test_a_list_that_is_too_large_comes_by_pages_then() -> None:
+    """The server's cache gives a list whole, whatever limit is asked for."""
+    story = Story([failure(KubeErrorKind.SERVER_ERROR), (20, [secret("a", 1)])])
+
+    assert story.client.listed == ["0", None]
+    assert story.short == ["ADDED a"]
 
 
 def test_failures_are_waited_out_for_ever_with_growing_delays() -> None:

@@ -69,6 +69,24 @@ async def test_what_is_no_event_is_an_error(body: bytes) -> None:
     assert caught.value.kind is KubeErrorKind.SERVER_ERROR
 
 
+async def test_an_event_that_is_too_large_ends_the_watch() -> None:
+    chunks = [line("a"), b"x" * 600, b"x" * 401]
+    content = cast("aiohttp.StreamReader", Content(chunks))
+    events = read_events(CALL, content, largest=1000)
+    assert (await anext(events))["object"]["name"] == "a"
+    with pytest.raises(KubeError, match="too large") as caught:
+        await anext(events)
+
+    assert caught.value.kind is KubeErrorKind.SERVER_ERROR
+    assert await names([line("a"), b" " * 600, b"\n", b" " * 600, b"\n", line("b")]) == ["a", "b"]
+
+
+async def test_events_that_are_many_are_not_large() -> None:
+    chunks = [half for word in "abcde" for half in (line(word)[:20], line(word)[20:])]
+    content = cast("aiohttp.StreamReader", Content(chunks))
+    assert len([event async for event in read_events(CALL, content, largest=50)]) == 5
+
+
 @pytest.mark.parametrize(
     ("raised", "kind"),
     [

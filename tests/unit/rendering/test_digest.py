@@ -22,6 +22,7 @@ from vaultbind.api.binding import (
     Target,
     TlsEntry,
 )
+from vaultbind.api.data_from import ExtractEntry, ExtractFormat
 from vaultbind.api.refs import ObjectKey
 from vaultbind.rendering import digest
 from vaultbind.rendering.digest import SourceDigest, digest_input, matches, parse_digest, source_digest
@@ -111,6 +112,8 @@ SPECS = {
     "labels": replace(SPEC, target=replace(TARGET, labels={"l": "2"})),
     "annotations": replace(SPEC, target=replace(TARGET, annotations={})),
     "policy": replace(SPEC, target=replace(TARGET, creation_policy=CreationPolicy.MERGE)),
+    "extract": replace(SPEC, data_from=(ExtractEntry(name="t"),)),
+    "extract format": replace(SPEC, data_from=(ExtractEntry(name="t", format=ExtractFormat.YAML),)),
     "order": replace(SPEC, data=ENTRIES[::-1]),
     "key": _entry(0, replace(ENTRIES[0], key="other")),
     "optional": _entry(0, replace(ENTRIES[0], optional=True)),

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -26,22 +27,27 @@ from tests.unit.rendering.objects import (
     usual_certificate,
 )
 from vaultbind.api.binding import (
+    BindingSpec,
     CertificateSource,
     Decode,
     Include,
+    Keep,
     PublicKeyFormat,
     PublicKeySource,
     SecretSource,
     Source,
+    Target,
+    Template,
     TlsEntry,
 )
 from vaultbind.api.conditions import Reason
+from vaultbind.api.data_from import ExtractEntry, Rewrite
 from vaultbind.api.refs import VaultObjectRef
 from vaultbind.keyvault.certs import CertificateBundle, CertificateParseErrorKind, parse_bundle
 from vaultbind.keyvault.types.jwk import JsonWebKey
 from vaultbind.rendering.keys import MAX_BYTES
 from vaultbind.rendering.problems import RenderProblem
-from vaultbind.rendering.render import render
+from vaultbind.rendering.render import Rendered, render
 from vaultbind.rendering.values import VaultValue
 
 NUMBERS = key_of("public").public_key().public_numbers()
@@ -440,3 +446,107 @@ def test_any_value_is_rendered_or_refused_without_an_exception(
         assert result.data["k"] == text.encode()
     elif isinstance(result, tuple):
         assert [problem.entry for problem in result] == ["k"]
+
+
+# -- entries of dataFrom ----------------------------------------------------------------------------
+
+
+def extracted(
+    *entries: ExtractEntry | TlsEntry, values: dict[str, dict[str, str]], data: tuple[str, ...] = ()
+) -> Rendered:
+    named = ((key, SecretSource(name="plain")) for key in data)
+    spec = replace(spec_of(*named), data_from=entries)
+    read = {secret_ref(name): secret(value) for name, value in values.items()}
+    return rendered(spec, {secret_ref("plain"): secret("data"), **read})
+
+
+def test_a_key_of_data_wins_and_then_the_later_entry() -> None:
+    one, two = ExtractEntry(name="one"), ExtractEntry(name="two")
+    values = {"one": {"a": "1", "b": "1", "c": "1"}, "two": {"b": "2", "c": "2"}}
+    assert extracted(one, two, data=("c",), values=values).data == {"c": b"data", "a": b"1", "b": b"2"}
+    assert extracted(two, one, values=values).data == {"a": b"1", "b": b"1", "c": b"1"}
+
+
+def test_names_of_entries_are_not_told_unless_the_spec_has_them() -> None:
+    found = extracted(ExtractEntry(name="one"), data=("b",), values={"one": {"a": "1", "b": "1"}})
+    assert found.told == {"b"}
+    assert "'a'" not in repr(found)
+
+
+@pytest.mark.parametrize("template", [Template(data={"t": "x"}), Template(data={"t": "x"}, keep=Keep.ALL)])
+def test_keys_of_templates_are_told(template: Template) -> None:
+    spec = replace(
+        spec_of(),
+        target=Target(name="app", type="Opaque", template=template),
+        data_from=(ExtractEntry(name="s"),),
+    )
+    found = rendered(spec, {secret_ref("s"): secret({"a": "1"})})
+    assert found.told == {"t"}
+    assert found.data.keys() == {"t", *(["a"] if template.keep is Keep.ALL else [])}
+
+
+BAD_ENTRIES = [
+    ("not JSON", "hush", Reason.EXTRACT_FAILED, "secret s is not JSON"),
+    ("a bad name", {"a": "", "hu sh": ""}, Reason.INVALID_KEY_NAME, "secret s gives 1 of 2 entries a name"),
+    ("the first bad name", {"a": "", "b": "", "..": "", "": ""}, Reason.INVALID_KEY_NAME, "first entry 3;"),
+    ("too large", {"hush": "x" * (MAX_BYTES + 1)}, Reason.VALUE_TOO_LARGE, "the values have 1048577 bytes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("optional", [False, True])
+@pytest.mark.parametrize(
+    ("value", "reason", "message"), [row[1:] for row in BAD_ENTRIES], ids=[row[0] for row in BAD_ENTRIES]
+)
+def test_entries_that_cannot_be_had(value: object, reason: Reason, message: str, optional: bool) -> None:
+    spec = replace(spec_of(), data_from=(ExtractEntry(name="s", optional=optional),))
+    problems = render(spec, {secret_ref("s"): secret(value)}, now=NOW)
+    assert isinstance(problems, tuple)
+    (problem,) = problems
+    assert problem.reason is reason
+    assert message in str(problem)
+    assert "hush" not in str(problem)
+
+
+def test_an_extract_entry_whose_secret_is_missing() -> None:
+    entry = ExtractEntry(name="s", optional=True)
+    spec = replace(spec_of(("k", PROMISE, True)), data_from=(entry,))
+    assert rendered(spec, {secret_ref("s"): None}).missing == ("k", "s")
+    (problem,) = problems_of(
+        replace(spec_of(), data_from=(replace(entry, optional=False),)), {secret_ref("s"): None}
+    )
+    assert (problem.reason, problem.entry) == (Reason.OBJECT_NOT_FOUND, "s")
+
+
+def test_the_rewrites_of_all_sources_have_one_allowance() -> None:
+    """Each of the two may do its work alone; a binding has 32 sources."""
+    values: dict[VaultObjectRef, VaultValue | None] = {
+        secret_ref(name): secret({"n" * 150: name}) for name in ("one", "two")
+    }
+    entries = [
+        ExtractEntry(name=name, rewrite=(Rewrite(regexp="([0-9n]{1,30}){1,30}z|.", replacement=name[0]),))
+        for name in ("one", "two")
+    ]
+    for entry in entries:
+        assert rendered(replace(spec_of(), data_from=(entry,)), values).data.keys() == {entry.name[0] * 150}
+    (problem,) = problems_of(replace(spec_of(), data_from=tuple(entries)), values)
+    assert (problem.reason, problem.entry) == (Reason.INVALID_SPEC, "two")
+    assert str(problem).startswith("two: the `rewrite` of secret two takes too long over 1 entries")
+
+
+def test_the_type_needs_its_keys_when_only_the_vault_knows_them() -> None:
+    target = Target(name="app", type="kubernetes.io/basic-auth")
+    spec = replace(spec_of(), target=target, data_from=(ExtractEntry(name="s"),))
+    assert rendered(spec, {secret_ref("s"): secret({"password": "p"})}).data == {"password": b"p"}
+    (problem,) = problems_of(spec, {secret_ref("s"): secret({"hush": "p"})})
+    assert problem.reason is Reason.TYPE_KEYS_MISSING
+    assert (
+        str(problem) == "type kubernetes.io/basic-auth needs key username or password, which no entry gives"
+    )
+
+
+def problems_of(
+    spec: BindingSpec, values: dict[VaultObjectRef, VaultValue | None]
+) -> tuple[RenderProblem, ...]:
+    problems = render(spec, values, now=NOW)
+    assert isinstance(problems, tuple)
+    return problems

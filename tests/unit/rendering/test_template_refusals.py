@@ -84,7 +84,7 @@ from vaultbind.rendering.templates.render import check_templates
     ),
     ("stars", "{{ user | replace(*[1]) }}", "line 1: arguments by *"),
     ("two stars", "{{ user | default(**{}) }}", "line 1: arguments by *"),
-    ("too many parts", "{{ user }}" * 4000, "line 1: the binding's templates have more than 4000 parts"),
+    ("too many parts", "{{ user }}" * 1000, "line 1: the binding's templates have more than 1000 parts"),
     ("too deep", "{{ " + "[" * 45 + "]" * 45 + " }}", "line 1: nested more than 40 levels deep"),
     ("far too deep", "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "nested too deeply"),
     ("a long number", "{{ " + "1" * 5000 + " }}", "a number has too many digits"),
@@ -100,7 +100,7 @@ def test_refused_before_anything_is_read(row: Row) -> None:
 
 
 def test_parts_of_all_templates_are_counted_together() -> None:
-    half = "{{ user }}" * 1500
+    half = "{{ user }}" * 400
     check_templates(spec_with(half, half))
     with pytest.raises(SpecError, match=r"data\[out2\]: line 1: the binding's templates have more than"):
         check_templates(spec_with(half, half, half))
@@ -130,16 +130,18 @@ GENERAL = "this cannot be done with these values"
         ("{{ gone == 1 }}", UNDEFINED, "line 1: gone is not there"),
         ("{{ gone + 1 }}", UNDEFINED, "line 1: gone is not there"),
         ("{{ [gone] | tojson }}", UNDEFINED, "line 1: gone is not there"),
-        ("{{ values['gone'] }}", UNDEFINED, "line 1: there is no such attribute or item"),
-        ("{{ user.upper }}", UNDEFINED, "line 1: there is no such attribute or item"),
-        ("{{ user.__class__ }}", UNDEFINED, "line 1: there is no such attribute or item"),
-        ("{{ [].append }}", UNDEFINED, "line 1: there is no such attribute or item"),
-        ("{% for a in [1] %}{{ loop._length }}{% endfor %}", UNDEFINED, "line 1: there is no such"),
+        ("{{ values['gone'] }}", UNDEFINED, "line 1: there is no gone"),
+        ("{{ values.gone }}", UNDEFINED, "line 1: there is no gone"),
+        ("{{ values[user] }}", UNDEFINED, "line 1: there is no such attribute or item"),
+        ("{{ user.upper }}", UNDEFINED, "line 1: there is no upper"),
+        ("{{ user.__class__ }}", UNDEFINED, "line 1: there is no __class__"),
+        ("{{ [].append }}", UNDEFINED, "line 1: there is no append"),
+        ("{% for a in [1] %}{{ loop._length }}{% endfor %}", UNDEFINED, "line 1: there is no _length"),
         ("{% for a in [1] %}{{ loop.nextitem }}{% endfor %}", UNDEFINED, "line 1: a first or last item"),
         ("{{ (config | fromjson)[user] }}", UNDEFINED, "line 1: there is no such attribute or item"),
         ("{{ [1][1] }}{{ [1][user] }}", UNDEFINED, "line 1: there is no such attribute or item"),
         ("{{ (user if false) | tojson }}", FAILED, "line 1: there is nothing here to make JSON of"),
-        ("{{ (user if false).a }}", UNDEFINED, "line 1: there is no such attribute or item"),
+        ("{{ (user if false).a }}", UNDEFINED, "line 1: there is no a"),
         ("{{ bin }}", FAILED, "line 1: the value of key bin is no UTF-8 text; bin | b64encode makes it one"),
         ("{{ bin == user }}", FAILED, "line 1: the value of key bin is no UTF-8 text"),
         ("{{ [bin] | tojson }}", FAILED, "line 1: the value of key bin is no UTF-8 text"),

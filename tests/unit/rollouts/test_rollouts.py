@@ -1,15 +1,18 @@
 """Which workloads are restarted, and what is told of it."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from vaultbind.api.conditions import Reason
+from vaultbind.api.pod_values import OLDEST_SECONDS
 from vaultbind.api.refs import ObjectKey
 from vaultbind.kube.resources import DEPLOYMENTS
 from vaultbind.rollouts.facts import Restarted, RolloutFacts, Workload
 from vaultbind.rollouts.pace import RestartPace
-from vaultbind.rollouts.plan import decide, is_behind
+from vaultbind.rollouts.plan import decide, decide_hold, is_behind
 from vaultbind.rollouts.report import RETRY_SECONDS, report_done, report_refused, report_seen
 
 BEHIND = {
@@ -43,6 +46,26 @@ def facts_of(*workloads: Workload, missing: tuple[str, ...] = ()) -> RolloutFact
 def test_what_names_the_revision_already_is_left_alone() -> None:
     fresh, old, never = workload("a", "8"), workload("b", "7"), workload("c")
     assert decide(facts_of(fresh, old, never)) == (old, never)
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HOLDS: dict[str, tuple[bool, float | None, float]] = {
+    "pods without injection": (False, 0.0, 0.0),
+    "seen just now": (True, 0.0, OLDEST_SECONDS + 1),
+    "seen a while ago": (True, -4.0, OLDEST_SECONDS - 3),
+    "seen long ago": (True, -60.0, 0.0),
+    "nobody knows when": (True, None, 0.0),
+    "seen by a clock ahead of ours": (True, 3600.0, OLDEST_SECONDS + 1),
+}
+
+
+@pytest.mark.parametrize(("injected", "seen", "expected"), HOLDS.values(), ids=HOLDS)
+def test_injected_pods_are_restarted_once_the_broker_has_forgotten(
+    injected: bool, seen: float | None, expected: float
+) -> None:
+    changed = None if seen is None else NOW + timedelta(seconds=seen)
+    behind = (workload("a"), replace(workload("b"), is_injected=injected))
+    assert decide_hold(behind, changed, NOW) == expected
 
 
 def test_the_status_moves_when_all_is_done() -> None:

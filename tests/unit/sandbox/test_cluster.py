@@ -222,6 +222,24 @@ def test_a_finalizer_of_a_person_outlives_the_foreground() -> None:
     assert cluster.get(maps, "default", "a")["metadata"]["finalizers"] == ["x.dev/f"]
 
 
+@pytest.mark.parametrize("blocking", [True, False])
+def test_only_what_blocks_an_owner_holds_it_up_in_the_foreground(blocking: bool) -> None:
+    cluster = new_cluster()
+    owner = create(cluster, "configmaps", {"metadata": {"name": "owner"}})["metadata"]
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["uid"]}
+    child = {"name": "child", "finalizers": ["x.dev/f"], "ownerReferences": [reference]}
+    reference["blockOwnerDeletion"] = blocking
+    create(cluster, "configmaps", {"metadata": child})
+    maps = cluster.registry.by_storage(("", "configmaps"))
+    cluster.delete(maps, "default", "owner", DeleteOptions(propagation=Propagation.FOREGROUND))
+    collect(cluster)
+
+    assert cluster.get(maps, "default", "child")["metadata"]["deletionTimestamp"]
+    assert [found["metadata"]["name"] for found in cluster.objects(maps, "default")] == (
+        ["child", "owner"] if blocking else ["child"]
+    )
+
+
 def test_what_is_gone_can_be_removed_again() -> None:
     cluster = new_cluster()
     create(cluster, "pods", {"metadata": {"name": "a"}})

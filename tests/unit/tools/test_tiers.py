@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools import tiers
-from tools.tiers import Tally, Tier, summarize
+from tools.tiers import Tally, Tier, recall, summarize
 
 Pytest = Callable[[Tier, object], Tally]
 
@@ -87,3 +87,24 @@ def test_summarize(tmp_path: Path, xml: str | None, expected: Tally) -> None:
     if xml is not None:
         report.write_text(xml)
     assert summarize(report) == expected
+
+
+def test_what_failed_is_told_again_in_short(tmp_path: Path) -> None:
+    report = tmp_path / "flow.xml"
+    long = "&#10;".join(["AssertionError: it is not there", *(f"line {number}" for number in range(30))])
+    report.write_text(
+        f"""<testsuites><testsuite tests="3">
+        <testcase classname="tests.a" name="test_good"/>
+        <testcase classname="tests.a" name="bad[sandbox]"><failure message="{long}">x</failure></testcase>
+        <testcase classname="tests.a" name="test_worse"><error message="{"y" * 500}">x</error></testcase>
+        </testsuite></testsuites>"""
+    )
+    bad, worse = recall(report)
+    assert bad.splitlines()[:3] == [
+        "FAILED tests.a::bad[sandbox]",
+        "    AssertionError: it is not there",
+        "    line 0",
+    ]
+    assert len(bad.splitlines()) == 1 + tiers.LONGEST_RECALL
+    assert worse == f"FAILED tests.a::test_worse\n    {'y' * tiers.WIDEST_RECALL}"
+    assert recall(tmp_path / "none.xml") == []

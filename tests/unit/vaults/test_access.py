@@ -8,7 +8,7 @@ import pytest
 from vaultbind.api.cryptojob import CryptoOperation
 from vaultbind.api.keyvault import AccessRule, CryptoPolicy, NamespaceRule
 from vaultbind.api.refs import VaultObjectKind
-from vaultbind.vaults.access import is_access_granted, is_crypto_allowed, is_namespace_selected
+from vaultbind.vaults.access import choose_rules, is_crypto_allowed, is_namespace_selected
 
 SECRET, CERTIFICATE, KEY = VaultObjectKind.SECRET, VaultObjectKind.CERTIFICATE, VaultObjectKind.KEY
 ALL = NamespaceRule(all=True)
@@ -87,6 +87,8 @@ OBJECTS = {
     "of another namespace": (("{namespace}-*",), "bank-db", False),
     "of a namespace whose name begins alike": (("{namespace}-*",), "shop-eu-db", True),
     "the namespace alone": (("{namespace}",), "shop", True),
+    "the second of two": (("db", "db-*"), "db-a", True),
+    "the first as a whole only": (("db", "web-*"), "db-a", False),
     "an unknown placeholder": (("{name}-*",), "shop-db", False),
 }
 
@@ -95,7 +97,7 @@ OBJECTS = {
 def test_objects(globs: tuple[str, ...], name: str, granted: bool) -> None:
     """`{namespace}-*` also lets `shop` read what is meant for `shop-eu`: as the reference says."""
     rules = [AccessRule(namespaces=ALL, objects=globs)]
-    assert is_access_granted(rules, namespace="shop", labels={}, kind=SECRET, name=name) is granted
+    assert choose_rules(rules, namespace="shop", labels={})(SECRET, name) is granted
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_objects(globs: tuple[str, ...], name: str, granted: bool) -> None:
 )
 def test_kinds(kinds: tuple[VaultObjectKind, ...], kind: VaultObjectKind, granted: bool) -> None:
     rules = [AccessRule(namespaces=ALL, kinds=frozenset(kinds))]
-    assert is_access_granted(rules, namespace="shop", labels={}, kind=kind, name="db") is granted
+    assert choose_rules(rules, namespace="shop", labels={})(kind, "db") is granted
 
 
 def test_one_rule_must_grant_it_whole() -> None:
@@ -119,7 +121,7 @@ def test_one_rule_must_grant_it_whole() -> None:
     ]
 
     def may(namespace: str, name: str) -> bool:
-        return is_access_granted(rules, namespace=namespace, labels={}, kind=SECRET, name=name)
+        return choose_rules(rules, namespace=namespace, labels={})(SECRET, name)
 
     assert may("shop", "shop-a")
     assert may("bank", "bank-a")
@@ -128,13 +130,13 @@ def test_one_rule_must_grant_it_whole() -> None:
 
 
 def test_no_rule_grants_nothing() -> None:
-    assert not is_access_granted([], namespace="shop", labels={}, kind=SECRET, name="a")
+    assert not choose_rules([], namespace="shop", labels={})(SECRET, "a")
 
 
 def test_names_that_hold_signs_of_patterns_grant_no_more() -> None:
     """A namespace's name goes into the pattern as text."""
     rules = [AccessRule(namespaces=ALL, objects=("{namespace}",))]
-    assert not is_access_granted(rules, namespace="a.c", labels={}, kind=SECRET, name="abc")
+    assert not choose_rules(rules, namespace="a.c", labels={})(SECRET, "abc")
 
 
 SIGN, VERIFY = CryptoOperation.SIGN, CryptoOperation.VERIFY

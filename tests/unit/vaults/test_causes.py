@@ -86,6 +86,23 @@ def test_a_message_without_status_and_detail() -> None:
     assert odd.message == "secret db: Validation"
 
 
+@pytest.mark.parametrize(
+    ("code", "step"),
+    [
+        ("AADSTS700016", "check the identity that the KeyVault's spec.auth names"),
+        ("TokenEndpointUnreachable", "check spec.authorityHost, and DNS, network rules and the CA"),
+        ("TokenEndpointTimeout", "check spec.authorityHost, and DNS, network rules and the CA"),
+        ("ClientSecretMissing", "create it or correct the reference in spec.auth"),
+        ("ClientCertificateMissing", "create it or correct the reference in spec.auth"),
+        ("ClientCertificateUnusable", "correct what certificateRef in spec.auth leads to"),
+    ],
+)
+def test_an_identity_is_blamed_only_where_somebody_refused_it(code: str, step: str) -> None:
+    trouble = decide_trouble(KeyVaultError(K.AUTHENTICATION_FAILED, code=code))
+    assert trouble.reason is R.UNAUTHORIZED
+    assert trouble.message.startswith(f"the vault: {code}; {step}")
+
+
 def test_pauses_grow_with_jitter_up_to_a_minute() -> None:
     error = KeyVaultError(K.THROTTLED)
     longest = [decide_pause(error, failures, 1.0) for failures in range(1, 12)]

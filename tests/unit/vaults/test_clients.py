@@ -20,6 +20,7 @@ from vaultbind.api.keyvault import (
     WorkloadIdentityAuth,
 )
 from vaultbind.keyvault import (
+    ClientCertificateIdentity,
     ClientSecretIdentity,
     CredentialConfig,
     DefaultIdentity,
@@ -34,6 +35,7 @@ from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import Resource
 from vaultbind.vaults import clients as module
+from vaultbind.vaults import identity
 from vaultbind.vaults.clients import VaultClients
 from vaultbind.vaults.fence import FencedTransport
 
@@ -153,6 +155,22 @@ async def test_a_client_secret_that_cannot_be_had_is_named(kube: FakeKube, told:
     assert caught.value.__cause__ is None
 
 
+async def test_a_client_certificate_is_read_for_its_client(identities: list[CredentialConfig]) -> None:
+    ref = SecretKeyRef(namespace="n", name="s", key="k")
+    auth = ServicePrincipalAuth(client_id="client", tenant_id="tenant", certificate_ref=ref)
+    clients = clients_of(FakeKube({"k": encoded(b"PEM\n")}))
+    _ = await clients.make(spec(auth, authority_host="https://a"))
+    assert identities == [
+        ClientCertificateIdentity(
+            tenant_id="tenant", client_id="client", certificate=b"PEM", authority_host="https://a"
+        )
+    ]
+    assert "PEM" not in repr(identities)
+    with pytest.raises(KeyVaultError, match="ClientCertificateMissing"):
+        _ = await clients_of(FakeKube()).make(spec(auth))
+    await clients.aclose()
+
+
 async def test_limits_of_the_spec_reach_the_client() -> None:
     clients = clients_of()
     client = await clients.make(spec(DefaultAuth(), requests_per_second=3.0, burst=7))
@@ -184,6 +202,55 @@ async def test_connections_are_shared_by_what_they_trust() -> None:
     assert closed == [None, "pem"]
 
 
+async def test_connections_of_a_bundle_end_with_their_last_client() -> None:
+    closed: list[str | None] = []
+
+    class Transport(FencedTransport):
+        def __init__(self, may_ask: Callable[[], bool], *, ca_pem: str | None = None) -> None:
+            super().__init__(may_ask, ca_pem=ca_pem)
+            self.trusts = ca_pem
+
+        async def aclose(self) -> None:
+            closed.append(self.trusts)
+
+    clients = VaultClients(kube=cast("KubeClient", FakeKube()), observers=Nobody(), open_transport=Transport)
+    first, second, plain = [await clients.make(spec(DefaultAuth(), ca_bundle=pem)) for pem in ("p", "p", "")]
+    for client in (first, first, plain):
+        await client.aclose()
+    assert closed == [], "given back twice is given back once, and the system's trust stays"
+    await second.aclose()
+    assert closed == ["p"]
+    kube = FakeKube(error=KubeErrorKind.NOT_FOUND)
+    clients = VaultClients(kube=cast("KubeClient", kube), observers=Nobody(), open_transport=Transport)
+    with pytest.raises(KeyVaultError):
+        _ = await clients.make(spec(PRINCIPAL, ca_bundle="q"))
+    assert closed == ["p", "q"], "what was lent to a client that could not be made"
+    await clients.aclose()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_the_trust_of_the_system_is_read_before_it_is_needed(fails: bool) -> None:
+    made: list[str | None] = []
+    opened: list[str | None] = []
+
+    class Transport(FencedTransport):
+        def __init__(self, may_ask: Callable[[], bool], *, ca_pem: str | None = None) -> None:
+            super().__init__(may_ask, ca_pem=ca_pem)
+            made.append(ca_pem)
+
+        async def open(self) -> None:
+            opened.append(made[-1])
+            if fails:
+                raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION)
+
+    clients = VaultClients(kube=cast("KubeClient", FakeKube()), observers=Nobody(), open_transport=Transport)
+    await clients.warm()
+    assert opened == [None]
+    _ = await clients.make(spec(DefaultAuth()))
+    assert made == [None], "those who trust the system use what was opened"
+    await clients.aclose()
+
+
 async def test_the_client_goes_by_the_clock_of_the_operator() -> None:
     clock = FakeClock()
     time = module._ClientTime(clock)
@@ -196,7 +263,7 @@ async def test_the_client_goes_by_the_clock_of_the_operator() -> None:
 
 def test_a_service_principal_is_never_ambient() -> None:
     with pytest.raises(TypeError, match="not ambient"):
-        module._ambient_identity(spec(PRINCIPAL))
+        identity._ambient_identity(spec(PRINCIPAL))
 
 
 def test_the_code_of_identities_is_not_loaded_at_the_start() -> None:

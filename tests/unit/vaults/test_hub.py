@@ -115,13 +115,39 @@ async def test_the_first_report_follows_the_first_look() -> None:
     assert house.taken() == [SHOP], "each look is judged"
 
 
+async def test_a_keyvault_wakes_its_readers_once_for_each_generation() -> None:
+    """Not again when its first look ends: by then many have what they need, and would look at it anew."""
+    house = House()
+    one, two = reader("one"), reader("two")
+    for each in (one, two):
+        house.hub.book.note(each, SHOP, ())
+
+    def taken() -> list[ObjectKey]:
+        return sorted(key for key in house.taken() if key in (one, two))
+
+    async def woken(generation: int, **spec: Any) -> list[ObjectKey]:
+        house.put(generation=generation, **spec)
+        await house.reconcile()
+        return taken()
+
+    assert await woken(1) == [one, two]
+    await house.look(house.session())
+    assert await woken(1) == []
+    assert await woken(2, refreshInterval="5m") == [one, two]
+    assert await woken(2, refreshInterval="5m") == []
+    house.cache.remove(SHOP)
+    await house.room.reconcile(SHOP, None, Priority.URGENT)
+    assert taken() == [one, two], "it is gone"
+    assert await woken(2, refreshInterval="5m") == [one, two]
+
+
 async def test_a_spec_that_cannot_be_used_stalls() -> None:
     house = House()
     house.put(url="https://evil.com")
     assert shown(await house.reconcile()) == ["Ready False UrlNotAllowed", "Stalled True UrlNotAllowed"]
     house.put(generation=2, refreshInterval="1s")
     assert shown(await house.reconcile()) == ["Ready False InvalidSpec", "Stalled True InvalidSpec"]
-    house.put(generation=3, caBundleRef={"kind": "Secret", "name": "a", "key": "k"})
+    house.put(generation=3, auth={"madeUpLater": {}})
     assert shown(await house.reconcile()) == ["Ready False NotImplemented", "Stalled True NotImplemented"]
     assert house.taken() == [], "no session was made"
     assert shown(report_denial(None)) == ["Ready False InvalidSpec", "Stalled True InvalidSpec"]
@@ -159,7 +185,7 @@ async def test_a_changed_spec_moves_its_readers_and_retires_the_old_session() ->
     assert (before.retired, after.retired) == (True, False)
     assert house.taken() == [look_key(after), look_key(before), reader("x")]
     assert await house.look(before) is None
-    assert before._client is None
+    assert before.held.is_empty
     assert house.hub.session_of_look(look_key(before)) is None
 
 
@@ -268,14 +294,14 @@ async def test_a_refused_identity_is_built_anew(kind: KeyVaultErrorKind, renewed
     house.put()
     session = house.session()
     await house.look(session)
-    assert session._client is not None
+    assert not session.held.is_empty
 
     async def refuse() -> None:
         raise KeyVaultError(kind)
 
     house.hub.watcher(session)._running = asyncio.create_task(refuse())
     await house.look(session)
-    assert (session._client is None) is renewed
+    assert session.held.is_empty is renewed
 
 
 async def test_readers_of_a_stale_vault_look_at_their_age() -> None:
@@ -334,3 +360,50 @@ def test_a_keyvault_of_the_namespace_has_no_rules() -> None:
     assert resolution.denial is None, resolution.denial
     assert house.hub.decide_access(resolution, "n", ((VaultObjectKind.SECRET, "a"),)) is None
     assert house.hub.vaults() == [key]
+
+
+REFERRING: dict[str, dict[str, Any]] = {
+    "client secret": {
+        "auth": {
+            "servicePrincipal": {
+                "clientId": "c",
+                "tenantId": "t",
+                "secretRef": {"name": "s", "key": "k"},
+            }
+        }
+    },
+    "client certificate": {
+        "auth": {
+            "servicePrincipal": {
+                "clientId": "c",
+                "tenantId": "t",
+                "certificateRef": {"name": "s", "key": "k"},
+            }
+        }
+    },
+    "ServiceAccount": {
+        "auth": {"workloadIdentity": {"serviceAccountRef": {"name": "web"}, "clientId": "c", "tenantId": "t"}}
+    },
+    "CA bundle": {
+        "auth": {"workloadIdentity": {"serviceAccountRef": {"name": "web"}}},
+        "caBundleRef": {"kind": "Secret", "name": "s", "key": "k"},
+    },
+}
+
+
+@pytest.mark.parametrize("spec", REFERRING.values(), ids=REFERRING.keys())
+def test_equal_references_of_two_namespaces_never_share_a_session(spec: dict[str, Any]) -> None:
+    """A credential is a session's: a tenant would read with the other's."""
+    house = House()
+    sessions = []
+    for namespace in ("shop", "bank"):
+        key = ObjectKey("KeyVault", namespace, "near")
+        obj = vault(key, **spec)
+        del obj["spec"]["access"]
+        obj["metadata"] |= {"namespace": namespace, "uid": f"uid-{namespace}"}
+        house.cache.put(key, obj)
+        sessions.append(house.session(key))
+    assert sessions[0] is not sessions[1]
+    assert [session.members for session in sessions] == [
+        {ObjectKey("KeyVault", namespace, "near")} for namespace in ("shop", "bank")
+    ]

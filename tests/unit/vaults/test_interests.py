@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vaultbind.api.data_from import FindEntry
 from vaultbind.api.refs import ObjectKey, VaultObjectKind, VaultObjectRef
 from vaultbind.vaults.interests import InterestBook
 
@@ -49,6 +50,22 @@ def test_it_knows_what_a_dictionary_knows(
     for reader in READERS:
         book.drop(reader)
     assert book == InterestBook()
+
+
+def test_those_who_look_for_objects_are_known_by_their_vault() -> None:
+    book = InterestBook()
+    entries = (FindEntry(regexp="a"),)
+    book.note(READERS[0], VAULTS[0], (), entries)
+    book.note(READERS[1], VAULTS[0], REFS)
+    assert book.finders(VAULTS) == book.finders(VAULTS[:1]) == {READERS[0]: entries}
+    assert book.finders(VAULTS[1:]) == {}
+    book.note(READERS[0], VAULTS[1], REFS, entries)
+    assert book.finders(VAULTS[1:]) == {READERS[0]: entries}
+    book.note(READERS[0], VAULTS[1], REFS)
+    assert book.finders(VAULTS) == {}, "the refs are the same, but it looks for nothing any more"
+    book.note(READERS[0], VAULTS[1], REFS, entries)
+    book.drop(READERS[0])
+    assert book.finders(VAULTS) == {}
 
 
 def test_who_asks_cannot_change_the_book() -> None:

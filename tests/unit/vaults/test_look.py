@@ -46,6 +46,8 @@ PLANS = {
         GET,
     ),
     "forbidden long ago": (AUTO, KindPlan(forbidden=True, looks_by_get=RELIST_AFTER_LOOKS), 100, LIST),
+    "too long for a list that was asked for": (LIST, KindPlan(overlong=True, looks_by_get=1), 1, GET),
+    "too long, but long ago": (LIST, KindPlan(overlong=True, looks_by_get=RELIST_AFTER_LOOKS), 1, LIST),
     "lists were asked for": (LIST, KindPlan(pages=100, forbidden=True), 1, LIST),
     "gets were asked for": (GET, KindPlan(pages=1, looks_by_get=1000), 100, GET),
 }
@@ -54,6 +56,12 @@ PLANS = {
 @pytest.mark.parametrize(("detection", "plan", "wanted", "expected"), PLANS.values(), ids=PLANS.keys())
 def test_detection(detection: Detection, plan: KindPlan, wanted: int, expected: Detection) -> None:
     assert decide_detection(detection, plan, wanted) is expected
+
+
+def test_gets_find_nothing_so_a_list_is_tried_unless_it_is_switched_off() -> None:
+    assert decide_detection(AUTO, KindPlan(forbidden=True), 1, sought=True) is LIST
+    assert decide_detection(AUTO, KindPlan(overlong=True), 1, sought=True) is GET
+    assert decide_detection(GET, KindPlan(), 1, sought=True) is GET
 
 
 @pytest.mark.parametrize(

@@ -227,3 +227,15 @@ async def test_a_closed_session_keeps_nobody_waiting() -> None:
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     await asyncio.gather(*tasks, return_exceptions=True)
     assert all(task.done() for task in tasks)
+
+
+async def test_who_waits_for_the_client_of_a_session_that_closes_looks_again() -> None:
+    """Cancelled instead, a CryptoJob would be looked at no more."""
+    stage = Stage()
+    stage.session.make_client = lambda _: asyncio.Event().wait()  # type: ignore[assignment,return-value]
+    asked = asyncio.create_task(stage.session.use(lambda client: client.secrets.get_secret("a")))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await stage.session.aclose()
+    with pytest.raises(StaleStateError):
+        await asked

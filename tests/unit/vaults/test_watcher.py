@@ -1,17 +1,26 @@
 """Looks at a simulated vault: what they cost, what they find, and the caveats of lists."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from tests.unit.vaults.stage import Stage, reader
+from tests.unit.vaults.stage import VAULT, Stage, reader, ref
+from vaultbind.api.conditions import Reason, Status
+from vaultbind.api.data_from import FindEntry
 from vaultbind.api.keyvault import Detection
-from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind
+from vaultbind.api.refs import ObjectKey, VaultObjectKind
+from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind, SecretProperties
 from vaultbind.keyvault.simulation import Fault
 from vaultbind.keyvault.simulation.access import Denial
 from vaultbind.keyvault.simulation.driver import VaultDriver
+from vaultbind.vaults import watcher
+from vaultbind.vaults.catalog import Catalog, NoList
 from vaultbind.vaults.look import RELIST_AFTER_LOOKS
+from vaultbind.vaults.room import report_session
 from vaultbind.vaults.session import VaultPausedError
 from vaultbind.vaults.watcher import look_key
 
@@ -419,3 +428,211 @@ async def test_a_closed_watcher_looks_no_further() -> None:
 def test_a_session_has_a_key_of_its_own() -> None:
     stage = Stage()
     assert look_key(stage.session).name == stage.session.name
+
+
+async def endless(client: object, kind: VaultObjectKind) -> AsyncIterator[list[SecretProperties]]:
+    """Pages of a vault whose next links never end."""
+    while True:
+        yield []
+
+
+@pytest.mark.parametrize("detection", [Detection.AUTO, Detection.LIST])
+async def test_next_links_without_end_end(monkeypatch: pytest.MonkeyPatch, detection: Detection) -> None:
+    stage = Stage()
+    stage.play(detection=detection)
+    stage.session.watching_all.add(VAULT)
+    stage.seed("a")
+    stage.wants("app", "a")
+    monkeypatch.setattr("vaultbind.vaults.watcher._pages", endless)
+    await stage.look()
+    assert stage.session.overlong == set(VaultObjectKind)
+    assert stage.session.listed == {}
+    assert stage.asked() == ["secrets.get a"], "what is bound is got"
+    (condition,) = report_session(stage.session).conditions
+    assert (condition.status, condition.reason) == (Status.FALSE, Reason.LIST_TOO_LONG)
+    assert "the list of certificates, keys, secrets has more than 1000 pages" in condition.message
+    assert len(condition.message) < 400
+
+
+async def test_a_list_that_is_too_long_is_tried_again_after_many_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    stage.play(detection=Detection.LIST)
+    stage.seed("a", "b", "c")
+    stage.wants("app", "a")
+    monkeypatch.setattr("vaultbind.vaults.watcher.MOST_LISTED", 2)
+    await stage.look()
+    assert stage.asked() == ["secrets.list", "secrets.get a"]
+    assert stage.session.overlong == {VaultObjectKind.SECRET}
+    monkeypatch.undo()
+    for _ in range(RELIST_AFTER_LOOKS):
+        await stage.look()
+    assert stage.asked() == ["secrets.get a"] * RELIST_AFTER_LOOKS
+    await stage.look()
+    assert stage.asked() == ["secrets.list"]
+    assert stage.session.overlong == set()
+    assert report_session(stage.session).conditions[0].reason is Reason.CONNECTED
+
+
+async def test_a_long_list_that_nobody_wants_whole_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    stage.seed("a", "b", "c")
+    stage.wants("app", "a")
+    monkeypatch.setattr("vaultbind.vaults.watcher.MOST_LISTED", 2)
+    await stage.look()
+    assert stage.asked() == ["secrets.list", "secrets.get a"]
+    assert stage.session.overlong == set()
+
+
+# -- those who look for objects --------------------------------------------------------------------
+
+APP = (FindEntry(regexp="app-.*"),)
+
+
+def finds(stage: Stage, name: str, *refs: str, entries: tuple[FindEntry, ...] = APP) -> None:
+    stage.book.note(reader(name), VAULT, [ref(text) for text in refs], entries)
+
+
+def names_in(stage: Stage, kind: VaultObjectKind = VaultObjectKind.SECRET) -> list[str]:
+    catalog = stage.session.catalogs[kind]
+    assert isinstance(catalog, Catalog)
+    return sorted(listed.name for listed in catalog.items.values())
+
+
+async def test_one_list_shows_changes_and_what_can_be_found() -> None:
+    stage = Stage()
+    stage.seed("App-a", "other")
+    stage.wants("x", "other")
+    finds(stage, "y", "app-a")
+    assert await stage.look() == [], "whoever looks for objects waits for the first look"
+    assert stage.asked() == ["secrets.list"]
+    assert names_in(stage) == ["App-a", "other"]
+    assert await stage.look() == []
+    stage.seed("app-b")
+    assert await stage.look() == [{reader("y")}]
+    stage.vault.set_secret("app-a", "2")
+    stage.vault.set_secret("other", "2")
+    assert await stage.look() == [{reader("x"), reader("y")}]
+    assert stage.asked() == ["secrets.list"] * 3
+
+
+async def test_where_nobody_looks_for_objects_no_catalog_is_kept() -> None:
+    stage = Stage()
+    stage.seed("a")
+    finds(stage, "y")
+    stage.wants("x", "a")
+    await stage.look()
+    assert names_in(stage) == ["a"]
+    stage.book.drop(reader("y"))
+    await stage.look()
+    assert stage.session.catalogs == {}
+    assert stage.asked() == ["secrets.list"] * 2
+
+
+async def test_others_have_a_turn_between_two_who_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+
+    def two(*_: object) -> Iterator[set[ObjectKey]]:
+        known = stage.session.known.sightings
+        assert known[ref("a")] is None, "a read in one of those turns is newer than the list"
+        asyncio.get_running_loop().call_soon(turns.append, "another")
+        yield {reader("y")}
+        turns.append("second")
+        yield {reader("z")}
+
+    stage = Stage()
+    stage.seed("a")
+    stage.wants("x", "a")
+    finds(stage, "y")
+    await settled(stage)
+    stage.vault.delete("secrets", "a")
+    monkeypatch.setattr("vaultbind.vaults.watcher.find_moved", two)
+    assert await stage.look() == [{reader("x"), reader("y"), reader("z")}]
+    assert turns == ["another", "second"]
+
+
+async def test_who_comes_while_the_list_is_on_its_way_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    finds(stage, "y", entries=(FindEntry(regexp="other"),))
+    await stage.look()
+    stage.seed("app-a")
+    pages = watcher._pages
+
+    def begin(*args: Any) -> AsyncIterator[Sequence[Any]]:
+        finds(stage, "late")
+        return pages(*args)
+
+    monkeypatch.setattr(watcher, "_pages", begin)
+    assert await stage.look() == [{reader("late")}]
+
+
+async def test_all_pages_are_read_however_few_objects_are_bound() -> None:
+    stage = Stage()
+    stage.seed(*(f"s{number:02}" for number in range(60)))
+    finds(stage, "y")
+    await stage.look()
+    assert stage.asked() == ["secrets.list"] * 3
+    assert len(names_in(stage)) == 60
+
+
+async def test_kinds_are_listed_as_they_are_looked_for() -> None:
+    stage = Stage()
+    stage.vault.issue_certificate("web", ["web.test"])
+    finds(stage, "y", entries=(FindEntry(kinds=(VaultObjectKind.CERTIFICATE,), regexp=".*"),))
+    await stage.look()
+    assert sorted(stage.asked()) == ["certificates.list", "secrets.list"]
+    assert names_in(stage, VaultObjectKind.CERTIFICATE) == ["web"]
+
+
+async def test_a_list_that_is_refused_is_asked_for_at_each_look_of_a_finder() -> None:
+    stage = Stage()
+    stage.seed("app-a")
+    finds(stage, "y", "app-a")
+    await stage.look()
+    stage.estate.access.deny(Denial(action="list"))
+    stage.asked()
+    assert await stage.look() == [{reader("y")}]
+    assert stage.session.catalogs == {VaultObjectKind.SECRET: NoList.FORBIDDEN}
+    assert await stage.look() == []
+    assert stage.asked() == ["secrets.list", "secrets.get app-a"] * 2
+    stage.estate.access.clear()
+    assert await stage.look() == [{reader("y")}]
+    assert names_in(stage) == ["app-a"]
+
+
+@pytest.mark.parametrize(
+    ("detection", "why"), [(Detection.GET, NoList.SWITCHED_OFF), (Detection.LIST, NoList.FORBIDDEN)]
+)
+async def test_why_there_is_no_list(detection: Detection, why: NoList) -> None:
+    stage = Stage()
+    stage.play(detection=detection)
+    stage.estate.access.deny(Denial(action="list"))
+    finds(stage, "y")
+    with contextlib.suppress(KeyVaultError):
+        await stage.look()
+    assert stage.session.catalogs == {VaultObjectKind.SECRET: why}
+    assert stage.asked() == ([] if detection is Detection.GET else ["secrets.list"])
+
+
+async def test_a_list_that_is_too_long_to_find_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    stage.seed("app-a", "app-b", "app-c")
+    finds(stage, "y", "app-a")
+    monkeypatch.setattr("vaultbind.vaults.watcher.MOST_LISTED", 2)
+    await stage.look()
+    assert stage.session.catalogs == {VaultObjectKind.SECRET: NoList.TOO_LONG}
+    assert report_session(stage.session).conditions[0].reason is Reason.CONNECTED, "its binding tells it"
+
+
+async def test_a_look_that_fails_half_way_tells_what_it_saw() -> None:
+    stage = Stage()
+    stage.seed("app-a")
+    finds(stage, "y", entries=(*APP, FindEntry(kinds=(VaultObjectKind.KEY,), regexp=".*")))
+    await stage.look()
+    stage.seed("app-b")
+    stage.estate.faults.add(Fault(path="/keys", status=500))
+    with pytest.raises(KeyVaultError):
+        await stage.look()
+    assert stage.heard() == [{reader("y")}]
+    assert names_in(stage) == ["app-a", "app-b"]

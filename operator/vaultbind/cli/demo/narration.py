@@ -107,7 +107,8 @@ class ConsoleNarrator:
 
 _EMBEDDED: Final = (
     "This cluster runs no pods, and knows neither rights nor the rules (CEL) of our kinds: "
-    "a real API server refuses more."
+    "a real API server refuses more. It takes JSON and YAML only, so instead of `kubectl create secret ...`: "
+    "kubectl create secret ... --dry-run=client -o yaml | kubectl apply -f -"
 )
 
 

@@ -11,6 +11,7 @@ from cryptography.x509 import Certificate
 from vaultbind.keyvault.certs.chain import build_chain
 from vaultbind.keyvault.certs.errors import CertificateParseError, CertificateParseErrorKind
 from vaultbind.keyvault.certs.parts import parse_parts
+from vaultbind.keyvault.certs.pem import parse_pem
 
 MAX_CERTIFICATES: Final = 64
 """More than fit into one Key Vault value; bounds the search for other callers."""
@@ -70,6 +71,17 @@ def parse_bundle(value: str, content_type: str | None = None) -> CertificateBund
 def render_pem(certificates: Iterable[Certificate]) -> bytes:
     """The certificates as PEM, one after the other."""
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+
+
+def render_der(certificate: Certificate) -> bytes:
+    """The certificate as DER."""
+    return certificate.public_bytes(Encoding.DER)
+
+
+def render_key_der(private_key_pem: bytes) -> bytes:
+    """A bundle's private key as DER: unencrypted PKCS#8."""
+    (block,) = parse_pem(private_key_pem.decode("ascii"))
+    return block.der
 
 
 def _bundle(

@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key, pkcs12
 from cryptography.x509 import Certificate, InvalidVersion
 
-_SEQUENCE: Final = 0x30
-_OCTETS: Final = 0x04
-_EXPLICIT: Final = 0xA0
+from vaultbind.keyvault.certs.der import EXPLICIT, OCTETS, SEQUENCE, element, inside, items
+
 _DATA: Final = bytes.fromhex("06092a864886f70d010701")
 _KEY_BAG: Final = bytes.fromhex("060b2a864886f70d010c0a0101")
 _SHROUDED_KEY_BAG: Final = bytes.fromhex("060b2a864886f70d010c0a0102")
@@ -30,9 +29,6 @@ _NO_PASSWORD: Final = b"\0"
 _BLOCK: Final = 64
 """Bytes of a block of SHA-256, and of the parts that the PFX's way of deriving keys puts together."""
 _FOR_MAC: Final = b"\x03"
-_HEAD: Final = 2
-"""Bytes of an element's tag and length, unless the length has the long form."""
-_LONG_FORM: Final = 0x80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,39 +71,39 @@ def _parse_parted(der: bytes) -> PfxContent | None:
 
 def _part(der: bytes) -> tuple[bytes, Iterator[PrivateKeyTypes]]:
     """The same PFX without keys, and the keys. The check sum is made anew: only the whole has the old one."""
-    version, info, *_ = _items(_inside(der))
-    kind, explicit = _items(_inside(info))
+    version, info, *_ = items(inside(der))
+    kind, explicit = items(inside(info))
     safes, key_bags = [], []
-    for safe in _items(_inside(_inside(_inside(explicit)))):
-        safe_kind, content = _items(_inside(safe))
+    for safe in items(inside(inside(inside(explicit)))):
+        safe_kind, content = items(inside(safe))
         if safe_kind != _DATA:
             safes.append(safe)
             continue
-        bags = list(_items(_inside(_inside(_inside(content)))))
+        bags = list(items(inside(inside(inside(content)))))
         others = [bag for bag in bags if not _holds_key(bag)]
         key_bags += [bag for bag in bags if _holds_key(bag)]
-        safes.append(_safe(_element(_SEQUENCE, *others)))
-    content = _element(_SEQUENCE, *safes)
-    parted = _element(_SEQUENCE, version, _element(_SEQUENCE, kind, _wrapped(content)), _mac(content))
+        safes.append(_safe(element(SEQUENCE, *others)))
+    content = element(SEQUENCE, *safes)
+    parted = element(SEQUENCE, version, element(SEQUENCE, kind, _wrapped(content)), _mac(content))
     return parted, (_load_key(bag) for bag in key_bags)
 
 
 def _holds_key(bag: bytes) -> bool:
-    return next(_items(_inside(bag)), b"") in {_KEY_BAG, _SHROUDED_KEY_BAG}
+    return next(items(inside(bag)), b"") in {_KEY_BAG, _SHROUDED_KEY_BAG}
 
 
 def _load_key(bag: bytes) -> PrivateKeyTypes:
-    kind, explicit, *_ = _items(_inside(bag))
+    kind, explicit, *_ = items(inside(bag))
     password = _NO_PASSWORD if kind == _SHROUDED_KEY_BAG else None
-    return load_der_private_key(_inside(explicit), password, unsafe_skip_rsa_key_validation=True)
+    return load_der_private_key(inside(explicit), password, unsafe_skip_rsa_key_validation=True)
 
 
 def _safe(content: bytes) -> bytes:
-    return _element(_SEQUENCE, _DATA, _wrapped(content))
+    return element(SEQUENCE, _DATA, _wrapped(content))
 
 
 def _wrapped(content: bytes) -> bytes:
-    return _element(_EXPLICIT, _element(_OCTETS, content))
+    return element(EXPLICIT, element(OCTETS, content))
 
 
 def _mac(content: bytes) -> bytes:
@@ -117,42 +113,5 @@ def _mac(content: bytes) -> bytes:
     """
     salt = password = bytes(_BLOCK)
     key = sha256(_FOR_MAC * _BLOCK + salt + password).digest()
-    digest = _element(_OCTETS, hmac.digest(key, content, "sha256"))
-    return _element(_SEQUENCE, _element(_SEQUENCE, _SHA256, digest), _element(_OCTETS, salt))
-
-
-def _element(tag: int, *contents: bytes) -> bytes:
-    content = b"".join(contents)
-    size = len(content)
-    if size < _LONG_FORM:
-        return bytes((tag, size)) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, _LONG_FORM | len(length))) + length + content
-
-
-def _items(content: bytes) -> Iterator[bytes]:
-    """The DER elements that stand one after the other. Raises ValueError for anything else."""
-    at = 0
-    while at < len(content):
-        _, end = _bounds(content, at)
-        yield content[at:end]
-        at = end
-
-
-def _inside(element: bytes) -> bytes:
-    """What a DER element holds."""
-    start, end = _bounds(element, 0)
-    return element[start:end]
-
-
-def _bounds(data: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the element at `at` starts and ends."""
-    start = at + _HEAD
-    size = data[start - 1] if start <= len(data) else len(data)
-    if size > _LONG_FORM:
-        start, size = start + size - _LONG_FORM, int.from_bytes(data[start : start + size - _LONG_FORM])
-    elif size == _LONG_FORM:
-        raise ValueError("an element of indefinite length")
-    if start + size > len(data):
-        raise ValueError("an element is cut off")
-    return start, start + size
+    digest = element(OCTETS, hmac.digest(key, content, "sha256"))
+    return element(SEQUENCE, element(SEQUENCE, _SHA256, digest), element(OCTETS, salt))

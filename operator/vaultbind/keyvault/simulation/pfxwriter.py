@@ -8,10 +8,8 @@ import hmac
 from collections.abc import Sequence
 from typing import Final
 
-SEQUENCE: Final = 0x30
-SET: Final = 0x31
-OCTETS: Final = 0x04
-EXPLICIT: Final = 0xA0
+from vaultbind.keyvault.certs.der import EXPLICIT, OCTETS, SEQUENCE, SET, element
+
 DATA: Final = bytes.fromhex("06092a864886f70d010701")
 KEY_BAG: Final = bytes.fromhex("060b2a864886f70d010c0a0101")
 CERTIFICATE_BAG: Final = bytes.fromhex("060b2a864886f70d010c0a0103")
@@ -24,8 +22,6 @@ ROUNDS: Final = 2048
 BLOCK: Final = 64
 """Bytes of a block of SHA-256."""
 FOR_MAC: Final = b"\x03"
-SHORT: Final = 0x80
-"""From this length on, an element's length has the long form."""
 
 
 def write_pfx(key: bytes | None, certificates: Sequence[bytes], leaf_at: int) -> bytes:
@@ -35,29 +31,29 @@ def write_pfx(key: bytes | None, certificates: Sequence[bytes], leaf_at: int) ->
         _bag(CERTIFICATE_BAG, _certificate(der), mark if at == leaf_at else b"")
         for at, der in enumerate(certificates)
     ]
-    safes = [_data(_element(SEQUENCE, *bags))]
+    safes = [_data(element(SEQUENCE, *bags))]
     if key is not None:
-        safes.append(_data(_element(SEQUENCE, _bag(KEY_BAG, key, mark))))
-    content = _element(SEQUENCE, *safes)
-    return _element(SEQUENCE, VERSION, _data(content), _mac(content, hashlib.sha256(content).digest()[:8]))
+        safes.append(_data(element(SEQUENCE, _bag(KEY_BAG, key, mark))))
+    content = element(SEQUENCE, *safes)
+    return element(SEQUENCE, VERSION, _data(content), _mac(content, hashlib.sha256(content).digest()[:8]))
 
 
 def _mark(leaf: bytes) -> bytes:
     """The attribute that ties key and certificate together."""
     key_id = hashlib.sha1(leaf, usedforsecurity=False).digest()
-    return _element(SET, _element(SEQUENCE, LOCAL_KEY_ID, _element(SET, _element(OCTETS, key_id))))
+    return element(SET, element(SEQUENCE, LOCAL_KEY_ID, element(SET, element(OCTETS, key_id))))
 
 
 def _bag(kind: bytes, content: bytes, attributes: bytes) -> bytes:
-    return _element(SEQUENCE, kind, _element(EXPLICIT, content), attributes)
+    return element(SEQUENCE, kind, element(EXPLICIT, content), attributes)
 
 
 def _certificate(der: bytes) -> bytes:
-    return _element(SEQUENCE, X509, _element(EXPLICIT, _element(OCTETS, der)))
+    return element(SEQUENCE, X509, element(EXPLICIT, element(OCTETS, der)))
 
 
 def _data(content: bytes) -> bytes:
-    return _element(SEQUENCE, DATA, _element(EXPLICIT, _element(OCTETS, content)))
+    return element(SEQUENCE, DATA, element(EXPLICIT, element(OCTETS, content)))
 
 
 def _mac(content: bytes, salt: bytes) -> bytes:
@@ -65,14 +61,5 @@ def _mac(content: bytes, salt: bytes) -> bytes:
     key = hashlib.sha256(FOR_MAC * BLOCK + salt * (BLOCK // len(salt)) + bytes(BLOCK)).digest()
     for _ in range(ROUNDS - 1):
         key = hashlib.sha256(key).digest()
-    digest = _element(SEQUENCE, SHA256, _element(OCTETS, hmac.digest(key, content, "sha256")))
-    return _element(SEQUENCE, digest, _element(OCTETS, salt), ITERATIONS)
-
-
-def _element(tag: int, *contents: bytes) -> bytes:
-    content = b"".join(contents)
-    size = len(content)
-    if size < SHORT:
-        return bytes((tag, size)) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, SHORT | len(length))) + length + content
+    digest = element(SEQUENCE, SHA256, element(OCTETS, hmac.digest(key, content, "sha256")))
+    return element(SEQUENCE, digest, element(OCTETS, salt), ITERATIONS)

@@ -15,7 +15,7 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import HttpRequest
 
-from vaultbind.http1 import LARGEST_ANSWER, AnswerError
+from vaultbind.http1 import LARGEST_ANSWER, AnswerError, TooLargeError
 from vaultbind.keyvault.transport.answer import Answer
 
 _NO_BODY = ("Content-Type",)
@@ -83,7 +83,7 @@ async def exchange(session: aiohttp.ClientSession, request: HttpRequest, *, prox
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """Read the body, unpacked; raises AnswerError for one that is larger than any of ours."""
+    """Read the body, unpacked; raises TooLargeError for one that is larger than any of ours."""
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
@@ -91,7 +91,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         size += len(part)
         if size > LARGEST_ANSWER:
             response.close()
-            raise AnswerError("an answer that is too large")
+            raise TooLargeError(LARGEST_ANSWER)
     return b"".join(parts)
 
 

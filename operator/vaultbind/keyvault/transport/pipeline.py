@@ -5,6 +5,7 @@ policies is short on purpose: what the SDK's own clients add per call costs more
 """
 
 import asyncio
+import math
 import random
 import re
 import uuid
@@ -105,9 +106,9 @@ class VaultPipeline:
         self._timeout = config.total_timeout
         self._breaker = state.breaker
         self._told = self._breaker.state
-        self._dated = ""
+        self._dated = -math.inf
         self.clock_offset: float | None = None
-        """Seconds by which the vault's clock is ahead of ours, by its last answer; None before one."""
+        """Seconds by which the vault's clock is ahead of ours; None before an answer."""
         self._headers = {"Accept": "application/json", "User-Agent": config.user_agent}
         self._transport = transport
         self._first = RetryPolicy(config.retry, clock, jitter, observer, state.retry_budget)
@@ -224,14 +225,15 @@ class VaultPipeline:
                 raise
             detail = "a token, or the rate limit, took all the time"
             raise KeyVaultError(KeyVaultErrorKind.TIMEOUT, code=_NO_TURN, detail=detail) from None
-        self._note_date(response.headers.get("Date"))
+        self._note_date(response)
         return response
 
-    def _note_date(self, text: str | None) -> None:
-        """Compare clocks once per second of theirs: a date has whole seconds, half of one is missing."""
-        if text is None or text == self._dated:
-            return
-        self._dated, date = text, parse_date(text)
+    def _note_date(self, response: AsyncHttpResponse) -> None:
+        """Compare clocks once a second: a date has whole seconds, half of one is missing."""
+        now = self.clock.monotonic()
+        if now < self._dated + 1:
+            return  # looking at an answer's headers makes them
+        self._dated, date = now, parse_date(response.headers.get("Date"))
         if date is not None:
             self.clock_offset = date + 0.5 - self.clock.time()
 

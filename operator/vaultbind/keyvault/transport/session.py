@@ -5,7 +5,8 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -24,6 +25,7 @@ from vaultbind.keyvault.transport.shares import Shares
 
 KEEP_ALIVE_SECONDS = 120
 MAX_CONNECTIONS = 100
+"""To one host: a vault that never answers must not hold up those that share its transport."""
 LOOPBACK = "127.0.0.1"
 _IMDS = "169.254.169.254"
 _PLAIN: tuple[dict[str, Any], ...] = ({}, {"stream": False})
@@ -53,7 +55,10 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         read_timeout: float = 10.0,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        """Nothing is opened yet. `resolver` is asked for all names but those under `.localhost`."""
+        """Nothing is opened yet. `resolver` is asked for all names but those under `.localhost`.
+
+        Its addresses are tried in their order, within `connect_timeout`.
+        """
         self.shares = Shares()
         self._ca_pem = ca_pem
         self._proxy = proxy
@@ -62,6 +67,7 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         self._resolver = resolver
         self._context: ssl.SSLContext | None = None
         self._pool: Pool | None = None
+        self._opening = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -73,7 +79,7 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         `ca_pem` cannot be used or another event loop runs than for the first request, UNREACHABLE after
         `aclose()`.
         """
-        pool = self._pool or self._connect()
+        pool = self._pool or await self._open()
         if self._loop is not asyncio.get_running_loop():
             detail = "its connections belong to the event loop of the first request: make a client per loop"
             raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, code="OtherEventLoop", detail=detail)
@@ -89,7 +95,7 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     async def open(self) -> None:
         """Read the certificates to trust, as a request would; raises KeyVaultError as `send`."""
         if self._pool is None:
-            self._connect()
+            await self._open()
 
     async def close(self) -> None:
         """Do nothing: the session belongs to all clients."""
@@ -99,13 +105,12 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         self._closed = True
         pool, self._pool = self._pool, None
         session, self._session = self._session, None
-        try:
-            await self.shares.aclose()
-        finally:
-            if pool is not None:
-                await pool.aclose()
+        async with AsyncExitStack() as stack:  # whatever fails or is cancelled, the rest is closed
             if session is not None:
-                await session.close()
+                stack.push_async_callback(session.close)
+            if pool is not None:
+                stack.push_async_callback(pool.aclose)
+            await self.shares.aclose()
 
     async def sleep(self, duration: float) -> None:
         """Let `duration` seconds pass, as azure-core's policies ask for."""
@@ -133,17 +138,19 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         )
         return cast("AsyncHttpResponse", await inner.send(request, **options))
 
-    def _connect(self) -> Pool:
-        if self._closed:
-            detail = "its connections are closed for good"
-            raise KeyVaultError(
-                KeyVaultErrorKind.UNREACHABLE, code="TransportClosed", detail=detail, retryable=False
-            )
+    async def _open(self) -> Pool:
+        async with self._opening:
+            return self._pool or await self._connect()
+
+    async def _connect(self) -> Pool:
+        self._check_open()
         try:
-            context = build_ssl_context(self._ca_pem)
+            # reading the system's certificates takes tens of milliseconds, which the loop has not
+            context = await asyncio.to_thread(build_ssl_context, self._ca_pem)
         except (OSError, ValueError):
             detail = "the CA bundle is not usable PEM"
             raise KeyVaultError(KeyVaultErrorKind.CONFIGURATION, code="BadCaBundle", detail=detail) from None
+        self._check_open()  # it may have been closed meanwhile
         self._context = context
         self._loop = asyncio.get_running_loop()
         self._pool = Pool(
@@ -156,16 +163,23 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         )
         return self._pool
 
-    async def _resolve(self, host: str) -> str:
-        """Address to use for a host; the host itself where the system is to be asked."""
+    def _check_open(self) -> None:
+        if self._closed:
+            detail = "its connections are closed for good"
+            raise KeyVaultError(
+                KeyVaultErrorKind.UNREACHABLE, code="TransportClosed", detail=detail, retryable=False
+            )
+
+    async def _resolve(self, host: str) -> Sequence[str]:
+        """Addresses to try for a host; the host itself where the system is to be asked."""
         if is_localhost(host):
-            return LOOPBACK
+            return (LOOPBACK,)
         if self._resolver is None:
-            return host
-        try:
-            return (await self._resolver.resolve(host))[0]["host"]
-        except (OSError, IndexError):
-            raise socket.gaierror(socket.EAI_NONAME, "the resolver has no address") from None
+            return (host,)
+        with suppress(OSError):
+            if found := [item["host"] for item in await self._resolver.resolve(host)]:
+                return found
+        raise socket.gaierror(socket.EAI_NONAME, "the resolver has no address")
 
     def _open_session(self) -> aiohttp.ClientSession:
         """Session for what does not go over our own connections."""
@@ -173,7 +187,8 @@ class SharedTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
             connector = aiohttp.TCPConnector(
                 ssl=self._context or True,
                 keepalive_timeout=KEEP_ALIVE_SECONDS,
-                limit=MAX_CONNECTIONS,
+                limit=0,
+                limit_per_host=MAX_CONNECTIONS,
                 resolver=LocalhostResolver(self._resolver or aiohttp.DefaultResolver()),
             )
             self._session = aiohttp.ClientSession(

@@ -18,8 +18,10 @@ from vaultbind.rendering.templates.values import VALUES, names_of
 
 SANDBOX: Final = Sandbox()
 FILE: Final = "<template>"
-MOST_PARTS: Final = 4_000
-"""Of all templates of a binding together; more would take long to compile."""
+MOST_PARTS: Final = 1_000
+"""Of all templates of a binding together: they compile in 50 ms, and a review waits for that."""
+MOST_REMEMBERED: Final = 90
+"""Programs that are kept, of 170 KB at most: 16 MB."""
 DEEPEST: Final = 40
 _LONGEST_MESSAGE: Final = 160
 _LONGEST_NAME: Final = 64
@@ -42,8 +44,8 @@ class Program:
     parts: int
 
 
-def compile_template(text: str, keys: frozenset[str], most: int = MOST_PARTS) -> Program:
-    """Compile a template that may use `keys`.
+def compile_template(text: str, keys: frozenset[str] | None, most: int = MOST_PARTS) -> Program:
+    """Compile a template that may use `keys`; None: whatever the vault will give.
 
     Raises EntryError (TEMPLATE_INVALID); the message has the line and words of the template, which is no
     secret: no value is known here.
@@ -54,8 +56,8 @@ def compile_template(text: str, keys: frozenset[str], most: int = MOST_PARTS) ->
     return made
 
 
-@lru_cache(maxsize=128)
-def _remembered(text: str, keys: frozenset[str], most: int) -> Program | str:
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _remembered(text: str, keys: frozenset[str] | None, most: int) -> Program | str:
     """The program, or why there is none: who asks for the same again and again pays neither twice."""
     with warnings.catch_warnings(action="ignore"):  # of Python's compiler, about what a template says
         try:
@@ -70,10 +72,11 @@ def _remembered(text: str, keys: frozenset[str], most: int) -> Program | str:
             return "a number has too many digits"
 
 
-def _compile(text: str, keys: frozenset[str], most: int) -> Program:
+def _compile(text: str, keys: frozenset[str] | None, most: int) -> Program:
     tree = SANDBOX.parse(text)
     parts = _check(tree, most)
-    _check_names(tree, keys)
+    if keys is not None:
+        _check_names(tree, keys)
     counted = _Counting().visit(tree)
     counted.set_environment(SANDBOX)
     code = SANDBOX.compile(counted, filename=FILE)
@@ -172,7 +175,10 @@ def _invalid(line: int, problem: str) -> EntryError:
 
 
 class _Counting(NodeTransformer):
-    """Puts filters of ours where Jinja works for nothing: loops, comparisons, keys of maps and `~`."""
+    """Puts filters of ours where Jinja works for nothing: loops, comparisons, keys of maps and `~`.
+
+    What is written in brackets becomes what is written behind a dot: then it is known to be of the template.
+    """
 
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - the visitor's way
         steps = sum(1 for _ in node.find_all(nodes.Node))
@@ -186,6 +192,12 @@ class _Counting(NodeTransformer):
         for operand in node.ops:
             operand.expr = _filtered(SEEN, operand.expr)
         return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802 - the visitor's way
+        self.generic_visit(node)
+        if not isinstance(node.arg, nodes.Const) or not isinstance(node.arg.value, str):
+            return node
+        return nodes.Getattr(node.node, node.arg.value, node.ctx, lineno=node.lineno)
 
     def visit_Pair(self, node: nodes.Pair) -> nodes.Pair:  # noqa: N802 - the visitor's way
         self.generic_visit(node)

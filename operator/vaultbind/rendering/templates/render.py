@@ -6,7 +6,7 @@ from typing import cast
 
 from vaultbind.api.binding import BindingSpec, Keep, Template
 from vaultbind.api.errors import SpecError
-from vaultbind.rendering.keys import TLS_KEYS
+from vaultbind.api.given_keys import given_keys
 from vaultbind.rendering.problems import EntryError, RenderProblem
 from vaultbind.rendering.templates.budget import Budget
 from vaultbind.rendering.templates.filters import TemplateContext
@@ -43,9 +43,10 @@ def render_templates(
     return made
 
 
-def _keys_given(spec: BindingSpec) -> frozenset[str]:
-    """Keys that templates may name: optional ones, too, whether they are there or not."""
-    return frozenset((*(entry.key for entry in spec.data), *(TLS_KEYS if spec.data_from else ())))
+def _keys_given(spec: BindingSpec) -> frozenset[str] | None:
+    """Keys that templates may name: optional ones, too, whether they are there or not. None: any."""
+    given = given_keys(spec.data, spec.data_from)
+    return None if given.is_open else given.names
 
 
 def _render(program: Program, names: Mapping[str, object], budget: Budget) -> bytes:

@@ -16,6 +16,8 @@ from vaultbind.rendering.templates.values import failed, text_of
 OPERATORS: Final = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 LARGEST: Final = 2**63
 """Numbers that arithmetic makes are smaller."""
+LONGEST_NAME: Final = 100
+"""Characters of a name that a message tells."""
 OF_LOOPS: Final = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem"}
 )
@@ -43,9 +45,14 @@ class Missing(StrictUndefined):
         super().__init__(None, obj, name, MissingError)
 
     @property
+    def is_item(self) -> bool:
+        """Whether it was looked for in something."""
+        return self._undefined_obj is not missing
+
+    @property
     def _undefined_message(self) -> str:
         if self._undefined_obj is not missing:
-            return "there is no such attribute or item"
+            return f"there is no {_shown(self._undefined_name)}"
         if self._undefined_name is None:
             return "a first or last item has no neighbour there"
         return f"{self._undefined_name} is not there"
@@ -101,11 +108,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return obj[argument]
         if isinstance(obj, LoopContext) and argument in OF_LOOPS:
             return getattr(obj, str(argument))
-        return self.undefined(obj=obj)  # without its name: a list that holds itself twice has an endless one
+        return self.undefined(obj=obj)  # without its name: it may be a part of a value, or an endless list
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """The same: a dot is another way to write brackets."""
-        return self.getitem(obj, attribute)
+        """The same for a name that the template has, behind a dot or in brackets: it can be told."""
+        found = self.getitem(obj, attribute)
+        if not isinstance(found, Missing) or not found.is_item:  # a loop's own says: no neighbour
+            return found
+        return self.undefined(obj=obj, name=attribute)
+
+
+def _shown(name: str | None) -> str:
+    if name is None or len(name) > LONGEST_NAME or not name.isprintable():
+        return "such attribute or item"
+    return name
 
 
 _PLUS: Final = ", or for two texts; ~ makes text of both sides"

@@ -10,10 +10,11 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    load_der_private_key,
     load_pem_private_key,
     pkcs12,
 )
-from cryptography.x509 import Certificate
+from cryptography.x509 import Certificate, load_der_x509_certificate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,8 @@ from vaultbind.keyvault.certs import (
     CertificateParseError,
     CertificateParseErrorKind,
     parse_bundle,
+    render_der,
+    render_key_der,
     render_pem,
 )
 from vaultbind.keyvault.certs.bundle import MAX_CERTIFICATES
@@ -235,3 +238,13 @@ def test_other_kinds_of_keys_are_compared_too(key: ed25519.Ed25519PrivateKey | r
 
 def test_pem_out_is_one_certificate_after_the_other() -> None:
     assert render_pem([leaf().certificate, lower().certificate]).decode() == leaf().pem + lower().pem
+
+
+def test_der_out_is_the_certificate_and_its_key_as_unencrypted_pkcs8() -> None:
+    bundle = parse_bundle(pem_value(leaf(), lower(), key=leaf()), PEM)
+    assert bundle.private_key_pem is not None
+
+    assert load_der_x509_certificate(render_der(bundle.leaf)) == leaf().certificate
+    key = render_key_der(bundle.private_key_pem)
+    assert key == leaf().key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    load_der_private_key(key, None)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaultbind.keyvault.certs import pfx
+from vaultbind.keyvault.certs.der import element, inside, items
 from vaultbind.keyvault.certs.pfx import PfxContent, parse_pfx
 
 WRITTEN_BY = Path(__file__).parent / "written_by"
@@ -71,32 +72,32 @@ def test_a_key_in_an_unusual_place_is_left_to_the_library(keys_seen: list[bool])
 
 def nested(der: bytes) -> bytes:
     """The file with the safe of its key packed into another safe."""
-    version, info, *_ = pfx._items(pfx._inside(der))
-    kind, explicit = pfx._items(pfx._inside(info))
+    version, info, *_ = items(inside(der))
+    kind, explicit = items(inside(info))
     safes = []
-    for safe in pfx._items(pfx._inside(pfx._inside(pfx._inside(explicit)))):
-        _, content = pfx._items(pfx._inside(safe))
-        inner = pfx._inside(pfx._inside(content))
-        bag = pfx._element(0x30, SAFE_CONTENTS_BAG, pfx._element(0xA0, inner))
-        safes.append(pfx._safe(pfx._element(0x30, bag)))
-    return pfx._element(0x30, version, pfx._element(0x30, kind, pfx._wrapped(pfx._element(0x30, *safes))))
+    for safe in items(inside(inside(inside(explicit)))):
+        _, content = items(inside(safe))
+        inner = inside(inside(content))
+        bag = element(0x30, SAFE_CONTENTS_BAG, element(0xA0, inner))
+        safes.append(pfx._safe(element(0x30, bag)))
+    return element(0x30, version, element(0x30, kind, pfx._wrapped(element(0x30, *safes))))
 
 
 @BER_WARNS
 def test_a_file_of_indefinite_length_is_left_to_the_library(keys_seen: list[bool]) -> None:
     der = written_by("openssl3")
-    ber = b"\x30\x80" + pfx._inside(der) + b"\0\0"
+    ber = b"\x30\x80" + inside(der) + b"\0\0"
     assert content_of(parse_pfx(ber)) == content_of(parse_pfx(der))
     assert keys_seen == [True, False]  # the second is of the usual form
 
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 255, 256, 70_000])
 def test_an_element_is_read_as_written(size: int) -> None:
-    element = pfx._element(0x04, bytes(size))
-    assert pfx._inside(element) == bytes(size)
-    assert list(pfx._items(element + element)) == [element, element]
+    written = element(0x04, bytes(size))
+    assert inside(written) == bytes(size)
+    assert list(items(written + written)) == [written, written]
     with pytest.raises(ValueError, match="cut off"):
-        pfx._inside(element[:-1])
+        inside(written[:-1])
 
 
 @BER_WARNS

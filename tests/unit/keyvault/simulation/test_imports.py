@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.unit.keyvault.certs.test_bundle import written_by
+from vaultbind.keyvault.certs.der import SEQUENCE, element
 from vaultbind.keyvault.certs.pfx import parse_pfx
 from vaultbind.keyvault.simulation import SimulatedVault, VaultProblem, pfxwriter
 from vaultbind.keyvault.simulation.bundles import BAD_PEM, BAD_PFX, Bundle, CertificateKey, render_pfx
@@ -475,10 +476,10 @@ def test_a_pfx_with_two_keys_is_refused(files: Files) -> None:
         pfxwriter._bag(pfxwriter.KEY_BAG, key, b""),
         pfxwriter._bag(pfxwriter.KEY_BAG, key, b""),
     ]
-    safe = pfxwriter._data(pfxwriter._element(pfxwriter.SEQUENCE, *bags))
-    content = pfxwriter._element(pfxwriter.SEQUENCE, safe)
-    data = pfxwriter._element(
-        pfxwriter.SEQUENCE, pfxwriter.VERSION, pfxwriter._data(content), pfxwriter._mac(content, b"saltsalt")
+    safe = pfxwriter._data(element(SEQUENCE, *bags))
+    content = element(SEQUENCE, safe)
+    data = element(
+        SEQUENCE, pfxwriter.VERSION, pfxwriter._data(content), pfxwriter._mac(content, b"saltsalt")
     )
     found = parse_pfx(data)
     assert found is not None

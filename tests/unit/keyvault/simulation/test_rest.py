@@ -263,7 +263,7 @@ def test_the_challenge_names_authority_and_resource() -> None:
     [
         ("", "AKV10000"),
         ("abc", "AKV10015"),
-        (token()[:-2] + "xx", "AKV10015"),
+        (token()[:-8] + "AAAAAAAA", "AKV10015"),
         (token(audience="https://management.azure.com"), "AKV10022"),
         (token(expires=SECONDS), "AKV10046"),
     ],

@@ -1,5 +1,6 @@
 """Every row of the service's error table, and every way in which a connection fails, has its kind."""
 
+import re
 import ssl
 import traceback
 
@@ -303,7 +304,9 @@ def test_every_kind_has_a_sentence() -> None:
 
 def assert_tells_nothing(error: KeyVaultError) -> None:
     told = "".join(traceback.format_exception(error)) + repr(error)
-    assert "oid=" not in told
-    assert "tenant" not in told
+    # by their numbers: the traceback quotes source (3.13 more lines than 3.11), and that names `tenant_id`
+    numbers = re.findall(r"\d{8}", TENANT_TEXT)
+    assert len(numbers) == 4
+    assert [number for number in numbers if number in told] == []
     assert error.__cause__ is None
     assert error.__context__ is None

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,9 +29,16 @@ from vaultbind.keyvault.config import KeyVaultConfig
 from vaultbind.keyvault.errors import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.resilience.retry import RetryConfig
 from vaultbind.keyvault.transport import exchange as exchange_module
+from vaultbind.keyvault.transport import session as session_module
 from vaultbind.keyvault.transport.failures import is_sent, map_exception
 from vaultbind.keyvault.transport.identities import CredentialConfig, DefaultIdentity, ManagedIdentity
-from vaultbind.keyvault.transport.session import LocalhostResolver, SharedTransport, _is_direct, is_localhost
+from vaultbind.keyvault.transport.session import (
+    LocalhostResolver,
+    SharedTransport,
+    _is_direct,
+    build_ssl_context,
+    is_localhost,
+)
 
 SECRET = b'{"value":"v","id":"https://shop.vault.localhost/secrets/db/1"}'
 
@@ -284,6 +292,38 @@ async def test_a_closed_transport_stays_closed(server: Server) -> None:
             await client.secrets.get_secret("db")
 
     assert (caught.value.code, caught.value.retryable) == ("TransportClosed", False)
+
+
+async def test_what_is_trusted_is_read_once_beside_the_loop(
+    server: Server, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading: list[threading.Thread] = []
+
+    def build(ca_pem: str | None) -> ssl.SSLContext:
+        reading.append(threading.current_thread())
+        return build_ssl_context(ca_pem)
+
+    transport = SharedTransport(ca_pem=authority.pem)
+    monkeypatch.setattr(session_module, "build_ssl_context", build)
+    async with client_of(server, transport) as client:
+        await asyncio.gather(*(client.secrets.get_secret("db") for _ in range(3)), transport.open())
+
+    assert len(reading) == 1
+    assert reading[0] is not threading.main_thread()
+
+
+async def test_a_transport_that_is_closed_while_it_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_read = threading.Event()
+    transport = SharedTransport()
+    monkeypatch.setattr(session_module, "build_ssl_context", lambda _: may_read.wait(60))
+    opening = asyncio.create_task(transport.open())
+    await asyncio.sleep(0)
+    await transport.aclose()
+    may_read.set()
+    with pytest.raises(KeyVaultError) as caught:
+        await opening
+
+    assert caught.value.code == "TransportClosed"
 
 
 async def test_another_event_loop_is_told(server: Server, authority: Authority) -> None:

@@ -20,6 +20,7 @@ from tests.unit.keyvault.fakes import (
     secret,
 )
 from tests.unit.kube.virtual_time import run_virtually
+from vaultbind.http1 import Pool
 from vaultbind.keyvault import (
     BreakerConfig,
     BreakerState,
@@ -347,6 +348,27 @@ async def test_a_transport_closes_its_connections_whatever_cannot_end(error: Bas
 
     assert pool is not None
     assert (pool.is_closed, session.closed) == (True, True)
+
+
+async def test_a_closing_that_is_cancelled_midway_closes_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the connections say goodbye."""
+    closing = asyncio.Event()
+
+    async def hang(_: object) -> None:
+        closing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Pool, "aclose", hang)
+    transport = SharedTransport()
+    await transport.open()
+    session = transport._open_session()
+    task = asyncio.create_task(transport.aclose())
+    await closing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert session.closed
 
 
 async def test_how_often_a_vault_has_throttled_is_the_vaults() -> None:

@@ -1,0 +1,83 @@
+"""The client that a session holds: made at the first call, and anew when what it was made of has changed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from vaultbind.api.keyvault import KeyVaultSpec
+from vaultbind.engine.clock import Clock
+from vaultbind.keyvault import KeyVaultClient
+
+ClientFactory = Callable[[KeyVaultSpec], Awaitable[KeyVaultClient]]
+"""Makes the client of a vault. Raises KeyVaultError where what it is made of cannot be had."""
+OutdatedCheck = Callable[[KeyVaultClient], Awaitable[bool]]
+"""Tells whether a client has to be made anew, because objects of the cluster that it was made of changed."""
+
+
+async def never_outdated(_client: KeyVaultClient) -> bool:
+    """For clients that nothing in the cluster changes."""
+    return False
+
+
+@dataclass(slots=True, kw_only=True)
+class HeldClient:
+    """One client at a time, made once however many ask for it.
+
+    Where the spec names objects of the cluster, they are looked at once per `refreshInterval` at most, by
+    whoever comes first; the others keep the client that there is. One that was replaced stays open until the
+    next such look: what it was asked by then gets its answers.
+    """
+
+    spec: KeyVaultSpec
+    clock: Clock
+    make: ClientFactory
+    is_outdated: OutdatedCheck = never_outdated
+    _client: KeyVaultClient | None = None
+    _replaced: KeyVaultClient | None = None
+    _flight: asyncio.Task[KeyVaultClient] | None = None
+    _checked: float = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no client at present."""
+        return self._client is None
+
+    async def get(self) -> KeyVaultClient:
+        """Return the client. Raises KeyVaultError where it cannot be made; the next call tries again."""
+        if self._client is not None and not self._is_due():
+            return self._client
+        if self._flight is None or self._flight.done():
+            self._flight = asyncio.create_task(self._refresh())
+        return await asyncio.shield(self._flight)
+
+    async def renew(self) -> None:
+        """Drop the client, so that what it is made of is read again."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def aclose(self) -> None:
+        """End what is under way and close what is held."""
+        if self._flight is not None:
+            self._flight.cancel()
+        await self.renew()
+        await self._close_replaced()
+
+    def _is_due(self) -> bool:
+        interval = self.spec.refresh_interval.total_seconds()
+        return self.spec.reads_cluster and self.clock.monotonic() - self._checked >= interval
+
+    async def _refresh(self) -> KeyVaultClient:
+        self._checked = self.clock.monotonic()
+        await self._close_replaced()
+        client = self._client
+        if client is not None and not await self.is_outdated(client) and self._client is client:
+            return client
+        self._replaced, self._client = self._client, None
+        made = self._client = await self.make(self.spec)
+        return made
+
+    async def _close_replaced(self) -> None:
+        client, self._replaced = self._replaced, None
+        if client is not None:
+            await client.aclose()
