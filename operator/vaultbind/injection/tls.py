@@ -1,4 +1,4 @@
-"""A serving certificate that changes on disk, in one SSL context that never does."""
+"""A serving certificate that changes on disk, behind one SSL context that never does."""
 
 import asyncio
 import logging
@@ -18,12 +18,17 @@ class ServingTls:
 
     A new certificate counts for connections from then on; open ones and the listener stay. Files that do not
     belong together are not taken: what was loaded before stays, and they are looked at again.
+
+    A context in use is never changed: OpenSSL knows no locks there, and a handshake in that moment fails or
+    breaks the memory of the process. Each pair has a context of its own, which a connection gets with its
+    first message; taking a new one is one assignment.
     """
 
     def __init__(self, folder: Path) -> None:
         """Load the files. Raises OSError where there are none, ssl.SSLError where they are no pair."""
         self._folder = folder
         self.context = _new_context()
+        self.context.sni_callback = self._show  # called with or without a name
         self._seen: tuple[bytes, ...] = ()
         self._trouble = ""
         self._load(self._read())
@@ -60,14 +65,16 @@ class ServingTls:
         return tuple((self._folder / name).read_bytes() for name in ("tls.crt", "tls.key"))
 
     def _load(self, found: tuple[bytes, ...]) -> None:
-        """Into a context of its own first: a certificate without its key would spoil the one that serves."""
         place = (
             (self._folder / "tls.crt").resolve().parent
         )  # the kubelet never changes a folder, it makes one
-        pair = (place / "tls.crt", place / "tls.key")
-        _new_context().load_cert_chain(*pair)
-        self.context.load_cert_chain(*pair)
+        fresh = _new_context()
+        fresh.load_cert_chain(place / "tls.crt", place / "tls.key")
+        self._current = fresh
         self._seen = found
+
+    def _show(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = self._current
 
     def _tell(self, trouble: str) -> None:
         """Log once."""

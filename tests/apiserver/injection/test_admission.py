@@ -451,13 +451,15 @@ def test_certificates_change_under_load_without_one_failed_admission(stage: Stag
 
     with ThreadPoolExecutor(4) as pool:
         workers = [pool.submit(load) for _ in range(4)]
-        renew(stage, stage.authorities)
-        second = Authorities(
-            current=make_authority(datetime.now(UTC)), previous=stage.authorities.current.certificate
-        )
-        trust(stage, second.bundle())
-        renew(stage, second)
-        stop.set()
+        try:
+            renew(stage, stage.authorities)
+            second = Authorities(
+                current=make_authority(datetime.now(UTC)), previous=stage.authorities.current.certificate
+            )
+            trust(stage, second.bundle())
+            renew(stage, second)
+        finally:
+            stop.set()
         for worker in workers:
             worker.result(30)
 

@@ -1,5 +1,6 @@
 import asyncio
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +49,50 @@ async def test_new_files_count_for_new_connections(tmp_path: Path, authority: Pa
     assert tls.check()
     assert tls.context is context
     assert await served_by(tls, authority) == new.parsed.serial_number
+
+
+@pytest.mark.parametrize("name", ["a.test", None], ids=["by-name", "by-address"])
+def test_a_handshake_sees_one_certificate_or_the_other_whatever_is_renewed_meanwhile(
+    tmp_path: Path, authority: Pair, name: str | None
+) -> None:
+    """A context that is changed while it serves fails handshakes, or ends the process by a double free."""
+    pairs = [make_serving(authority, ["a.test"], NOW + timedelta(seconds=n)) for n in range(2)]
+    put(tmp_path, pairs[0])
+    tls = ServingTls(tmp_path)
+    client = ssl.create_default_context(cadata=authority.certificate.decode())
+    client.check_hostname = name is not None
+    shown: set[int] = set()
+
+    def renew() -> None:
+        for turn in range(300):
+            put(tmp_path, pairs[1 - turn % 2])
+            assert tls.check()
+
+    with ThreadPoolExecutor(1) as pool:
+        renewals = pool.submit(renew)
+        while not renewals.done():
+            shown.add(handshake(tls.context, client, name))
+        renewals.result()
+    shown.add(handshake(tls.context, client, name))
+
+    assert shown == {pair.parsed.serial_number for pair in pairs}
+
+
+def handshake(server_context: ssl.SSLContext, client_context: ssl.SSLContext, name: str | None) -> int:
+    """Shake hands in memory; return the serial number of what the client is shown."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_context.wrap_bio(to_server, to_client, server_side=True)
+    client = client_context.wrap_bio(to_client, to_server, server_hostname=name)
+    waiting = [client, server]
+    while waiting:
+        side = waiting.pop(0)
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            waiting.append(side)
+    certificate = client.getpeercert()
+    assert certificate is not None
+    return int(str(certificate["serialNumber"]), 16)
 
 
 async def test_files_that_do_not_belong_together_are_not_taken(
