@@ -1,6 +1,8 @@
 """The operator was away: what happened meanwhile arrives, and what did not happen costs nothing."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -9,6 +11,7 @@ from tests.flow.world_cluster import encode
 from vaultbind.handlers import controller
 from vaultbind.keyvault.simulation import Denial, Fault
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, SECRETS, VAULT_BINDINGS
+from vaultbind.kube.sieve import FirstLists
 from vaultbind.sandbox.faults import Fault as ClusterFault
 
 pytestmark = pytest.mark.both_drifts
@@ -222,6 +225,27 @@ async def miss_deletion(world: World, name: str) -> None:
 def is_known(world: World, name: str) -> bool:
     """Whether the operator believes in a binding."""
     return any(key.name == name for key in world.life.operator.engine.cache.keys("VaultBinding"))
+
+
+async def test_what_goes_between_our_first_list_and_kopf_s_is_told_by_the_watch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kopf goes on from our lists: there is no moment between the two."""
+    await start(world)
+    await world.bind("idle", data=DATA, suspend=True)
+    await world.settled()
+    kept: list[Callable[[], None]] = []
+    real = FirstLists.offer
+    monkeypatch.setattr(FirstLists, "offer", lambda *arguments: kept.append(partial(real, *arguments)))
+    await world.life.stop()
+    await world.start_operator()
+    await world.until(lambda: bool(kept) and is_known(world, "idle"))
+
+    await world.delete(VAULT_BINDINGS, "idle")
+    monkeypatch.undo()
+    await world.life.ask(kept[0])
+
+    await world.until(lambda: not is_known(world, "idle"))
 
 
 @pytest.mark.sandbox_only("the API server breaks watches and forgets on demand")

@@ -22,7 +22,7 @@ from vaultbind.kube.error_mapping import Call
 from vaultbind.kube.exchange import Request
 from vaultbind.kube.lease_record import LeaseTimings
 from vaultbind.kube.leases import LeaseElector
-from vaultbind.kube.session import KubeConnection, OrjsonResponse, open_connection
+from vaultbind.kube.session import KubeConnection, Middleware, OrjsonResponse, open_connection
 from vaultbind.kube.wire import Wire
 from vaultbind.settings import RunSettings
 from vaultbind.telemetry.metrics import Metrics
@@ -73,10 +73,10 @@ class TellingConnection(KubeConnection):
     __slots__ = ()
 
     def open_session(
-        self, response_class: type[aiohttp.ClientResponse] = OrjsonResponse
+        self, response_class: type[aiohttp.ClientResponse] = OrjsonResponse, *middlewares: Middleware
     ) -> aiohttp.ClientSession:
         """One of Kopf's."""
-        session = super().open_session(response_class)
+        session = super().open_session(response_class, *middlewares)
         session.headers["User-Agent"] = KOPF
         return session
 

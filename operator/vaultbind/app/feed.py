@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vaultbind.api.refs import ObjectKey
-from vaultbind.app.kinds import FED
+from vaultbind.app.kinds import FED, TIMED
 from vaultbind.engine.engine import Engine
 from vaultbind.engine.sweep import SweepResult, compare
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.listing import fetch_metadata_list, fetch_pages
 from vaultbind.kube.resources import Resource
+from vaultbind.kube.sieve import FirstLists, Listed
 
 logger = logging.getLogger(__name__)
 
@@ -30,24 +31,16 @@ class Feed:
     client: KubeClient
     namespaces: Sequence[str]
     synced: asyncio.Event = field(default_factory=asyncio.Event)
-    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once Kopf has told of all objects of the first list."""
+    first: FirstLists = field(default_factory=FirstLists)
+    """What Kopf gets in the place of its own first lists."""
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when an object has not caught up from one sweep to the next: the watch is dead, we have to end."""
-    _unconfirmed: set[tuple[ObjectKey, str]] = field(default_factory=set)
-    """Objects of the first list, with their uid, that Kopf has not told of."""
     _behind: Mapping[ObjectKey, Version] = field(default_factory=dict)
     """What the last sweep's list showed of the objects that the cache had not, or older."""
 
     def hear(self, event_type: str | None, obj: Mapping[str, Any]) -> bool:
-        """Note that Kopf knows of an object; whether its event is worth the way through a handler.
-
-        The echo of our own write is not, nor is what the first list had.
-        """
+        """Whether what Kopf hears is worth the way through a handler; the echo of our own write is not."""
         key = _key_of(obj)
-        self._unconfirmed.discard((key, str(obj["metadata"]["uid"])))
-        if self.synced.is_set() and not self._unconfirmed:
-            self.confirmed.set()
         known = self.engine.cache.get(key)
         if event_type == "DELETED" or known is None:
             return True
@@ -64,22 +57,26 @@ class Feed:
     async def fill(self) -> None:
         """Take all objects as they are now: nothing has to wait until Kopf has come through them one by one.
 
-        `confirmed` is set once Kopf has: what it never tells of went before its own list. Raises KubeError.
+        Kopf watches on from these very lists. Raises KubeError.
         """
+        known: dict[str, Listed] = {}
+        seen: set[ObjectKey] = set()
         for kind, resource, namespace in self._places():
+            version = ""
+            shown: list[dict[str, Any]] = []
             async for answer in fetch_pages(self.client.list, resource, namespace, page=PAGE):
-                for item in answer.get("items") or ():
-                    self._take_listed({**item, "kind": kind})
+                items = [{**item, "kind": kind} for item in answer.get("items") or ()]
+                for item in items:
+                    seen.add(_key_of(item))
+                    self.take(None, item)
+                shown += items if kind in TIMED else ()
+                version = str(answer["metadata"]["resourceVersion"])
+            known[resource.path(namespace)] = Listed(version=version, items=tuple(shown))
+        for key, (uid, _) in self._cached().items():
+            if key not in seen:  # an attempt before, which failed, had it
+                self.engine.remove(key, uid)
         self.synced.set()
-        if not self._unconfirmed:
-            self.confirmed.set()
-
-    def _take_listed(self, obj: Mapping[str, Any]) -> None:
-        key, uid = _key_of(obj), obj["metadata"]["uid"]
-        known = self.engine.cache.get(key)
-        if known is None or known["metadata"]["uid"] != uid:  # else Kopf was earlier
-            self._unconfirmed.add((key, str(uid)))
-        self.take(None, obj)
+        self.first.offer(known)
 
     async def sweep(self) -> SweepResult:
         """Hold a metadata list against the cache once. Raises KubeError."""

@@ -9,5 +9,7 @@ FED: dict[str, Resource] = {
     KIND_BINDING: VAULT_BINDINGS,
     KIND_CRYPTO_JOB: CRYPTO_JOBS,
 }
+TIMED = (KIND_KEYVAULT, KIND_CLUSTER_KEYVAULT)
+"""Kinds of which Kopf sees all there is: it keeps a timer for each."""
 KIND_LOOK = "VaultLook"
 """Not a kind of the cluster: the engine's name for looks at vaults."""

@@ -65,9 +65,6 @@ from vaultbind.vaults.room import VaultRoom
 
 logger = logging.getLogger(__name__)
 
-CONFIRM_SECONDS = 3.0
-"""After which a sweep finds what was deleted between our first list and Kopf's."""
-
 
 class Operator:
     """One controller. Order: `prepare`, then feed `feed.take` while `work` runs, then `stop`."""
@@ -348,11 +345,6 @@ class Operator:
                 return
 
     async def _sweep(self) -> None:
-        try:
-            async with asyncio.timeout(CONFIRM_SECONDS):
-                await self.feed.confirmed.wait()
-        except TimeoutError:
-            await self._sweep_once()
         while True:
             await asyncio.sleep(self.settings.sweep_interval.total_seconds())
             await self._sweep_once()

@@ -8,15 +8,13 @@ from typing import Any
 
 import kopf
 
-from vaultbind.api.names import GROUP, KIND_CLUSTER_KEYVAULT, KIND_KEYVAULT, VERSION
+from vaultbind.api.names import GROUP, VERSION
 from vaultbind.api.refs import ObjectKey
-from vaultbind.app.kinds import FED
+from vaultbind.app.kinds import FED, TIMED
 from vaultbind.app.operator import Operator
 from vaultbind.handlers.goodbye import leave_no_request
 from vaultbind.kube.sieve import sieved_by
 
-TIMED = (KIND_KEYVAULT, KIND_CLUSTER_KEYVAULT)
-"""Kinds of which Kopf sees all there is: it keeps a timer for each."""
 TIMER = "judge-"
 """How the ids of our timers begin; Kopf names their tasks after them."""
 
@@ -40,7 +38,7 @@ def _add_login(registry: kopf.OperatorRegistry, operator: Operator) -> None:
     @kopf.on.login(registry=registry, id="login")
     async def login(**_: Any) -> kopf.AiohttpSession:
         connection = operator.client.connection
-        session = connection.open_session(sieved_by(is_kept, is_ready=operator.feed.synced.wait))
+        session = connection.open_session(sieved_by(is_kept), operator.feed.first.answer)
         return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
 
 

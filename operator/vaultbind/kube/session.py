@@ -49,11 +49,11 @@ class KubeConnection:
     """Sends all other requests."""
 
     def open_session(
-        self, response_class: type[aiohttp.ClientResponse] = OrjsonResponse
+        self, response_class: type[aiohttp.ClientResponse] = OrjsonResponse, *middlewares: Middleware
     ) -> aiohttp.ClientSession:
         """A further session over the same pool, for `kopf.AiohttpSession`; its user closes it."""
         authorizing = _authorizing(self.server, self.tokens, self.server_name)
-        return _session(self.connector, authorizing, self.proxy, response_class)
+        return _session(self.connector, (*middlewares, authorizing), self.proxy, response_class)
 
     async def aclose(self) -> None:
         """Close our session and the pools, and with them every session's connections."""
@@ -79,7 +79,7 @@ def open_connection(
     """
     server = server.rstrip("/")
     connector = aiohttp.TCPConnector(limit=pool_limit, ssl=tls or True)
-    session = _session(connector, _authorizing(server, tokens, server_name), proxy)
+    session = _session(connector, (_authorizing(server, tokens, server_name),), proxy)
     exchange: Exchange = SessionExchange(server, session, largest=largest)
     if not proxy:
         exchange = DirectExchange(
@@ -99,7 +99,7 @@ def open_connection(
 
 def _session(
     connector: aiohttp.TCPConnector,
-    authorizing: Middleware,
+    middlewares: tuple[Middleware, ...],
     proxy: str | None,
     response_class: type[aiohttp.ClientResponse] = OrjsonResponse,
 ) -> aiohttp.ClientSession:
@@ -109,7 +109,7 @@ def _session(
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         json_serialize=_to_json,
-        middlewares=(authorizing,),
+        middlewares=middlewares,
         proxy=proxy,
         response_class=response_class,
     )

@@ -5,13 +5,15 @@ millisecond each, and keeps the last state of each. Our list has the objects bef
 own writes are the later events: what passes here is what nobody knows yet.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeGuard, cast
 
 import aiohttp
 import orjson
 
-from vaultbind.kube.session import OrjsonResponse
+from vaultbind.kube.session import Handler, OrjsonResponse
 
 Keep = Callable[[str | None, Mapping[str, Any]], bool]
 """Tells by type (None: of a list) and object whether the reader is to see it."""
@@ -20,13 +22,58 @@ _OF_OBJECTS: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _REFUSED: Final = 400
 
 
-def sieved_by(keep: Keep, *, is_ready: Callable[[], Awaitable[object]]) -> type[OrjsonResponse]:
-    """Make the class of responses of a session whose reader sees only what `keep` lets through.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A list that we have made: the version to watch from, and what of it the reader is to see."""
 
-    A list is held back until `is_ready` returns: before, `keep` would let through what it is yet to learn of.
+    version: str
+    items: Sequence[Mapping[str, Any]] = ()
+
+
+class _Response(OrjsonResponse):
+    listed: Listed | None = None
+    """What stands in the place of the body."""
+
+
+class FirstLists:
+    """Our lists in the place of the reader's first ones, each once.
+
+    The reader watches on from the version of our list, so that no change falls between the two.
     """
 
-    class SievedResponse(OrjsonResponse):
+    def __init__(self) -> None:
+        self._known: dict[str, Listed] = {}
+        self._ready = asyncio.Event()
+
+    def offer(self, known: Mapping[str, Listed]) -> None:
+        """Take all lists, by their paths; the reader has been waiting for them."""
+        self._known.update(known)
+        self._ready.set()
+
+    async def answer(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        """Middleware: ask for a single object where we know them all, and let ours be the answer."""
+        if not _is_first_page(request):
+            return await handler(request)
+        await self._ready.wait()
+        path = request.url.path
+        listed = self._known.get(path)
+        if listed is None:
+            return await handler(request)
+        request.url = request.url.update_query(limit="1")
+        response = await handler(request)
+        if response.status < _REFUSED:
+            cast("_Response", response).listed = self._known.pop(path)
+        return response
+
+
+def _is_first_page(request: aiohttp.ClientRequest) -> bool:
+    return "limit" in request.url.query and "continue" not in request.url.query
+
+
+def sieved_by(keep: Keep) -> type[OrjsonResponse]:
+    """Make the class of responses of a session whose reader sees only what `keep` lets through."""
+
+    class SievedResponse(_Response):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             """Read the head; the body of a watch is sieved line by line."""
             await super().start(connection)
@@ -39,8 +86,13 @@ def sieved_by(keep: Keep, *, is_ready: Callable[[], Awaitable[object]]) -> type[
             answer = await super().json(**options)
             if not _is_list(answer):
                 return answer
-            await is_ready()
-            return sieve_list(answer, keep)
+            if self.listed is None:
+                return sieve_list(answer, keep)
+            return {
+                **answer,
+                "metadata": {"resourceVersion": self.listed.version},
+                "items": list(self.listed.items),
+            }
 
     return SievedResponse
 

@@ -81,7 +81,7 @@ class FakeKube:
         if self.error is not None:
             raise self.error
         found = self.items.get(resource.plural, [])
-        answer = {"items": list(found), "metadata": {}}
+        answer = {"items": list(found), "metadata": {"resourceVersion": str(len(self.versions))}}
         if self.before_answer is not None:
             self.before_answer()
         return answer

@@ -15,6 +15,7 @@ from vaultbind.engine.sweep import SweepResult
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.errors import KubeError, KubeErrorKind
 from vaultbind.kube.resources import Resource
+from vaultbind.kube.sieve import Listed
 
 DB = ObjectKey("VaultBinding", "shop", "db")
 MAIN = ObjectKey("ClusterKeyVault", "", "main")
@@ -115,22 +116,32 @@ async def test_all_that_exists_is_known_from_one_list() -> None:
     assert not any(feed.hear(None, item) for item in (binding("a"), binding("b"), keyvault()))
 
 
-async def test_the_list_is_confirmed_once_kopf_has_told_of_all_of_it() -> None:
-    feed = feed_on(listing(binding("a"), binding("b"), binding("early")))
-    feed.hear(None, binding("early"))
-    feed.take(None, binding("early"))
+async def test_kopf_gets_the_versions_of_these_lists_and_the_kinds_that_it_keeps_timers_of() -> None:
+    feed = feed_on(FakeKube(items={"vaultbindings": [binding()], "clusterkeyvaults": [keyvault()]}))
     await feed.fill()
-    feed.hear(None, binding("a"))
-    feed.hear(None, binding("b", uid="namesake"))
-    assert not feed.confirmed.is_set()
-    feed.hear("DELETED", binding("b"))
-    assert feed.confirmed.is_set()
+    root = "/apis/vaultbind.dev/v1alpha1"
+    assert feed.first._known == {
+        f"{root}/keyvaults": Listed(version="1"),
+        f"{root}/clusterkeyvaults": Listed(version="2", items=(keyvault(),)),
+        f"{root}/vaultbindings": Listed(version="3"),
+        f"{root}/cryptojobs": Listed(version="4"),
+    }
 
 
-async def test_an_empty_list_needs_no_confirmation() -> None:
-    feed = feed_on(FakeKube())
+async def test_what_went_between_two_attempts_is_not_believed_in() -> None:
+    kube = listing(binding("a"), binding("gone"))
+    feed = feed_on(kube)
+
+    def fail_on_the_last() -> None:
+        if len(kube.versions) == len(FED):
+            raise KubeError(KubeErrorKind.UNREACHABLE, "list: no connection")
+
+    kube.before_answer = fail_on_the_last
+    with pytest.raises(KubeError):
+        await feed.fill()
+    kube.items["vaultbindings"] = [binding("a")]
     await feed.fill()
-    assert feed.confirmed.is_set()
+    assert list(feed.engine.cache.keys("VaultBinding")) == [ObjectKey("VaultBinding", "shop", "a")]
 
 
 async def test_a_list_comes_in_pages() -> None:
@@ -153,9 +164,9 @@ class FakePages:
         self.tokens.setdefault(resource.plural, []).append(continue_)
         found, start = self.items.get(resource.plural, []), int(continue_ or 0)
         end = start + self.page
-        token = {"continue": str(end)} if end < len(found) else {}
+        metadata = {"resourceVersion": "1"} | ({"continue": str(end)} if end < len(found) else {})
         bare = [{key: value for key, value in item.items() if key != "kind"} for item in found[start:end]]
-        return {"items": bare, "metadata": token}
+        return {"items": bare, "metadata": metadata}
 
 
 async def test_what_the_watch_has_told_meanwhile_is_newer() -> None:

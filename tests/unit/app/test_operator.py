@@ -254,12 +254,6 @@ def test_the_sweep_runs_at_its_interval_and_looks_again_soon_where_something_is_
     assert times_of_lists(kube, changes, until=1300.0) == [0, 600, 1200, 1230]
 
 
-def test_what_kopf_never_tells_of_is_looked_for_soon() -> None:
-    """It was deleted between our first list and Kopf's."""
-    kube = FakeKube(items={"vaultbindings": [binding()]})
-    assert times_of_lists(kube, {1.0: {"vaultbindings": []}}, until=650.0) == [0, 3, 603]
-
-
 def times_of_lists(kube: FakeKube, changes: Mapping[float, Mapping[str, Any]], until: float) -> list[int]:
     """Seconds at which all kinds were listed, while an operator ran to whom no watch tells anything."""
     operator = operator_on(kube)
@@ -291,7 +285,7 @@ async def done(*_: Any) -> None:
 
 def test_bindings_that_exist_are_known_before_any_is_looked_at() -> None:
     """So that the first look at a vault asks for all that is wanted."""
-    operator = operator_on(FakeKube(items={"vaultbindings": [binding()]}))
+    operator = operator_on(FakeKube(items={"vaultbindings": [binding()], "clusterkeyvaults": [keyvault()]}))
     wanted: list[int] = []
 
     async def look(*_: Any) -> None:
@@ -299,8 +293,6 @@ def test_bindings_that_exist_are_known_before_any_is_looked_at() -> None:
 
     async def story() -> None:
         operator.engine.rooms = dict.fromkeys(("VaultBinding", "ClusterKeyVault", "VaultLook"), look)
-        operator.feed.take(None, keyvault())
-        operator.feed.take(None, binding())
         work = asyncio.create_task(operator.work())
         await asyncio.sleep(1.0)
         await operator.stop(1.0)

@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import aiohttp
@@ -11,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.kube.api_stub import Answer, json_answer, raw_answer, rig, stream_answer
+from tests.unit.kube.api_stub import Answer, ApiStub, json_answer, raw_answer, rig, stream_answer
 from tests.unit.kube.virtual_time import run_virtually
-from vaultbind.kube.sieve import _SievedStream, is_kept, sieve_list, sieved_by
+from vaultbind.kube.sieve import FirstLists, Listed, _SievedStream, is_kept, sieve_list, sieved_by
 
 
 def is_wanted(event_type: str | None, obj: Mapping[str, Any]) -> bool:
@@ -87,20 +88,16 @@ def test_however_the_network_cuts(known: list[bool], cuts: list[int], cut_off: b
     run_virtually(story())
 
 
-async def get(answer: Answer, *, ready: asyncio.Event | None = None, watch: bool = False) -> Any:
+async def get(answer: Answer, *, watch: bool = False) -> Any:
     """What a session with a sieve shows: parsed JSON, or the lines of a watch."""
-    is_ready = ready or asyncio.Event()
-    if ready is None:
-        is_ready.set()
-    async with rig(answer) as it:
-        sieved = sieved_by(is_wanted, is_ready=is_ready.wait)
-        async with (
-            it.client.connection.open_session(sieved) as session,
-            session.get(f"{it.client.server}/x", params={"watch": "true"} if watch else {}) as response,
-        ):
-            if not watch or response.status != 200:
-                return await response.json()
-            return [piece async for piece in response.content.iter_chunked(100)]
+    async with (
+        rig(answer) as it,
+        it.client.connection.open_session(sieved_by(is_wanted)) as session,
+        session.get(f"{it.client.server}/x", params={"watch": "true"} if watch else {}) as response,
+    ):
+        if not watch or response.status != 200:
+            return await response.json()
+        return [piece async for piece in response.content.iter_chunked(100)]
 
 
 LIST = {"kind": "VaultBindingList", "items": [{"known": True}, {"a": 1}]}
@@ -117,10 +114,72 @@ async def test_a_refusal_of_a_watch_is_not_sieved() -> None:
     assert await get(raw_answer(b'{"kind":"Status"}', status=403), watch=True) == {"kind": "Status"}
 
 
-async def test_a_list_waits_until_the_judge_knows() -> None:
-    ready = asyncio.Event()
-    getting = asyncio.create_task(get(json_answer(LIST), ready=ready))
-    assert await get(json_answer({"kind": "APIResourceList"}), ready=ready) == {"kind": "APIResourceList"}
-    assert not getting.done()
-    ready.set()
-    assert await getting == {**LIST, "items": [{"a": 1}]}
+# -- the first list ---------------------------------------------------------------------------------
+
+
+class Reader:
+    """Lists as Kopf does."""
+
+    def __init__(self, session: aiohttp.ClientSession, server: str, stub: ApiStub) -> None:
+        self._session, self._server, self._stub = session, server, stub
+
+    async def first_page(self, path: str = "/bindings", **query: str) -> Any:
+        """The parsed answer, or the status of a refusal."""
+        query = {"limit": "500"} | query
+        async with self._session.get(f"{self._server}{path}", params=query) as response:
+            return await response.json() if response.status == 200 else response.status
+
+    @property
+    def asked(self) -> list[dict[str, str]]:
+        """The queries that came to the server."""
+        return [seen.query for seen in self._stub.seen]
+
+
+@asynccontextmanager
+async def reader(first: FirstLists, *answers: Answer) -> AsyncIterator[Reader]:
+    async with (
+        rig(*answers) as it,
+        it.client.connection.open_session(sieved_by(is_wanted), first.answer) as session,
+    ):
+        yield Reader(session, it.client.server, it.stub)
+
+
+THEIRS = {"kind": "VaultBindingList", "metadata": {"resourceVersion": "9", "continue": "x"}, "items": [{}]}
+OURS = {"kind": "VaultBindingList", "metadata": {"resourceVersion": "7"}, "items": [{"known": True, "a": 1}]}
+
+
+def offering(path: str = "/bindings") -> FirstLists:
+    first = FirstLists()
+    first.offer({path: Listed(version="7", items=[{"known": True, "a": 1}])})
+    return first
+
+
+async def test_our_list_stands_in_for_the_first_one_and_costs_a_single_object() -> None:
+    async with reader(offering(), json_answer(THEIRS)) as kopf:
+        assert await kopf.first_page() == OURS
+        assert await kopf.first_page() == THEIRS, "once: what comes later is a list anew"
+        assert kopf.asked == [{"limit": "1"}, {"limit": "500"}]
+
+
+async def test_our_list_stands_in_until_the_server_has_answered() -> None:
+    async with reader(offering(), json_answer({}, status=503), json_answer(THEIRS)) as kopf:
+        assert await kopf.first_page() == 503
+        assert await kopf.first_page() == OURS
+
+
+async def test_other_lists_and_later_pages_are_the_server_s() -> None:
+    async with reader(offering("/keyvaults"), json_answer(THEIRS)) as kopf:
+        assert await kopf.first_page() == THEIRS
+        assert await kopf.first_page("/keyvaults", **{"continue": "x"}) == THEIRS
+        assert kopf.asked == [{"limit": "500"}, {"limit": "500", "continue": "x"}]
+
+
+async def test_a_list_waits_for_ours_and_nothing_else_does() -> None:
+    first = FirstLists()
+    async with reader(first, json_answer(THEIRS)) as kopf:
+        listing = asyncio.create_task(kopf.first_page())
+        async with kopf._session.get(f"{kopf._server}/apis") as response:
+            assert response.status == 200
+        assert not listing.done()
+        first.offer({"/bindings": Listed(version="7", items=[{"known": True, "a": 1}])})
+        assert await listing == OURS
