@@ -53,8 +53,10 @@ class EventDelivery:
             while True:
                 self._wake.clear()
                 await self._step()
+                # not `wait_for`: Python 3.11's loses a cancellation that comes with what it waits for
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), TICK_SECONDS)
+                    async with asyncio.timeout(TICK_SECONDS):
+                        await self._wake.wait()
         finally:
             await self._end()
 

@@ -1,5 +1,6 @@
 """Events: which happen, how they are written, and how they wait until somebody has them."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -539,3 +540,28 @@ async def test_what_fails_in_one_round_is_told_by_type_and_the_rest_goes_on(
     assert row["waiting"] == 2
     assert "broken failed: RuntimeError" in caplog.text
     assert "geheim" not in caplog.text
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_deliveries_end_when_they_are_told_to_however_soon_after_an_event(turns: int) -> None:
+    """One that goes on keeps the whole emulator from ending."""
+    office = Office()
+    rounds = 0
+
+    async def tick() -> None:
+        nonlocal rounds
+        rounds += 1
+
+    running = asyncio.create_task(EventDelivery(office.broker, tick, "", "https://h/validate").run())
+    await _pass_turns(10)
+    office.broker.changed()
+    await _pass_turns(turns)
+    running.cancel()
+    await _pass_turns(10)
+    assert running.done()
+    assert rounds in (1, 2)
+
+
+async def _pass_turns(number: int) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
