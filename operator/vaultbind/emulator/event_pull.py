@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -29,8 +29,10 @@ class EventPull:
         self._broker = broker
         self._token = token
 
-    async def handle(self, request: ApiRequest) -> ApiResponse | None:
-        """Answer a request below /topics/, None for any other."""
+    async def handle(
+        self, request: ApiRequest, is_gone: Callable[[], bool] = lambda: False
+    ) -> ApiResponse | None:
+        """Answer a request below /topics/, None for any other; nothing is handed out to who `is_gone`."""
         match = PATH.fullmatch(request.path)
         if match is None or request.method != "POST":
             return None
@@ -41,7 +43,7 @@ class EventPull:
             return _refuse(404, "NotFound", f"There is no event subscription {match[2]} of topic {match[1]}.")
         try:
             if match[3] == "receive":
-                return await self._receive(active, request.query)
+                return await self._receive(active, request.query, is_gone)
             return self._settle(active, match[3], request)
         except ValueError as error:
             return _refuse(400, "BadRequest", str(error))
@@ -54,13 +56,17 @@ class EventPull:
             return parse_token(given) is not None
         return is_same(given, self._token)
 
-    async def _receive(self, active: Active, query: Mapping[str, str]) -> ApiResponse:
+    async def _receive(
+        self, active: Active, query: Mapping[str, str], is_gone: Callable[[], bool]
+    ) -> ApiResponse:
         limit = _number(query, "maxEvents", 1, 1, 100)
         wait = _number(query, "maxWaitTime", 60, 10, 120)
         end = asyncio.get_running_loop().time() + wait
         held = active.mailbox.take(self._broker.now(), limit, LOCK_SECONDS)
         while not held and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(WAIT_STEP_SECONDS)
+            if is_gone():
+                break
             held = active.mailbox.take(self._broker.now(), limit, LOCK_SECONDS)
         items = [
             {

@@ -248,7 +248,7 @@ class Emulator:
             return respond(response)
         if self._config.token:
             wire = unseal(wire, self._config.token)
-        pulled = await self._pull.handle(wire)
+        pulled = await self._pull.handle(wire, lambda: request.transport is None)
         if pulled is not None:
             return respond(pulled)
         now = self._config.clock()

@@ -398,6 +398,24 @@ async def test_events_are_pulled_acknowledged_released_rejected_and_locked_longe
     assert (row["waiting"], row["delivered"], row["dropped"]) == (2, 1, 1)
 
 
+async def test_who_waits_and_leaves_takes_no_event_along() -> None:
+    """It would be locked for a minute, and who comes next would not see it."""
+    office = Office()
+    office.control("POST", "subscriptions", {"name": "all"})
+    request = ApiRequest(
+        method="POST",
+        host="h",
+        path="/topics/keyvault/eventsubscriptions/all:receive",
+        query={"maxWaitTime": "10"},
+        headers={"authorization": "SharedAccessKey k"},
+    )
+    left = asyncio.create_task(office.pull.handle(request, lambda: True))
+    await asyncio.sleep(0)
+    office.shop.set_secret("a", "x")
+    await left
+    assert [(name, count) for _, name, count in await office.receive()] == [("a", 1)]
+
+
 async def test_events_are_chosen_by_vault_and_type_and_doubled_at_will() -> None:
     office = Office()
     office.control(
