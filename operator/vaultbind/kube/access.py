@@ -17,7 +17,7 @@ from typing import Final
 from vaultbind.kube.errors import KubeConfigError
 from vaultbind.kube.exec_plugin import PluginTokens, ask_plugin
 from vaultbind.kube.kubeconfig import Cluster, Kubeconfig, Target, User, parse_kubeconfig
-from vaultbind.kube.tls import load_pair, open_tls
+from vaultbind.kube.tls import RenewableTls, load_pair, open_tls
 from vaultbind.kube.tokens import (
     PLUGIN_MAX_AGE,
     CachedToken,
@@ -77,8 +77,7 @@ def fetch_kubeconfig_access(paths: str, *, context: str = "") -> ClusterAccess:
     """Access by kubeconfig files, separated as in KUBECONFIG. Raises `KubeConfigError`."""
     target = fetch_kubeconfig(paths).choose(context)
     with _naming(target.place):
-        tls = open_tls(target.cluster)
-        tokens = _log_in(target, tls)
+        tls, tokens = _log_in(target)
     return ClusterAccess(
         server=target.cluster.server,
         default_namespace=target.namespace,
@@ -126,21 +125,22 @@ def _parse_server(environ: Mapping[str, str]) -> str:
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
-def _log_in(target: Target, tls: ssl.SSLContext | None) -> TokenSource:
-    """What the user has for the server; a certificate goes into `tls`. A plugin is the last resort."""
-    user = target.user
+def _log_in(target: Target) -> tuple[ssl.SSLContext | None, TokenSource]:
+    """What the user has for the server; a certificate is in the context. A plugin is the last resort."""
+    user, tls = target.user, open_tls(target.cluster)
     if tls and user.certificate and user.key:
         load_pair(tls, user.certificate, user.key)
     if user.token_file:
-        return _token_file(user.token_file)
+        return tls, _token_file(user.token_file)
     if user.token:
-        return fixed_token(f"Bearer {user.token}")
+        return tls, fixed_token(f"Bearer {user.token}")
     if user.username:
-        return fixed_token(_basic(user))
+        return tls, fixed_token(_basic(user))
     if user.plugin and not user.certificate:
-        plugin = PluginTokens(partial(ask_plugin, user.plugin, target.cluster), tls)
-        return CachedToken(plugin.current, reread=plugin.renew, max_age=PLUGIN_MAX_AGE)
-    return NoToken()
+        renewable = RenewableTls(target.cluster) if tls else None
+        plugin = PluginTokens(partial(ask_plugin, user.plugin, target.cluster), renewable)
+        return renewable, CachedToken(plugin.current, reread=plugin.renew, max_age=PLUGIN_MAX_AGE)
+    return tls, NoToken()
 
 
 def _basic(user: User) -> str:

@@ -6,7 +6,6 @@ What a plugin prints, its errors included, is never part of an error of ours: it
 import base64
 import json
 import os
-import ssl
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from typing import Any, Final, NoReturn
 
 from vaultbind.kube.errors import KubeConfigError
 from vaultbind.kube.kubeconfig import Cluster, Plugin
-from vaultbind.kube.tls import load_pair
+from vaultbind.kube.tls import RenewableTls
 
 LONGEST_RUN: Final = 60.0
 """Seconds for a plugin that asks nobody; one on a terminal may wait for a person."""
@@ -47,7 +46,7 @@ class PluginTokens:
     def __init__(
         self,
         ask: Callable[[], Credential],
-        tls: ssl.SSLContext | None,
+        tls: RenewableTls | None,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -68,7 +67,7 @@ class PluginTokens:
         """The same, from a plugin that was asked now."""
         answer = self._ask()
         if answer.certificate and self._tls is not None:
-            load_pair(self._tls, answer.certificate, answer.key)
+            self._tls.renew(answer.certificate, answer.key)
         self._last = answer
         return self._header()
 

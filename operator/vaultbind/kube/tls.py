@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Self
 
 from vaultbind.kube.errors import KubeConfigError
 from vaultbind.kube.kubeconfig import Cluster
@@ -24,6 +25,38 @@ def open_tls(cluster: Cluster) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+class RenewableTls(ssl.SSLContext):
+    """Context whose connections begin with the newest client certificate.
+
+    Each pair has a context of its own: one that is in use is never changed, for OpenSSL knows no locks there,
+    and a pair that cannot be used would spoil the one before.
+    """
+
+    def __new__(cls, cluster: Cluster) -> Self:  # noqa: ARG004 - what `__init__` takes
+        """Trust nobody: connections are of other contexts."""
+        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Trust what the cluster, which is one with TLS, names. Raises `KubeConfigError`."""
+        self._cluster = cluster
+        self._current = self._open()
+
+    def renew(self, certificate: Pem, key: Pem) -> None:
+        """Let new connections show another certificate. Raises `KubeConfigError`: all is as before."""
+        fresh = self._open()
+        load_pair(fresh, certificate, key)
+        self._current = fresh
+
+    def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:
+        """Begin a connection, as asyncio does."""
+        return self._current.wrap_bio(*given, **named)
+
+    def _open(self) -> ssl.SSLContext:
+        context = open_tls(self._cluster)
+        assert context is not None  # noqa: S101 - the cluster has TLS
+        return context
 
 
 def load_pair(context: ssl.SSLContext, certificate: Pem, key: Pem) -> None:

@@ -301,13 +301,13 @@ async def test_a_plugin_that_fails_later_leaves_the_last_token() -> None:
 def test_certificates_go_into_the_connection() -> None:
     loaded: list[bytes] = []
 
-    class Context:
-        def load_cert_chain(self, chain: Path, key: Path, password: str) -> None:
-            loaded.append(chain.read_bytes() + key.read_bytes())
+    class Tls:
+        def renew(self, certificate: bytes, key: bytes) -> None:
+            loaded.append(certificate + key)
 
     ask, _ = answering(Credential(certificate=CERT, key=KEY), Credential(certificate=CERT, key=KEY))
-    context: Any = Context()
-    asked = PluginTokens(ask, context)
+    tls: Any = Tls()
+    asked = PluginTokens(ask, tls)
 
     assert asked.renew() == ""
     assert loaded == [CERT + KEY] * 2

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives import serialization
 
-from tests.unit.kube.test_access import CERT, KEY, encoded, kubeconfig
+from tests.unit.kube.test_access import CERT, KEY, certificate, encoded, kubeconfig
 from vaultbind.injection.certificates import Pair, make_authority, make_serving
 from vaultbind.kube import tls
 from vaultbind.kube.connection import connect
@@ -85,22 +85,27 @@ async def test_an_authority_that_is_not_trusted(tmp_path: Path, authority: Pair)
         assert await ask(tmp_path, server, unverified) is False
 
 
+def plugin_in(folder: Path, pem: bytes, key: bytes) -> dict[str, Any]:
+    """A user whose plugin answers with this certificate and this key."""
+    version = "client.authentication.k8s.io/v1"
+    status = {"clientCertificateData": pem.decode(), "clientKeyData": key.decode()}
+    answer = {"apiVersion": version, "kind": "ExecCredential", "status": status}
+    (folder / "answer").write_text(json.dumps(answer))
+    (folder / "plugin").write_text('#!/bin/sh\nexec cat "$(dirname "$0")/answer"\n')
+    (folder / "plugin").chmod(0o700)
+    return {"exec": {"apiVersion": version, "command": "./plugin"}}
+
+
 @pytest.mark.parametrize("kind", ["data", "files", "plugin"])
 async def test_a_client_certificate_is_shown(tmp_path: Path, authority: Pair, kind: str) -> None:
     (tmp_path / "pair.crt").write_bytes(CERT)
     (tmp_path / "pair.key").write_bytes(KEY)
     (tmp_path / "ca.crt").write_bytes(authority.certificate)
-    version = "client.authentication.k8s.io/v1"
     users: dict[str, dict[str, Any]] = {
         "data": {"client-certificate-data": encoded(CERT), "client-key-data": encoded(KEY)},
         "files": {"client-certificate": "pair.crt", "client-key": "pair.key"},
-        "plugin": {"exec": {"apiVersion": version, "command": "./plugin"}},
+        "plugin": plugin_in(tmp_path, CERT, KEY),
     }
-    status = {"clientCertificateData": CERT.decode(), "clientKeyData": KEY.decode()}
-    answer = {"apiVersion": version, "kind": "ExecCredential", "status": status}
-    (tmp_path / "answer").write_text(json.dumps(answer))
-    (tmp_path / "plugin").write_text('#!/bin/sh\nexec cat "$(dirname "$0")/answer"\n')
-    (tmp_path / "plugin").chmod(0o700)
     cluster = {
         "certificate-authority-data": None,
         "certificate-authority": "ca.crt",
@@ -108,6 +113,27 @@ async def test_a_client_certificate_is_shown(tmp_path: Path, authority: Pair, ki
     }
     async with api(authority) as server:
         assert await ask(tmp_path, server, cluster, users[kind]) is True
+
+
+@pytest.mark.parametrize("is_pair", [True, False])
+async def test_what_a_plugin_answers_later_changes_no_context_that_is_in_use(
+    tmp_path: Path, authority: Pair, *, is_pair: bool
+) -> None:
+    """A handshake in that moment would fail, or break the memory; and half a pair would spoil a whole."""
+    cluster = {"certificate-authority-data": encoded(authority.certificate), "tls-server-name": "api.test"}
+    async with api(authority) as server:
+        user = plugin_in(tmp_path, CERT, KEY)
+        path = kubeconfig(tmp_path, cluster={"server": server} | cluster, user=user)
+        async with await connect(kubeconfig=path) as client:
+            context = client.connection.connector._ssl
+            assert isinstance(context, ssl.SSLContext)
+            before = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="api.test").context
+            plugin_in(tmp_path, CERT if is_pair else certificate()[0], KEY)
+            await client.connection.tokens.renew("")
+            after = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="api.test").context
+
+            assert (after is not before) is is_pair
+            assert (await client.get(NAMESPACES, "", "x"))["shown"] is True
 
 
 def encrypted(key: bytes) -> bytes:
