@@ -3,10 +3,10 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 FILE_MAX_AGE: Final = 30.0
 """Seconds for which a token file is not read again; the kubelet rotates an hour before the end."""
@@ -42,6 +42,9 @@ class CachedToken:
     `read` may block (a plugin is a program): it runs in a thread. When it fails, or returns nothing, the
     last value stays in use. `reread` reads past whatever `read` remembers, after a refusal. `clock` gives
     monotonic seconds.
+
+    A read that has begun comes to its end, whoever gives up waiting for it: the thread goes on anyway, and a
+    plugin may be waiting for a person.
     """
 
     def __init__(
@@ -59,21 +62,30 @@ class CachedToken:
         self._value = ""
         self._read_at: float | None = None
         self._reading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def authorization(self) -> str:
         """The header's value, read again when it is due."""
         if self._due():
-            async with self._reading:
-                if self._due():
-                    await self._refresh(self._read)
+            await self._finish(self._refresh_if(self._due, self._read))
         return self._value
 
     async def renew(self, refused: str) -> bool:
         """Read again at once, unless somebody else has done so meanwhile."""
-        async with self._reading:
-            if self._value == refused:
-                await self._refresh(self._reread)
+        await self._finish(self._refresh_if(lambda: self._value == refused, self._reread))
         return bool(self._value) and self._value != refused
+
+    async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for work that goes on without whoever is cancelled here."""
+        task = asyncio.create_task(work, name="api-server-token")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
+
+    async def _refresh_if(self, is_wanted: Callable[[], bool], read: Callable[[], str]) -> None:
+        async with self._reading:
+            if is_wanted():
+                await self._refresh(read)
 
     def _due(self) -> bool:
         return self._read_at is None or self._clock() - self._read_at >= self._max_age

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from pathlib import Path
 
 from tests.unit.kube.api_stub import json_answer, rig
@@ -54,6 +55,32 @@ async def test_many_askers_cause_one_read() -> None:
 
     tokens = CachedToken(read, max_age=60)
     assert await asyncio.gather(*(tokens.authorization() for _ in range(20))) == ["Bearer x"] * 20
+    assert len(reads) == 1
+
+
+async def test_who_gives_up_waiting_does_not_begin_a_second_read() -> None:
+    """A plugin may be waiting for a person, longer than a request waits for its token."""
+    begun, release = asyncio.Semaphore(0), threading.Event()
+    loop = asyncio.get_running_loop()
+    reads = []
+
+    def read() -> str:
+        reads.append(1)
+        loop.call_soon_threadsafe(begun.release)
+        release.wait()
+        return "Bearer x"
+
+    tokens = CachedToken(read, max_age=60)
+    first = asyncio.create_task(tokens.authorization())
+    await begun.acquire()
+    first.cancel()
+    await asyncio.wait((first,))
+    second = asyncio.create_task(tokens.authorization())
+    await asyncio.sleep(0)
+    release.set()
+
+    assert await second == "Bearer x"
+    assert first.cancelled()
     assert len(reads) == 1
 
 
