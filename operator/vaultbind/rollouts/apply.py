@@ -48,18 +48,20 @@ class Restarter:
             now = self.clock.monotonic()
             if wait := self.pace.wait(now):
                 return Restarted(done=tuple(done), failed=tuple(failed), wait=wait)
+            self.pace.note(now)
             try:
                 message = await self._restart(facts, workload)
             except KubeError as error:
+                self.pace.take_back(now)
                 if error.kind is KubeErrorKind.CONFLICT:
                     again = CONFLICT_SECONDS
                     continue
                 refused = f"{workload}: {error.message}"
                 return Restarted(done=tuple(done), failed=tuple(failed), refused=refused)
             if message:
+                self.pace.take_back(now)
                 failed.append(message)
                 continue
-            self.pace.note(now)
             done.append(workload)
         return Restarted(done=tuple(done), failed=tuple(failed), wait=again)
 

@@ -21,5 +21,9 @@ class RestartPace:
         return 0.0 if len(self._times) < self.per_minute else self._times[0] + WINDOW - now
 
     def note(self, now: float) -> None:
-        """Count a restart."""
+        """Count a restart, before it is asked for: others look meanwhile."""
         self._times.append(now)
+
+    def take_back(self, now: float) -> None:
+        """Count a restart no more that did not come about."""
+        self._times.remove(now)
