@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vaultbind.api.keyvault import KeyVaultSpec
 from vaultbind.engine.clock import Clock
@@ -24,8 +24,8 @@ class HeldClient:
     """One client at a time, made once however many ask for it.
 
     Where the spec names objects of the cluster, they are looked at once per `refreshInterval` at most, by
-    whoever comes first; the others keep the client that there is. One that was replaced stays open until the
-    next such look: what it was asked by then gets its answers.
+    whoever comes first; the others keep the client that there is. One that was replaced or dropped stays open
+    until the next such look, or until another is made: what it was asked by then gets its answers.
     """
 
     spec: KeyVaultSpec
@@ -33,7 +33,7 @@ class HeldClient:
     make: ClientFactory
     is_outdated: OutdatedCheck = never_outdated
     _client: KeyVaultClient | None = None
-    _replaced: KeyVaultClient | None = None
+    _replaced: list[KeyVaultClient] = field(default_factory=list)
     _flight: asyncio.Task[KeyVaultClient] | None = None
     _checked: float = 0.0
 
@@ -50,17 +50,17 @@ class HeldClient:
             self._flight = asyncio.create_task(self._refresh())
         return await asyncio.shield(self._flight)
 
-    async def renew(self) -> None:
+    def renew(self) -> None:
         """Drop the client, so that what it is made of is read again."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        if self._client is not None:
+            self._replaced.append(self._client)
+            self._client = None
 
     async def aclose(self) -> None:
         """End what is under way and close what is held."""
         if self._flight is not None:
             self._flight.cancel()
-        await self.renew()
+        self.renew()
         await self._close_replaced()
 
     def _is_due(self) -> bool:
@@ -73,11 +73,10 @@ class HeldClient:
         client = self._client
         if client is not None and not await self.is_outdated(client) and self._client is client:
             return client
-        self._replaced, self._client = self._client, None
+        self.renew()
         made = self._client = await self.make(self.spec)
         return made
 
     async def _close_replaced(self) -> None:
-        client, self._replaced = self._replaced, None
-        if client is not None:
-            await client.aclose()
+        while self._replaced:
+            await self._replaced.pop().aclose()

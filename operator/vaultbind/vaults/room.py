@@ -91,7 +91,7 @@ class VaultRoom:
         try:
             await watcher.look()
         except (KeyVaultError, VaultPausedError) as error:
-            return await self._after_failure(session, error)
+            return self._after_failure(session, error)
         except asyncio.CancelledError:
             if not session.retired:
                 raise
@@ -107,7 +107,7 @@ class VaultRoom:
                 self.hub.enqueue(reader, Priority.ROUTINE)
         return Report(next_in=session.spec.refresh_interval.total_seconds())
 
-    async def _after_failure(self, session: VaultSession, error: KeyVaultError | VaultPausedError) -> Report:
+    def _after_failure(self, session: VaultSession, error: KeyVaultError | VaultPausedError) -> Report:
         trouble = session.trouble
         self.observer.looked(session.spec.url, "", trouble.reason.word if trouble else "unknown")
         if isinstance(error, KeyVaultError) and error.kind in (
@@ -115,7 +115,7 @@ class VaultRoom:
             KeyVaultErrorKind.AUTHENTICATION_FAILED,
             KeyVaultErrorKind.CONFIGURATION,
         ):
-            await session.renew_client()
+            session.renew_client()
         if session.is_stale(self.hub.clock.now(), self.hub.stale_after):
             for reader in self.hub.readers_of(session):
                 self.hub.enqueue(reader, Priority.ROUTINE)

@@ -108,9 +108,9 @@ class VaultSession:
     async def _make_client(self, spec: KeyVaultSpec) -> KeyVaultClient:
         return await self.make_client(spec)  # a test may have put another one in its place
 
-    async def renew_client(self) -> None:
+    def renew_client(self) -> None:
         """Drop the client, so that the identity's material is read again."""
-        await self.held.renew()
+        self.held.renew()
 
     def retire(self) -> None:
         """Let nobody wait for this vault any more, because no KeyVault leads here."""

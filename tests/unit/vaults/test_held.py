@@ -111,9 +111,26 @@ async def test_renewal_while_it_is_looked_at_makes_a_new_one() -> None:
     asked = asyncio.create_task(bench.get(after=60))
     for _ in range(2):
         await asyncio.sleep(0)
-    await bench.held.renew()
+    bench.held.renew()
     assert await asked == 1
+    assert bench.open() == [True, True]
+    assert await bench.get(after=60) == 1
     assert bench.open() == [False, True]
+
+
+@pytest.mark.parametrize("spec", [PLAIN, REFERRING])
+async def test_one_that_is_dropped_gives_the_answers_that_it_owes(spec: KeyVaultSpec) -> None:
+    bench = Bench(spec=spec)
+    await bench.get()
+    bench.held.renew()
+    bench.held.renew()
+    assert bench.held.is_empty
+    assert bench.open() == [True]
+    assert await bench.get() == 1
+    assert bench.open() == [False, True]
+    bench.held.renew()
+    await bench.held.aclose()
+    assert bench.open() == [False, False]
 
 
 async def test_closing_ends_what_is_under_way() -> None:
