@@ -224,7 +224,8 @@ class VaultSession:
             return
         if error is not self._counted:
             self._counted, self._failed_at = error, self.clock.monotonic()
-            self._failures += 1
+            if not self.pause:  # what fails in a pause was sent before it, and is no failure more in a row
+                self._failures += 1
             pause = decide_pause(error, self._failures, self.draw())
             self._paused_until = max(self._paused_until, self.clock.monotonic() + pause)
         if self.pause or during_look:

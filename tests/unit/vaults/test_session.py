@@ -174,6 +174,19 @@ async def test_a_failure_is_counted_once_whoever_tells_of_it() -> None:
     assert stage.session.pause == 8.0
 
 
+@pytest.mark.parametrize("kind", [K.THROTTLED, K.UNREACHABLE])
+async def test_what_fails_together_is_no_row_of_failures(kind: KeyVaultErrorKind) -> None:
+    """Else a dozen gets that were sent together would make the shortest pause the longest."""
+    stage = Stage()
+    before = 1 if kind is K.THROTTLED else FAILURES_BEFORE_PAUSE
+    for _ in range(12):
+        stage.session.note_failure(KeyVaultError(kind))
+    assert stage.session.pause == 2.0**before
+    stage.clock.seconds += stage.session.pause
+    stage.session.note_failure(KeyVaultError(kind))
+    assert stage.session.pause == 2.0 ** (before + 1)
+
+
 async def test_state_is_told_when_the_reason_moves() -> None:
     stage = Stage()
     for kind in (K.UNREACHABLE, K.UNREACHABLE, K.TIMEOUT):
