@@ -6,7 +6,7 @@ docs/adr/0037-who-shares-a-get.md says who shares, and who asks anew.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 
 from vaultbind.api.refs import ObjectKey, VaultObjectRef
 from vaultbind.engine.clock import Clock
@@ -31,18 +31,37 @@ class _Kept:
     readers: set[ObjectKey]
 
 
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """One get that is under way, and when it was begun: monotonic second, and time of day."""
+
+    started: float
+    sent: datetime
+    task: "asyncio.Task[Reading]" = field(init=False)
+    is_open: bool = True
+    """Whether others may join it: no later get was begun, and no change of the object was seen."""
+    newer: Reading | None = None
+    """Answer to a get that was begun later and was quicker."""
+
+
 Fetch = Callable[[VaultObjectRef, Priority], Awaitable[VaultValue | None]]
+Landed = Callable[[VaultObjectRef, VaultValue | None, datetime], None]
 
 
 @dataclass(slots=True, kw_only=True)
 class SharedReads:
-    """Single flight, and a short memory for the readers that are still to come."""
+    """Single flight, and a short memory for the readers that are still to come.
+
+    An answer that comes after the one to a later get may be older, and is given to nobody.
+    """
 
     fetch: Fetch
+    landed: Landed
+    """Told of each answer and of when its get was sent, never of an older one after a newer."""
     users: Callable[[VaultObjectRef], set[ObjectKey]]
     clock: Clock
-    _flights: dict[VaultObjectRef, tuple[float, asyncio.Task[Reading]]] = field(default_factory=dict)
-    _all: set[asyncio.Task[Reading]] = field(default_factory=set)
+    _flights: dict[VaultObjectRef, list[_Flight]] = field(default_factory=dict)
+    """Of each object, in the order in which they were begun."""
     _kept: dict[VaultObjectRef, _Kept] = field(default_factory=dict)
     _waiting: dict[VaultObjectRef, list[ObjectKey]] = field(default_factory=dict)
     _timer: asyncio.TimerHandle | None = None
@@ -89,28 +108,40 @@ class SharedReads:
         return frozenset(self._waiting.get(ref, ()))
 
     def _flight(self, ref: VaultObjectRef, priority: Priority, not_before: float) -> asyncio.Task[Reading]:
-        known = self._flights.get(ref)
-        if known is not None and known[0] >= not_before:
-            return known[1]
-        started = self.clock.monotonic()
-        flight = asyncio.create_task(self._fly(ref, priority, started))
-        self._flights[ref] = (started, flight)
-        self._all.add(flight)
-        flight.add_done_callback(lambda done: self._land(ref, done))
-        return flight
+        known = self._newest(ref)
+        if known is not None and known.started >= not_before:
+            return known.task
+        self._close_flights(ref)
+        flight = _Flight(self.clock.monotonic(), self.clock.now())
+        flight.task = asyncio.create_task(self._fly(ref, priority, flight))
+        flight.task.add_done_callback(lambda _: self._land(ref, flight))
+        self._flights.setdefault(ref, []).append(flight)
+        return flight.task
 
-    async def _fly(self, ref: VaultObjectRef, priority: Priority, started: float) -> Reading:
-        reading = Reading(value=await self.fetch(ref, priority), started=started)
+    async def _fly(self, ref: VaultObjectRef, priority: Priority, flight: _Flight) -> Reading:
+        value = await self.fetch(ref, priority)
+        if flight.newer is not None:
+            return flight.newer
+        reading = Reading(value=value, started=flight.started)
+        for other in self._flights[ref]:
+            if other is flight:
+                break
+            other.newer = reading
+        self.landed(ref, value, flight.sent)
         readers = self.users(ref)
-        if reading.value is not None and readers and self._is_newest(ref, asyncio.current_task()):
+        if value is not None and readers and self._newest(ref) is flight:
             self._kept[ref] = _Kept(reading, set(readers))
             self._set_timer()
         return reading
 
-    def _is_newest(self, ref: VaultObjectRef, flight: "asyncio.Task[Any] | None") -> bool:
-        """Whether no later get of the object was begun, and no change of it was seen meanwhile."""
-        known = self._flights.get(ref)
-        return known is not None and known[1] is flight
+    def _newest(self, ref: VaultObjectRef) -> _Flight | None:
+        """The get that others may join."""
+        flights = self._flights.get(ref)
+        return flights[-1] if flights and flights[-1].is_open else None
+
+    def _close_flights(self, ref: VaultObjectRef) -> None:
+        for flight in self._flights.get(ref, ()):
+            flight.is_open = False
 
     def _set_timer(self) -> None:
         """Wake up when the oldest value has waited long enough."""
@@ -124,12 +155,12 @@ class SharedReads:
         self.purge()
         self._set_timer()
 
-    def _land(self, ref: VaultObjectRef, flight: asyncio.Task[Reading]) -> None:
-        self._all.discard(flight)
-        if self._is_newest(ref, flight):
+    def _land(self, ref: VaultObjectRef, flight: _Flight) -> None:
+        self._flights[ref].remove(flight)
+        if not self._flights[ref]:
             del self._flights[ref]
-        if not flight.cancelled():
-            flight.exception()  # retrieved: whoever waits has it, and nobody may wait any more
+        if not flight.task.cancelled():
+            flight.task.exception()  # retrieved: whoever waits has it, and nobody may wait any more
 
     def _give(self, ref: VaultObjectRef, kept: _Kept, reader: ObjectKey | None) -> None:
         if reader is not None:
@@ -140,7 +171,7 @@ class SharedReads:
     def forget(self, ref: VaultObjectRef) -> None:
         """Drop a kept value, because the object has changed; later readers join no get begun before."""
         self._kept.pop(ref, None)
-        self._flights.pop(ref, None)
+        self._close_flights(ref)
 
     def close(self) -> None:
         """Drop everything and end what is under way."""
@@ -148,8 +179,9 @@ class SharedReads:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for flight in self._all:
-            flight.cancel()
+        for flights in self._flights.values():
+            for flight in flights:
+                flight.task.cancel()
 
     def purge(self) -> None:
         """Drop values that have waited too long."""

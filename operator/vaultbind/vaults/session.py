@@ -88,7 +88,7 @@ class VaultSession:
         self.held = HeldClient(
             spec=self.spec, clock=self.clock, make=self._make_client, is_outdated=self.is_outdated
         )
-        self.reads = SharedReads(fetch=self._fetch, users=self._users, clock=self.clock)
+        self.reads = SharedReads(fetch=self._fetch, landed=self._landed, users=self._users, clock=self.clock)
 
     # -- the client ---------------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ class VaultSession:
         return result
 
     async def _fetch(self, ref: VaultObjectRef, priority: Priority) -> VaultValue | None:
-        sent, started = self.clock.now(), self.clock.monotonic()
+        started = self.clock.monotonic()
         try:
             value = await fetch_object(await self.client(), ref, PACES[priority])
         except KeyVaultError as error:
@@ -172,8 +172,10 @@ class VaultSession:
                 raise
             value = None
         self.note_success(started)
-        self.note(ref, _sighting_of(value) if value is not None else None, sent)
         return value
+
+    def _landed(self, ref: VaultObjectRef, value: VaultValue | None, sent: datetime) -> None:
+        self.note(ref, _sighting_of(value) if value is not None else None, sent)
 
     def _users(self, ref: VaultObjectRef) -> set[ObjectKey]:
         return self.book.users(self.members, ref)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,10 +25,16 @@ class Source:
     clock: FakeClock = field(default_factory=FakeClock)
     readers: set[ObjectKey] = field(default_factory=set)
     gets: list["asyncio.Future[VaultValue | None]"] = field(default_factory=list)
+    landed: list[tuple[VaultValue | None, datetime]] = field(default_factory=list)
     reads: SharedReads = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reads = SharedReads(fetch=self._fetch, users=lambda _: set(self.readers), clock=self.clock)
+        self.reads = SharedReads(
+            fetch=self._fetch,
+            landed=lambda _, value, sent: self.landed.append((value, sent)),
+            users=lambda _: set(self.readers),
+            clock=self.clock,
+        )
 
     async def _fetch(self, _ref: VaultObjectRef, _priority: Priority) -> VaultValue | None:
         future: asyncio.Future[VaultValue | None] = asyncio.get_running_loop().create_future()
@@ -131,8 +138,41 @@ async def test_a_later_wish_begins_a_get_of_its_own() -> None:
     source.gets[1].set_result(secret("new"))
     assert text_of(await late) == text_of(await third) == "new"
     source.gets[0].set_result(secret("old"))
-    assert text_of(await early) == "old"
+    assert text_of(await early) == "new", "what a later get has overtaken may be older"
     assert source.reads.held == 0, "an old answer must not be kept for anybody"
+
+
+async def test_an_answer_that_was_overtaken_is_told_to_nobody() -> None:
+    source = Source()
+    source.want("x")
+    sent, early = source.clock.now(), source.ask("x")
+    await steps()
+    source.clock.seconds += 1
+    look = source.ask("", not_before=source.clock.monotonic())
+    await steps()
+    source.gets[1].set_result(secret("new"))
+    await look
+    later = source.ask("y")
+    await steps()
+    assert len(source.gets) == 3, "nobody joins what was overtaken"
+    source.gets[0].set_result(None)
+    assert text_of(await early) == "new"
+    source.gets[2].set_result(None)
+    assert (await later).value is None
+    assert [sent for _, sent in source.landed] == [sent + timedelta(seconds=1)] * 2
+
+
+async def test_answers_in_their_order_are_all_told() -> None:
+    source = Source()
+    early = source.ask("x")
+    await steps()
+    source.clock.seconds += 1
+    late = source.ask("y", not_before=source.clock.monotonic())
+    await steps()
+    source.gets[0].set_result(secret("old"))
+    source.gets[1].set_result(secret("new"))
+    assert [text_of(reading) for reading in await asyncio.gather(early, late)] == ["old", "new"]
+    assert len(source.landed) == 2
 
 
 async def test_a_kept_value_older_than_wished_is_not_given() -> None:

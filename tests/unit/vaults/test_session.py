@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from vaultbind.engine.queue import Priority
 from vaultbind.keyvault import KeyVaultError, KeyVaultErrorKind
 from vaultbind.keyvault.simulation import Fault
 from vaultbind.vaults.causes import FAILURES_BEFORE_PAUSE
+from vaultbind.vaults.objects import fetch_object
 from vaultbind.vaults.session import VaultPausedError
 
 K = KeyVaultErrorKind
@@ -70,6 +72,37 @@ async def test_a_sighting_that_differs_is_told_to_all_readers_but_the_one_that_w
     stage.clock.seconds += 20
     await stage.read("x", "a")
     assert stage.heard() == [{reader("y")}]
+
+
+async def test_an_answer_that_a_later_get_has_overtaken_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its only reader waits for it, and nobody else would be told of the newer one before the next look."""
+    stage = Stage()
+    stage.seed("a")
+    stage.wants("x", "a")
+    asked, release = asyncio.Event(), asyncio.Event()
+
+    async def fetch_slowly(*given: Any) -> Any:
+        value = await fetch_object(*given)
+        if not asked.is_set():
+            asked.set()
+            await release.wait()
+        return value
+
+    monkeypatch.setattr("vaultbind.vaults.session.fetch_object", fetch_slowly)
+    early = asyncio.create_task(stage.read("x", "a"))
+    await asked.wait()
+    stage.vault.set_secret("a", "2")
+    stage.clock.seconds += 1
+    await stage.watcher.look_at({ref("a")})
+    seen = stage.session.known.sightings[ref("a")]
+    release.set()
+    value: Any = (await early).value
+
+    assert value.value.expose_secret() == "2"
+    assert stage.session.known.sightings[ref("a")] is seen
+    assert stage.heard() == []
 
 
 @pytest.mark.parametrize(("age", "unsettled"), [(0, True), (2, True), (3, False)])
