@@ -66,13 +66,21 @@ class Pool:
         self.is_closed = False
 
     async def exchange(
-        self, origin: Origin, request: bytes, *, silence: float | None = None, repeatable: bool = False
+        self,
+        origin: Origin,
+        request: bytes,
+        *,
+        silence: float | None = None,
+        repeatable: bool = False,
+        check: Callable[[], None] | None = None,
     ) -> Answer:
         """Send a request and return its answer.
 
         A `repeatable` request is sent again where a connection that was kept ends before an answer: the
-        server may have closed it while the request was on its way. Raises `ConnectTimeoutError`, TimeoutError
-        where the server is silent for `silence` seconds, `HttpError`, ssl.SSLError.
+        server may have closed it while the request was on its way. `check` is called right before it is sent,
+        when it has its turn and a connection; what that raises is raised, and nothing sent.
+        Raises `ConnectTimeoutError`, TimeoutError where the server is silent for `silence` seconds,
+        `HttpError`, ssl.SSLError.
         """
         turns = self._turns.get(origin)
         if turns is None:
@@ -81,11 +89,11 @@ class Pool:
             kept = self._take(origin)
             if kept is not None:
                 try:
-                    return await self._exchange(origin, kept, request, silence)
+                    return await self._exchange(origin, kept, request, silence, check)
                 except NoAnswerError:
                     if not repeatable or self.is_closed:
                         raise
-            return await self._exchange(origin, await self._connect(origin), request, silence)
+            return await self._exchange(origin, await self._connect(origin), request, silence, check)
 
     async def aclose(self) -> None:
         """Close all connections; who waits for an answer gets a `NoAnswerError` or `CutError`."""
@@ -100,9 +108,16 @@ class Pool:
             await connection.wait_closed()
 
     async def _exchange(
-        self, origin: Origin, connection: Connection, request: bytes, silence: float | None
+        self,
+        origin: Origin,
+        connection: Connection,
+        request: bytes,
+        silence: float | None,
+        check: Callable[[], None] | None,
     ) -> Answer:
         try:
+            if check is not None:
+                check()
             return await connection.exchange(request, silence=silence)
         finally:
             if connection.is_usable and not self.is_closed:

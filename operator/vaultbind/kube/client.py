@@ -6,6 +6,7 @@ Everything rare goes through the same verbs with another `Resource`.
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -49,7 +50,7 @@ class KubeClient:
         self.connection = connection
         self.observer: KubeObserver = observer or NullKubeObserver()
         self.may_write: Callable[[], bool] | None = None
-        """Asked before each write but those of a Lease: whether this process still leads."""
+        """Asked right before each write but those of a Lease is sent: whether this process still leads."""
         self._wire = wire or Wire(connection, observer=self.observer, request_timeout=request_timeout)
 
     @property
@@ -213,15 +214,20 @@ class KubeClient:
         return self._wire.stream(request, silence=silence)
 
     async def _change(self, request: Request) -> dict[str, Any]:
-        """Send a write, unless somebody else may lead by now.
+        """Send a write, unless somebody else may lead when its turn has come.
 
         A process that wakes up from a pause would write an old state where nothing has changed since, which
         no resourceVersion refuses.
         """
-        lost = self.may_write is not None and not self.may_write()
-        if lost and request.call.resource is not LEASES:
-            raise KubeError(KubeErrorKind.CONFLICT, f"{request.call}: this process does not lead any more")
-        return await self._wire.exchange(request)
+
+        def check() -> None:
+            if self.may_write is not None and not self.may_write():
+                raise KubeError(
+                    KubeErrorKind.CONFLICT, f"{request.call}: this process does not lead any more"
+                )
+
+        guarded = request.call.resource is not LEASES
+        return await self._wire.exchange(replace(request, check=check) if guarded else request)
 
     async def _read(self, call: Call, query: Mapping[str, str], *, accept: str) -> dict[str, Any]:
         target = _target(call.resource.path(call.namespace, call.name), query)

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -37,6 +37,8 @@ class Request:
     target: str
     headers: Mapping[str, str]
     body: bytes | None = None
+    check: Callable[[], None] | None = None
+    """Called right before it is sent, each time; raises KubeError where it may not be."""
 
     def __repr__(self) -> str:
         return f"Request({self.call})"
@@ -89,15 +91,19 @@ class DirectExchange:
         """Send it; once more with another token where the first is refused."""
         async with asyncio.timeout(seconds):
             used = await self._tokens.authorization()
-            answer = await self._pool.exchange(self._origin, self._render(request, used))
+            answer = await self._send(request, used)
             if answer.status == UNAUTHORIZED and await self._tokens.renew(used):
                 renewed = await self._tokens.authorization()
-                answer = await self._pool.exchange(self._origin, self._render(request, renewed))
+                answer = await self._send(request, renewed)
             return replace(answer, body=unpack_body(answer)) if answer.header("Content-Encoding") else answer
 
     async def aclose(self) -> None:
         """Close the pool."""
         await self._pool.aclose()
+
+    async def _send(self, request: Request, authorization: str) -> Answer:
+        rendered = self._render(request, authorization)
+        return await self._pool.exchange(self._origin, rendered, check=request.check)
 
     def _render(self, request: Request, authorization: str) -> bytes:
         headers = {"User-Agent": USER_AGENT, **request.headers}
@@ -118,6 +124,8 @@ class SessionExchange:
 
     async def __call__(self, request: Request, *, seconds: float) -> Answer:
         """Send it."""
+        if request.check is not None:
+            request.check()
         body = request.body
         response = await self._session.request(
             request.method,

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from vaultbind.http1 import LARGEST_ANSWER
 from vaultbind.kube.client import KubeClient
 from vaultbind.kube.observer import NullKubeObserver
-from vaultbind.kube.session import open_connection
+from vaultbind.kube.session import POOL_LIMIT, open_connection
 from vaultbind.kube.tokens import NoToken, TokenSource
 from vaultbind.kube.wire import Wire
 
@@ -81,6 +81,7 @@ async def rig(
     tokens: TokenSource | None = None,
     request_timeout: float = 5.0,
     largest: int = LARGEST_ANSWER,
+    pool_limit: int = POOL_LIMIT,
 ) -> AsyncIterator[Rig]:
     stub, counter, pauses = ApiStub(answers=list(answers)), Counter(), []
     app = web.Application()
@@ -91,7 +92,10 @@ async def rig(
 
     async with TestServer(app) as server:
         connection = open_connection(
-            server=str(server.make_url("")), tokens=tokens or NoToken(), largest=largest
+            server=str(server.make_url("")),
+            tokens=tokens or NoToken(),
+            largest=largest,
+            pool_limit=pool_limit,
         )
         wire = Wire(connection, observer=counter, request_timeout=request_timeout, pause=pause)
         async with KubeClient(connection, observer=counter, wire=wire) as client:

@@ -120,6 +120,41 @@ async def test_who_does_not_lead_any_more_writes_nothing(
         assert [seen.method for seen in it.stub.seen] == ["GET", "PATCH"]
 
 
+async def test_a_write_that_waited_until_another_leads_is_not_sent() -> None:
+    """More may be under way than there are connections, and a pause of the process hits them all."""
+    asked, gate = asyncio.Event(), asyncio.Event()
+    leads = True
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        asked.set()
+        await gate.wait()
+        return web.json_response(OBJECT)
+
+    async with rig(answer, pool_limit=1) as it:
+        it.client.may_write = lambda: leads
+        first = asyncio.create_task(it.client.get(SECRETS, "shop", "db"))
+        await asked.wait()
+        second = asyncio.create_task(it.client.create(SECRETS, "shop", SECRET_BODY))
+        await asyncio.sleep(0)
+        leads = False
+        gate.set()
+        assert await first == OBJECT
+        with pytest.raises(KubeError, match="does not lead any more"):
+            await second
+        assert await it.client.get(SECRETS, "shop", "db") == OBJECT, "the connection is used on"
+        assert [seen.method for seen in it.stub.seen] == ["GET", "GET"]
+
+
+@pytest.mark.parametrize("refusal", [429, 401])
+async def test_a_write_is_not_sent_again_once_another_may_lead(refusal: int) -> None:
+    reason = json_answer({"reason": "no"}, refusal, **{"Retry-After": "1"})
+    async with rig(reason, json_answer(OBJECT), tokens=Renewed()) as it:
+        it.client.may_write = lambda: not it.stub.seen
+        with pytest.raises(KubeError, match="does not lead any more"):
+            await it.client.create(SECRETS, "shop", SECRET_BODY)
+        assert len(it.stub.seen) == 1
+
+
 async def test_merge_patch_of_status() -> None:
     async with rig(json_answer(OBJECT)) as it:
         await it.client.merge_patch(
