@@ -87,7 +87,11 @@ class Feed:
         for key, uid in result.gone:
             logger.warning("%s: its deletion was missed by the watch", key)
             self.engine.remove(key, uid)
-        dead = [key for key in result.behind if _is_left_behind(self._behind.get(key), cached.get(key))]
+        dead = [
+            key
+            for key in result.behind
+            if _is_left_behind(self._behind.get(key), listed[key], cached.get(key))
+        ]
         if dead:
             logger.error("the watch is dead: %d objects have not caught up since the last sweep", len(dead))
             self.dead.set()
@@ -126,9 +130,9 @@ def _is_other(known: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
     return any(before.get(name) != after.get(name) for name in ("uid", "resourceVersion"))
 
 
-def _is_left_behind(listed_before: Version | None, cached: Version | None) -> bool:
-    """Whether the cache has not even reached what the sweep before had listed."""
-    if listed_before is None:
+def _is_left_behind(listed_before: Version | None, listed: Version, cached: Version | None) -> bool:
+    """Whether the cache has not even reached what the sweep before had listed; a namesake is another."""
+    if listed_before is None or listed_before[0] != listed[0]:
         return False
     return cached is None or (cached[0] == listed_before[0] and cached[1] < listed_before[1])
 

@@ -298,6 +298,18 @@ async def test_an_object_that_went_and_came_again_between_two_sweeps_is_no_dead_
     assert not feed.dead.is_set()
 
 
+async def test_a_namesake_that_the_next_sweep_meets_in_its_first_moment_is_no_dead_watch() -> None:
+    """Such as a job that somebody makes anew again and again, of which neither list's events were in yet."""
+    kube = FakeKube()
+    feed = feed_on(kube)
+    assert await sweeps(feed, kube, 2) == [False]
+    kube.items = {"vaultbindings": [binding(uid="u2", version=8)]}
+    await feed.sweep()
+    assert not feed.dead.is_set()
+    await feed.sweep()
+    assert feed.dead.is_set()
+
+
 async def test_a_sweep_that_fails_decides_nothing() -> None:
     kube = FakeKube(error=KubeError(KubeErrorKind.TIMEOUT, "list: no answer in time"))
     feed = feed_on(kube)
