@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -37,21 +37,28 @@ class Recent(Generic[K, V]):
 
     async def _fly(self, key: K, started: float) -> V:
         answer = await self.ask(key)
-        self._kept.pop(key, None)
-        if self.keeps(answer):
-            self._kept[key] = (started, answer)
+        if self._is_newest(key, asyncio.current_task()):
+            self._kept.pop(key, None)
+            if self.keeps(answer):
+                self._kept[key] = (started, answer)
         self.purge()
         return answer
 
+    def _is_newest(self, key: K, flight: "asyncio.Task[Any] | None") -> bool:
+        """Whether its answer was not asked to be forgotten before it came."""
+        return self._flights.get(key) is flight
+
     def _land(self, key: K, flight: "asyncio.Task[V]") -> None:
-        del self._flights[key]
+        if self._is_newest(key, flight):
+            del self._flights[key]
         if not flight.cancelled():
             flight.exception()  # retrieved: whoever waited has it, and nobody may have waited on
 
     def forget(self, is_meant: Callable[[K], bool]) -> None:
-        """Ask anew for those keys."""
-        for key in [key for key in self._kept if is_meant(key)]:
-            del self._kept[key]
+        """Ask anew for those keys; an answer that is under way is for those alone who wait for it."""
+        for known in (self._kept, self._flights):
+            for key in [key for key in known if is_meant(key)]:
+                del known[key]
 
     def purge(self) -> None:
         """Forget what is too old, and the oldest of too many."""

@@ -91,3 +91,31 @@ async def test_memory_is_bounded_and_emptied() -> None:
     source.now = 10.0
     source.recent.purge()
     assert len(source.recent) == 0
+
+
+async def test_an_answer_that_is_under_way_when_it_is_to_be_forgotten_is_not_kept() -> None:
+    source = Source()
+    source.open.clear()
+    early = asyncio.create_task(source.recent.get("a"))
+    await asyncio.sleep(0)
+    source.recent.forget(lambda key: key == "a")
+    source.open.set()
+    assert await early == "a1"
+    assert len(source.recent) == 0
+    assert await source.recent.get("a") == "a2"
+
+
+async def test_who_asks_after_it_was_forgotten_waits_for_another_answer() -> None:
+    source = Source()
+    source.open.clear()
+    early = asyncio.create_task(source.recent.get("a"))
+    await asyncio.sleep(0)
+    source.recent.forget(lambda key: key == "a")
+    late = asyncio.create_task(source.recent.get("a"))
+    await asyncio.sleep(0)
+    source.open.set()
+    await asyncio.gather(early, late)
+    assert source.asked == ["a", "a"]
+    assert await source.recent.get("a") == "a2"
+    source.recent.forget(lambda key: key == "a")
+    assert await source.recent.get("a") == "a3"
