@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Protocol
 
 from vaultbind.kube.errors import KubeError, KubeErrorKind
@@ -81,6 +82,8 @@ class LeaseElector:
         self._changed_at = 0.0
         self._renewed_at = 0.0
         self._renewing: asyncio.Task[None] | None = None
+        self._may_hold = False
+        """Whether a claim was sent since the lease was last seen."""
 
     @property
     def is_leader(self) -> bool:
@@ -95,9 +98,17 @@ class LeaseElector:
         return self._record.holder
 
     async def wait_until_leader(self) -> None:
-        """Return once the lease is ours; from then on it is renewed in the background."""
-        while not await self._attempt():
-            await self._pause(self._timings.interval * random.uniform(1.0, 1.2))
+        """Return once the lease is ours; from then on it is renewed in the background.
+
+        Who is cancelled leaves no claim behind that was under way: others would wait for it to run out.
+        """
+        try:
+            while not await self._attempt():
+                await self._pause(self._timings.interval * random.uniform(1.0, 1.2))
+        except asyncio.CancelledError:
+            if self._may_hold:
+                await self._let_go(self._withdraw)
+            raise
         self._renewing = asyncio.create_task(self._keep(), name="lease-renewal")
 
     async def release(self) -> None:
@@ -108,13 +119,21 @@ class LeaseElector:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        if not held:
-            return
+        if held:
+            await self._let_go(partial(self._patch_own, render_release))
+
+    async def _let_go(self, release: Callable[[], Awaitable[None]]) -> None:
         try:
             async with asyncio.timeout(self._timings.call_timeout):
-                await self._patch_own(render_release)
+                await release()
         except (KubeError, TimeoutError, _TakenOverError) as error:
             _log.warning("the lease could not be released and will run out: %s", _told(error))
+
+    async def _withdraw(self) -> None:
+        """Release the lease if a claim of ours has come through whose answer has not."""
+        record = await self._fetch()
+        if record is not None and record.holder == self.identity:
+            await self._patch(render_release)
 
     async def _attempt(self) -> bool:
         """One try to get the lease; failures are waited out."""
@@ -132,11 +151,14 @@ class LeaseElector:
     async def _claim(self) -> bool:
         resource, namespace, name = self._place
         record = await self._fetch()
+        self._may_hold = record is None or is_free(
+            record, self.identity, unchanged_for=self._clock() - self._changed_at
+        )
         if record is None:
             body = render_new_lease(namespace, name, self.identity, timings=self._timings, now=self._now())
             self._see(await self._client.create(resource, namespace, body))
             return True
-        if not is_free(record, self.identity, unchanged_for=self._clock() - self._changed_at):
+        if not self._may_hold:
             return False
         patch = render_claim(record, self.identity, timings=self._timings, now=self._now())
         self._see(await self._client.merge_patch(*self._place, patch))

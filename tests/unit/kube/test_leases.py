@@ -370,6 +370,43 @@ def test_a_claim_whose_answer_got_lost_is_ours_at_the_next_try() -> None:
     virtual(story())
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_who_stops_while_its_claim_is_under_way_leaves_none_behind(*, is_new: bool) -> None:
+    async def story() -> None:
+        cluster = Cluster()
+        if not is_new:
+            await (await leading(cluster)).release()
+        cluster.losing_answers = True
+        waiting = asyncio.create_task(elector(cluster, "two").wait_until_leader())
+        await asyncio.sleep(1)
+        assert cluster.holder == "two"
+        cluster.losing_answers = False
+        waiting.cancel()
+        await asyncio.wait((waiting,))
+
+        assert waiting.cancelled()
+        assert cluster.holder == ""
+
+    virtual(story())
+
+
+def test_who_stops_while_another_leads_writes_nothing() -> None:
+    async def story() -> None:
+        cluster = Cluster()
+        it = await leading(cluster)
+        waiting = asyncio.create_task(elector(cluster, "two").wait_until_leader())
+        await asyncio.sleep(1)
+        cluster.hanging = True
+        waiting.cancel()
+        await asyncio.sleep(0)
+
+        assert waiting.cancelled(), "nothing is asked, either"
+        cluster.hanging = False
+        await it.release()
+
+    virtual(story())
+
+
 def test_a_loop_that_slept_too_long_steps_down_without_a_call() -> None:
     async def story() -> None:
         cluster, skew = Cluster(), [0.0]
