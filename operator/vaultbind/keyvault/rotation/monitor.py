@@ -230,6 +230,8 @@ class ExpiryMonitor:
                 raise
             self.handler_errors += 1
             LOG.warning("%s failed: %s", title, type(error).__name__)
+        if _is_cancelled_itself():
+            raise asyncio.CancelledError  # which the handler has kept for itself
 
 
 def _state_after(

@@ -1,6 +1,7 @@
 """The monitor on a simulated vault: what it asks, whom it tells, and what a handler cannot break."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -451,6 +452,33 @@ async def test_a_handler_that_gives_up_does_not_end_the_watch(stage: Stage) -> N
     assert monitor.is_running
     assert (told, monitor.handler_errors) == (["a", "b"], 2)
     await monitor.stop()
+
+
+@pytest.mark.parametrize("error", [None, ValueError])
+async def test_a_handler_that_takes_no_end_does_not_hold_up_ours(
+    stage: Stage, error: type[Exception] | None
+) -> None:
+    """Such as one with `asyncio.wait_for`, which loses a cancellation in Python 3.11."""
+    monitor = stage.client.expiry_monitor
+
+    class Stays:
+        async def on_expired(self, properties: ObjectProperties) -> None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            if error is not None:
+                raise error
+
+    monitor.register(Stays())
+    for name in ("a", "b"):
+        stage.vault.set_secret(name, "v1", expires=stage.now)
+    await monitor.start(60)
+    await stage.clock.advance(0.5)
+    ending = asyncio.create_task(monitor.stop())
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+    assert ending.done()
+    assert monitor.handler_errors == (error is not None)
 
 
 async def test_what_was_told_before_the_monitor_was_stopped_is_not_told_again(stage: Stage) -> None:
