@@ -82,6 +82,8 @@ class Operator:
         self._tasks: set[asyncio.Task[None]] = set()
         self.warm = asyncio.Event()
         """Set once `prepare` has ended."""
+        self.broken = asyncio.Event()
+        """Set when a part in the background that must go on has ended by an error that nobody foresaw."""
         self.secrets = WatchedSecrets(on_change=self._on_secret)
         self.clients = VaultClients(kube=client, observers=metrics.vaults, clock=clock)
         cache = ObjectCache()
@@ -303,11 +305,11 @@ class Operator:
 
     async def prepare(self) -> None:
         """Check the cluster, start the watches, wait for their first lists; a standby stops here, warm."""
-        self._start(self.clients.warm(), "identities")
+        self._start(self.clients.warm(), "identities", vital=False)
         await wait_for_kinds(self.client, self.settings.namespaces)
         for watch in self._watches:
-            self._start(watch.run(), "watch")
-        self._start(report_missing_rights(self.client, self.settings), "rights")
+            self._start(watch.run(), f"watch of {watch.plural}")
+        self._start(report_missing_rights(self.client, self.settings), "rights", vital=False)
         await wait_synced(self._watches)
         self.warm.set()
 
@@ -360,10 +362,17 @@ class Operator:
         except Exception as error:  # noqa: BLE001 - a sweep that ended would end in silence
             logger.error("the sweep failed and comes again: unexpected %s", type(error).__name__)
 
-    def _start(self, coroutine: Any, name: str) -> None:
+    def _start(self, coroutine: Any, name: str, *, vital: bool = True) -> None:
         task = asyncio.create_task(coroutine, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._ended, vital=vital))
+
+    def _ended(self, task: asyncio.Task[None], *, vital: bool) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("%s: ended by an unexpected %s", task.get_name(), type(error).__name__)
+            if vital:
+                self.broken.set()
 
     async def stop(self, seconds: float) -> None:
         """Finish what runs, within `seconds`, and close everything but the cluster's client."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Coroutine, Iterable
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 import kopf
@@ -63,6 +63,7 @@ async def start_controller(operator: Operator, stop: asyncio.Event, elector: Lea
     causes = {
         "stop": asyncio.create_task(stop.wait()),
         "the watch is dead": asyncio.create_task(operator.feed.dead.wait()),
+        "a part of it ended": asyncio.create_task(operator.broken.wait()),
         "the feed ended": feed,
         "the engine ended": work,
     }
@@ -148,7 +149,8 @@ async def rearm_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:
     catch_signals(stop)
 
 
-async def _cancel(tasks: Iterable[asyncio.Task[object]]) -> None:
+async def _cancel(tasks: Collection[asyncio.Task[object]]) -> None:
+    """Bounded: a cancellation can get lost in code that is not ours (Python 3.11's `asyncio.wait_for`)."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.wait(tasks, timeout=KOPF_STOP_SECONDS)

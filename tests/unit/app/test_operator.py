@@ -300,3 +300,23 @@ def test_bindings_that_exist_are_known_before_any_is_looked_at() -> None:
 
     run_virtually(story())
     assert wanted == [1, 1, 1]
+
+
+@pytest.mark.parametrize("vital", [True, False], ids=["a watch", "a report"])
+def test_a_part_that_must_go_on_and_ends_is_the_end_of_all(
+    caplog: pytest.LogCaptureFixture, *, vital: bool
+) -> None:
+    operator = operator_on(FakeKube())
+
+    async def bug() -> None:
+        raise ValueError("hunter2")
+
+    async def story() -> None:
+        operator._start(bug(), "part", vital=vital)
+        await asyncio.sleep(1.0)
+        await operator.stop(1.0)
+
+    run_virtually(story())
+    assert operator.broken.is_set() is vital
+    assert "part: ended by an unexpected ValueError" in caplog.text
+    assert "hunter2" not in caplog.text

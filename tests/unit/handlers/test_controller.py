@@ -1,6 +1,7 @@
 """The controller from start to a clean stop, with the real Kopf on the embedded cluster API."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -349,6 +350,38 @@ async def test_a_dead_watch_ends_it(stage: Stage) -> None:
     await stage.work()
     stage.operator.feed.dead.set()
     await fails(stage, "the watch is dead")
+
+
+async def test_a_bug_in_a_watch_ends_it_and_shows_its_type_alone(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def bug() -> None:
+        raise ValueError("hunter2")
+
+    await stage.work()
+    stage.operator._start(bug(), "watch of secrets")
+    await fails(stage, "a part of it ended")
+    assert "watch of secrets: ended by an unexpected ValueError" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_feed_that_does_not_hear_its_end_is_left_behind(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a cancellation that Python 3.11's `asyncio.wait_for` has lost."""
+    monkeypatch.setattr(controller, "KOPF_STOP_SECONDS", 0.01)
+    release = asyncio.Event()
+
+    async def deaf(*_: Any) -> None:
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+
+    monkeypatch.setattr(controller, "_run_kopf", deaf)
+    await stage.work()
+    stage.stop.set()
+    await stage.over()
+    release.set()
 
 
 async def test_a_lost_lease_ends_it(stage: Stage, leader: FakeElector) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -68,8 +69,15 @@ class Line(Pool):
         self.asked: tuple[Any, ...] = ()
 
     async def exchange(
-        self, origin: Origin, request: bytes, *, silence: float | None = None, repeatable: bool = False
+        self,
+        origin: Origin,
+        request: bytes,
+        *,
+        silence: float | None = None,
+        repeatable: bool = False,
+        check: Callable[[], None] | None = None,
     ) -> Answer:
+        assert check is None
         self.asked = (origin, request, silence, repeatable)
         if isinstance(self.end, BaseException):
             raise self.end
