@@ -104,7 +104,7 @@ class LeaseElector:
         """
         try:
             while not await self._attempt():
-                await self._pause(self._timings.interval * random.uniform(1.0, 1.2))
+                await self._pause(self._until_next_attempt())
         except asyncio.CancelledError:
             if self._may_hold:
                 await self._let_go(self._withdraw)
@@ -134,6 +134,12 @@ class LeaseElector:
         record = await self._fetch()
         if record is not None and record.holder == self.identity:
             await self._patch(render_release)
+
+    def _until_next_attempt(self) -> float:
+        """Seconds: an interval, or less where the lease that was seen is over before."""
+        interval = self._timings.interval * random.uniform(1.0, 1.2)
+        left = self._changed_at + self._record.duration - self._clock()
+        return min(interval, left) if left > 0 else interval
 
     async def _attempt(self) -> bool:
         """One try to get the lease; failures are waited out."""
