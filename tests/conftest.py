@@ -2,19 +2,20 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.chart.release import Helm
+from tests.loop import PatientLoop
 from tools.helm.build import find as find_helm
 from tools.realcluster import RealCluster
 from tools.testbin.build import find
 
 # a busy machine is no bug: examples are bounded in number, not in time
-settings.register_profile("vaultbind", deadline=None)
+settings.register_profile("vaultbind", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vaultbind")
 
 pytest_plugins = ["pytester"]
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not any(item.get_closest_marker(tier) for tier in TIERS):
             needs_real = "apiserver" in getattr(item, "fixturenames", ())
             item.add_marker("apiserver" if needs_real else _tier_of(item.path))
+
+
+@pytest.hookimpl(optionalhook=True)  # before 1.4 pytest-asyncio has no such hook
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], PatientLoop]]:
+    """Every test's loop is a patient one."""
+    return {"patient": PatientLoop}
 
 
 def _tier_of(path: Path) -> str:

@@ -18,14 +18,21 @@ from vaultbind.keyvault import KeyVaultClient, KeyVaultConfig, KeyVaultError
 
 VARIABLE = "VAULTBIND_E2E_VAULT_URL"
 HERE = Path(__file__).parent
+ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
 T = TypeVar("T")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tell it before they are made: the kind of loop is a parameter, and would else be one of each test."""
+    metafunc.definition.add_marker(ONE_LOOP, append=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let all of them run in one event loop, for connections belong to one."""
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            item.add_marker(ONE_LOOP, append=False)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -19,6 +19,7 @@ from tests.flow.test_expiry import judge
 from tests.flow.test_rollout import WEB, workload
 from tests.flow.world import World, start_world
 from tests.flow.world_cluster import encode, start_sandbox
+from tests.loop import PatientLoop
 from tools.promrules.build import evaluate
 from vaultbind.expiry.outlets import OutletSettings
 from vaultbind.expiry.sink import SinkSettings
@@ -103,8 +104,8 @@ def test_the_chart_renders_it(helm: Helm, default: Rendered) -> None:
 @pytest.fixture(scope="module")
 def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Two scrapes of an operator that has done all that the dashboard shows."""
-    with pytest.MonkeyPatch.context() as patch:
-        return asyncio.run(live(tmp_path_factory.mktemp("cluster"), patch))
+    with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=PatientLoop) as runner:
+        return runner.run(live(tmp_path_factory.mktemp("cluster"), patch))
 
 
 async def live(folder: Path, patch: pytest.MonkeyPatch) -> list[dict[str, Any]]:

@@ -9,11 +9,11 @@ from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from selectors import BaseSelector
 from typing import Any
 
 import aiohttp
 
+from tests.loop import wait_for_sockets
 from vaultbind.app.operator import Operator
 from vaultbind.handlers.controller import start_controller
 from vaultbind.kube.access import ClusterAccess
@@ -27,25 +27,14 @@ from vaultbind.kube.wire import Wire
 from vaultbind.settings import RunSettings
 from vaultbind.telemetry.metrics import Metrics
 
-START_SECONDS = 60.0
-STOP_SECONDS = 60.0
+START_SECONDS = 120.0
+STOP_SECONDS = 120.0
 ASK = "ask"
 LEASE = LeaseTimings(interval=0.3, deadline=40.0, duration=60.0)
 """A busy machine loses no Lease: it is taken away by tests."""
 METADATA = "PartialObjectMetadata"
 KOPF = "kopf-in-a-world"
 """By what the embedded cluster API tells Kopf's requests from ours, which have the same name otherwise."""
-GOODBYE_LOOKS = 2000
-"""TLS connections say goodbye before their sockets close; so often is looked, every 5 ms."""
-
-
-async def _wait_for_sockets() -> None:
-    """Wait until the loop knows no socket but the one by which it wakes itself."""
-    selector: BaseSelector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
-    for _ in range(GOODBYE_LOOKS):
-        if len(selector.get_map()) <= 1:
-            return
-        await asyncio.sleep(0.005)
 
 
 @dataclass(slots=True)
@@ -139,7 +128,7 @@ class OperatorThread:
         try:
             await self._run()
         finally:
-            await _wait_for_sockets()
+            await wait_for_sockets()
 
     async def _run(self) -> None:
         metrics = Metrics()

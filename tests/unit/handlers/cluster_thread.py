@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.flow.world_cluster import Cluster, start_sandbox
+from tests.loop import wait_for_sockets
 from vaultbind.kube.resources import Resource
 from vaultbind.sandbox import Stats
 
 T = TypeVar("T")
-
-GOODBYE_SECONDS = 0.02
-"""TLS connections say goodbye before their sockets close."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def start_cluster(folder: Path) -> Iterator[ClusterThread]:
         async with start_sandbox(folder) as cluster:
             ready.set_result(ClusterThread(cluster, asyncio.get_running_loop()))
             await over.wait()
-        await asyncio.sleep(GOODBYE_SECONDS)
+        await wait_for_sockets()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="cluster", daemon=True)
     thread.start()

@@ -96,7 +96,6 @@ async def serve(
                     answers[name] = (response.status, await response.read())
                     assert (response.headers.get("Connection") == "close") is retired
     assert not server.ready.is_set()
-    await asyncio.sleep(0.02)
     return answers
 
 

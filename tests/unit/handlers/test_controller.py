@@ -15,7 +15,8 @@ import aiohttp
 import pytest
 from kopf._cogs.clients import api
 
-from tests.unit.handlers.cluster_thread import GOODBYE_SECONDS, ClusterThread, start_cluster
+from tests.loop import wait_for_sockets
+from tests.unit.handlers.cluster_thread import ClusterThread, start_cluster
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.feed import Feed
 from vaultbind.app.operator import Operator
@@ -137,7 +138,7 @@ async def stage_on(kube: ClusterThread, access: ClusterAccess) -> AsyncIterator[
         await asyncio.wait((stage.run,), timeout=LONGEST_STOP)
         stage.run.cancel()
         await client.aclose()
-    await asyncio.sleep(GOODBYE_SECONDS)
+    await wait_for_sockets()
     gc.collect()
 
 
