@@ -66,7 +66,7 @@ from vaultbind.rendering.json_property import PropertyError
 from vaultbind.vaults.bearer import TokenError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-SECONDS: Final = 5.0
+SECONDS: Final = 20.0
 """The longest that one input may take, on a busy machine."""
 PARSERS: Final[dict[str, Callable[[Any], object]]] = {
     "VaultBinding": parse_binding,

@@ -88,7 +88,8 @@ async def started(
 ) -> AsyncIterator[OperatorProcess]:
     """Start one that may reach the emulator's vaults; kill it at the end. `program`: what Python runs."""
     ca_file, log_file = folder / "vault-ca.pem", folder / f"{name}.log"
-    ca_file.write_text(emulator.ca_pem)
+    if not ca_file.exists():  # another process may be reading it
+        ca_file.write_text(emulator.ca_pem)
     environ = {
         "PATH": "",
         "KUBECONFIG": str(kubeconfig),

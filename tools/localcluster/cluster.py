@@ -16,7 +16,7 @@ from tools.realcluster import RealCluster
 from tools.realcluster.processes import wait_until
 
 CGROUP = "vaultbind-localcluster"
-NODE_SECONDS = 60.0
+NODE_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ WIRE = ("vaultbind0", "vaultbind1")
 """Interfaces of the wire between machine and node."""
 PLACES = ("kubelet", "cni")
 """Folders of /var/lib that the node sees as its own."""
-INIT_SECONDS = 10.0
+INIT_SECONDS = 60.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

@@ -35,6 +35,10 @@ CONTROLLERS = (
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 OK_BELOW = 300
+CALL_SECONDS = 90.0
+"""More than the API server waits for a webhook."""
+TOKEN_SECONDS = 86_400
+"""Longer than a session of tests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +105,7 @@ class RealCluster:
     def call(self, method: str, path: str, body: object = None, *, content_type: str = JSON) -> Answer:
         """Call the API as administrator; any status is an answer (quicker than kubectl: no process)."""
         with contextlib.closing(
-            HTTPSConnection(self.host, self.port, context=self._context, timeout=30)
+            HTTPSConnection(self.host, self.port, context=self._context, timeout=CALL_SECONDS)
         ) as http:
             payload = None if body is None else json.dumps(body)
             http.request(method, path, payload, {"Content-Type": content_type, "Accept": JSON})
@@ -125,7 +129,7 @@ class RealCluster:
     def stored(self) -> Iterator[bytes]:
         """All that etcd holds, value by value."""
         everything = base64.b64encode(b"\0").decode()
-        connection = HTTPConnection(LOOPBACK, self.etcd_port, timeout=30)
+        connection = HTTPConnection(LOOPBACK, self.etcd_port, timeout=CALL_SECONDS)
         with contextlib.closing(connection) as http:
             http.request("POST", "/v3/kv/range", json.dumps({"key": everything, "range_end": everything}))
             answer = json.loads(http.getresponse().read())
@@ -134,7 +138,7 @@ class RealCluster:
     def metrics(self) -> str:
         """Return the API server's metrics as text (`apiserver_request_total` and the like)."""
         with contextlib.closing(
-            HTTPSConnection(self.host, self.port, context=self._context, timeout=30)
+            HTTPSConnection(self.host, self.port, context=self._context, timeout=CALL_SECONDS)
         ) as http:
             http.request("GET", "/metrics")
             return http.getresponse().read().decode()
@@ -142,7 +146,7 @@ class RealCluster:
     def service_account_kubeconfig(
         self, namespace: str, name: str, *, context_namespace: str = "default"
     ) -> Path:
-        """Write a kubeconfig with a fresh token (1 h) of a ServiceAccount, which is made when missing.
+        """Write a kubeconfig with a fresh token of a ServiceAccount, which is made when missing.
 
         Rights are the caller's business: apply Roles and bindings with :meth:`kubectl` or :meth:`grant`.
         """
@@ -157,7 +161,7 @@ class RealCluster:
             {
                 "apiVersion": "authentication.k8s.io/v1",
                 "kind": "TokenRequest",
-                "spec": {"expirationSeconds": 3600},
+                "spec": {"expirationSeconds": TOKEN_SECONDS},
             },
         )
         token = str(asked.body["status"]["token"])

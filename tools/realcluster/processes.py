@@ -13,6 +13,8 @@ from pathlib import Path
 
 START_SECONDS = 150.0
 STOP_SECONDS = 2.0
+END_SECONDS = 60.0
+"""For the end of what was killed: a busy machine takes its time to clear a large process away."""
 POLL_SECONDS = 0.05
 
 
@@ -37,7 +39,7 @@ class Server:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(STOP_SECONDS)
+            self.process.wait(END_SECONDS)
 
     def tail(self, lines: int = 15) -> str:
         """Last lines of the log."""
@@ -63,7 +65,7 @@ class Reaper:
     def close(self) -> None:
         """Leave everybody alone."""
         self.watch(())
-        self._process.communicate(timeout=STOP_SECONDS)
+        self._process.communicate(timeout=END_SECONDS)
 
 
 def start(name: str, command: Sequence[str | Path], *, log_folder: Path, folder: Path) -> Server:

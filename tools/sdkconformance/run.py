@@ -14,7 +14,7 @@ from tools.sdkconformance.suites import STANDIN, Suite
 
 REAL_VAULT = "https://conformance.vault.azure.net"
 REAL_HSM = "https://conformance.managedhsm.azure.net"
-TEST_SECONDS = 150
+TEST_SECONDS = 600
 """For one test: the SDK's asynchronous pollers have no limit of their own."""
 PYTEST = (
     *("-c", os.devnull, "--rootdir", ".", "-p", "devtools_testutils.plugin", "-p", "no:cacheprovider"),
