@@ -6,24 +6,25 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 
 from tools.realcluster import RealCluster
-from tools.realcluster.processes import free_ports
+from tools.realcluster.processes import free_ports, is_answering
 from tools.realcluster.rules import part_rules
 from vaultbind.injection.authority import Authorities
 from vaultbind.injection.certificates import Pair, make_authority
 
 HOST = "localhost"
-DRAIN_SECONDS = 6
+DRAIN_SECONDS = 15
+REVIEW_SECONDS = 30
+"""As long as the API server can wait for a webhook; the chart says 5: a busy machine is no bug."""
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 CHECKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 
@@ -44,21 +45,24 @@ class Webhook:
     process: subprocess.Popen[bytes]
 
     def is_ready(self) -> bool:
-        connection = HTTPConnection("127.0.0.1", self.probes, timeout=2)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        return is_answering(self.probes, "/readyz")
 
     def wait_ready(self) -> None:
-        deadline = time.monotonic() + 60
-        while not self.is_ready():
+        def is_ready() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
+            return self.is_ready()
+
+        until(is_ready, self.log.read_text)
+
+
+def until(
+    condition: Callable[[], bool], tell: Callable[[], object] = lambda: "it did not come to pass"
+) -> None:
+    """Wait for something that must come: an API server learns by watches what it has been told."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, tell()
+        time.sleep(0.05)
 
 
 def put_pair(folder: Path, pair: Pair, authorities: bytes) -> None:
@@ -99,7 +103,7 @@ def running(cluster: RealCluster, kubeconfig: Path, folder: Path, *flags: str) -
 
 
 def pod_webhook(port: int, bundle: bytes, namespace: str, **more: Any) -> dict[str, Any]:
-    """The configuration for pods, as the chart writes it, but by URL and for one namespace."""
+    """The configuration for pods, as the chart writes it, but by URL, for one namespace and patient."""
     return {
         "name": "inject.vaultbind.dev",
         "admissionReviewVersions": ["v1"],
@@ -119,7 +123,7 @@ def pod_webhook(port: int, bundle: bytes, namespace: str, **more: Any) -> dict[s
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
         "failurePolicy": "Fail",
         "reinvocationPolicy": "IfNeeded",
-        "timeoutSeconds": 5,
+        "timeoutSeconds": REVIEW_SECONDS,
         "sideEffects": "None",
     } | more
 
@@ -143,7 +147,7 @@ def check_webhook(port: int, bundle: bytes, namespace: str, plural: str) -> dict
         ],
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
         "failurePolicy": "Ignore",
-        "timeoutSeconds": 5,
+        "timeoutSeconds": REVIEW_SECONDS,
         "sideEffects": "None",
     }
 
@@ -170,7 +174,7 @@ def serial_served(port: int, bundle: bytes) -> int:
 
     context = ssl.create_default_context(cadata=bundle.decode())
     with (
-        socket.create_connection(("127.0.0.1", port), 5) as plain,
+        socket.create_connection(("127.0.0.1", port), 60) as plain,
         context.wrap_socket(plain, server_hostname=HOST) as wrapped,
     ):
         raw = wrapped.getpeercert(binary_form=True)

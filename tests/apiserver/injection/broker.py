@@ -33,6 +33,8 @@ from vaultbind.vaults.policy import VaultPolicy
 BROKER_RULES: list[Mapping[str, Any]] = [*part_rules("broker")]
 """What the broker's account may do, as the chart grants it, without credentialSecrets."""
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+VALUES = {"apiGroups": ["vaultbind.dev"], "resources": ["vaultbindings/values"], "verbs": ["get"]}
+"""The right to get values."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +97,7 @@ class BrokerStage:
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": place}],
         }
         self.post(f"{RBAC}/namespaces/{place}/rolebindings", body)
+        self.cluster.wait_allowed(place, name, VALUES, within=place)
 
     def forbid(self, name: str) -> None:
         path = f"{RBAC}/namespaces/{self.namespace}/rolebindings/{name}-values"
@@ -212,17 +215,15 @@ async def broker_stage(cluster: RealCluster, namespace: str, folder: Path) -> As
             stop.set()
             await serving
             cluster.call("DELETE", f"{found.ours('clusterkeyvaults')}/{namespace}")
-            await asyncio.sleep(0.05)  # TLS connections say goodbye before their sockets close
 
 
 def make_role(cluster: RealCluster) -> None:
     """The chart's ClusterRole; other tests may have made it."""
-    rules = [{"apiGroups": ["vaultbind.dev"], "resources": ["vaultbindings/values"], "verbs": ["get"]}]
     body = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
         "metadata": {"name": ROLE},
-        "rules": rules,
+        "rules": [VALUES],
     }
     assert cluster.call("POST", f"{RBAC}/clusterroles", body).status in (201, 409)
 

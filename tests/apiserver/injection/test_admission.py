@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from tests.apiserver.injection.admission import (
     put_pair,
     running,
     serial_served,
+    until,
 )
 from tests.unit.api.cases import LATER_BINDINGS
 from tests.unit.injection.pods import make_pod
@@ -65,6 +67,20 @@ class Stage:
         path = f"/apis/vaultbind.dev/v1alpha1/namespaces/{self.namespace}/vaultbindings"
         return self.cluster.call("POST", path, body)
 
+    def make_vault(self, url: str, query: str = "") -> Answer:
+        body = {
+            "apiVersion": "vaultbind.dev/v1alpha1",
+            "kind": "KeyVault",
+            "metadata": {"name": "kv"},
+            "spec": {"url": url},
+        }
+        path = f"/apis/vaultbind.dev/v1alpha1/namespaces/{self.namespace}/keyvaults"
+        return self.cluster.call("POST", f"{path}{query}", body)
+
+
+BAD_URL = "https://shop.vault.azure.net:65536"
+"""Of a vault that no rule of the schema finds fault with."""
+
 
 @pytest.fixture(scope="module")
 def place(apiserver: RealCluster) -> Iterator[str]:
@@ -93,6 +109,7 @@ def stage(apiserver: RealCluster, place: str, tmp_path_factory: pytest.TempPathF
         ]
         configure(apiserver, CHECKS, place, checks)
         wait_until_called(found)
+        until(lambda: found.make_vault(BAD_URL, "?dryRun=All").status == 422)
         yield found
         for path in (WEBHOOKS, CHECKS):
             apiserver.call("DELETE", f"{path}/{place}")
@@ -100,18 +117,13 @@ def stage(apiserver: RealCluster, place: str, tmp_path_factory: pytest.TempPathF
 
 def wait_for_account(cluster: RealCluster, namespace: str) -> None:
     """Pods need the ServiceAccount `default`, which a controller makes."""
-    deadline = time.monotonic() + 60
-    while cluster.call("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default").status != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
+    until(lambda: cluster.call("GET", path).status == 200)
 
 
 def wait_until_called(stage: Stage) -> None:
-    """The API server learns of configurations by a watch."""
-    deadline = time.monotonic() + 60
-    while stage.create(make_pod(inject="nonsense"), "?dryRun=All").status != 400:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    """Wait until the API server asks about pods."""
+    until(lambda: stage.create(make_pod(inject="nonsense"), "?dryRun=All").status == 400)
 
 
 def test_a_pod_that_opts_in_gets_its_agent(stage: Stage) -> None:
@@ -194,9 +206,11 @@ def test_what_the_pod_becomes_passes_the_restricted_standard(stage: Stage) -> No
     namespace = f"/api/v1/namespaces/{stage.namespace}"
     label = "pod-security.kubernetes.io/enforce"
 
-    def enforce(standard: str | None) -> None:
+    def enforce(standard: str | None, status: int) -> None:
+        """Set it, and wait until a pod that does not meet it gets that answer."""
         change = {"metadata": {"labels": {label: standard}}}
         stage.cluster.call("PATCH", namespace, change, content_type="application/merge-patch+json")
+        until(lambda: stage.create(make_pod(inject=None), "?dryRun=All").status == status)
 
     own = {
         "allowPrivilegeEscalation": False,
@@ -205,28 +219,17 @@ def test_what_the_pod_becomes_passes_the_restricted_standard(stage: Stage) -> No
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     pod = make_pod({"refresh": "on"}, containers=[{"name": "web", "image": "w", "securityContext": own}])
-    enforce("restricted")
     try:
+        enforce("restricted", 403)
         answer = stage.create(pod, "?dryRun=All")
-        bad = stage.create(make_pod(inject=None), "?dryRun=All")
     finally:
-        enforce(None)
+        enforce(None, 201)
 
     assert answer.status == 201, answer.body
-    assert bad.status == 403
 
 
 def test_a_mistake_that_no_rule_of_the_schema_can_name_is_refused_at_once(stage: Stage) -> None:
-    answer = stage.cluster.call(
-        "POST",
-        f"/apis/vaultbind.dev/v1alpha1/namespaces/{stage.namespace}/keyvaults",
-        {
-            "apiVersion": "vaultbind.dev/v1alpha1",
-            "kind": "KeyVault",
-            "metadata": {"name": "kv"},
-            "spec": {"url": "https://shop.vault.azure.net:65536"},
-        },
-    )
+    answer = stage.make_vault(BAD_URL)
 
     assert answer.status == 422, answer
     assert "vaultbind: spec.url" in answer.body["message"]
@@ -331,9 +334,9 @@ def test_another_webhook_that_changes_the_pod(stage: Stage, order: str, mesh: st
     """
     with other_webhook(stage, order, MESHES[mesh]) as calls:
         answer = stage.create(with_name(make_pod({"refresh": "on"}), "meshed"), "?dryRun=All")
+        assert calls
 
     assert answer.status == 201, answer.body
-    assert calls
     spec = answer.body["spec"]
     before = [item["name"] for item in spec["initContainers"]]
     assert before[:2] == ["vaultbind-agent", "vaultbind-refresh"]
@@ -395,28 +398,37 @@ def other_webhook(
         def log_message(self, *_: object) -> None:
             pass
 
-    server = socketserver.TCPServer(("127.0.0.1", 0), Handler)
+    server = MeshServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(stage.webhook.tls / "tls.crt", stage.webhook.tls / "tls.key")
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     port, name = server.server_address[1], f"{order}-{stage.namespace}"
     mesh = pod_webhook(port, stage.authorities.bundle(), stage.namespace, name="mesh.example.com")
     configure(stage.cluster, WEBHOOKS, name, [mesh])
+
+    def is_called() -> bool:
+        calls.clear()
+        stage.create(make_pod(), "?dryRun=All")
+        return bool(calls)
+
     try:
-        deadline = time.monotonic() + 60
-        while not calls:
-            stage.create(make_pod(), "?dryRun=All")
-            assert time.monotonic() < deadline
+        until(is_called)
         calls.clear()
         yield calls
     finally:
         stage.cluster.call("DELETE", f"{WEBHOOKS}/{name}")
+        until(lambda: not is_called())
         server.shutdown()
         thread.join()
         server.server_close()
-        time.sleep(1.0)  # the API server forgets configurations by a watch, too
+
+
+class MeshServer(socketserver.ThreadingTCPServer):
+    """A connection that nothing is asked on holds nobody up."""
+
+    daemon_threads = True
 
 
 def test_while_the_webhook_is_down_only_those_who_asked_for_it_are_refused(
@@ -429,9 +441,8 @@ def test_while_the_webhook_is_down_only_those_who_asked_for_it_are_refused(
     )
     path = f"/api/v1/namespaces/{apiserver_namespace}/pods"
     try:
-        deadline = time.monotonic() + 60
-        while (answer := apiserver.call("POST", f"{path}?dryRun=All", make_pod())).status == 201:
-            assert time.monotonic() < deadline
+        until(lambda: apiserver.call("POST", f"{path}?dryRun=All", make_pod()).status != 201)
+        answer = apiserver.call("POST", f"{path}?dryRun=All", make_pod())
         assert answer.status == 500
         assert 'failed calling webhook "inject.vaultbind.dev"' in answer.body["message"]
         for value in (None, "false"):
@@ -442,40 +453,48 @@ def test_while_the_webhook_is_down_only_those_who_asked_for_it_are_refused(
 
 def test_certificates_change_under_load_without_one_failed_admission(stage: Stage) -> None:
     """A new certificate, then a new authority as the controller brings it: first trusted, then signing."""
+    with loaded(stage) as results:
+        renew(stage, stage.authorities, results)
+        second = Authorities(
+            current=make_authority(datetime.now(UTC)), previous=stage.authorities.current.certificate
+        )
+        trust(stage, second.bundle())
+        renew(stage, second, results)
+
+    assert set(results) == {"201"}
+
+
+@contextlib.contextmanager
+def loaded(stage: Stage) -> Iterator[list[str]]:
+    """Let four create pods all the time; gives what they were told, as it comes."""
     stop = threading.Event()
-    results: list[int] = []
+    results: list[str] = []
 
     def load() -> None:
         while not stop.is_set():
-            results.append(stage.create(make_pod(), "?dryRun=All").status)
+            try:
+                results.append(str(stage.create(make_pod(), "?dryRun=All").status))
+            except (OSError, HTTPException) as error:
+                results.append(repr(error))
 
     with ThreadPoolExecutor(4) as pool:
         workers = [pool.submit(load) for _ in range(4)]
         try:
-            renew(stage, stage.authorities)
-            second = Authorities(
-                current=make_authority(datetime.now(UTC)), previous=stage.authorities.current.certificate
-            )
-            trust(stage, second.bundle())
-            renew(stage, second)
+            yield results
         finally:
             stop.set()
         for worker in workers:
-            worker.result(30)
-
-    assert len(results) > 100
-    assert set(results) == {201}
+            worker.result()
 
 
-def renew(stage: Stage, authorities: Authorities) -> None:
-    """Bring a new certificate and wait until new connections are shown it."""
+def renew(stage: Stage, authorities: Authorities, results: list[str]) -> None:
+    """Bring a new certificate, wait until new connections are shown it, and for some load on it."""
     pair = make_serving(authorities.current, [HOST], datetime.now(UTC))
     put_pair(stage.webhook.tls, pair, authorities.bundle())
-    deadline = time.monotonic() + 60
-    while serial_served(stage.webhook.port, authorities.bundle()) != pair.parsed.serial_number:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    time.sleep(1.0)  # some load on the new one
+    serial = pair.parsed.serial_number
+    until(lambda: serial_served(stage.webhook.port, authorities.bundle()) == serial)
+    enough = len(results) + 50
+    until(lambda: len(results) >= enough, lambda: results[-5:])
 
 
 def trust(stage: Stage, bundle: bytes) -> None:
@@ -491,10 +510,7 @@ def trust(stage: Stage, bundle: bytes) -> None:
     assert answer.status == 200
     marked = make_pod(inject=None)
     marked["metadata"]["labels"] = {"app": "marked"}
-    deadline = time.monotonic() + 60
-    while stage.create(marked, "?dryRun=All").status == 201:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: stage.create(marked, "?dryRun=All").status != 201)
 
 
 def test_a_webhook_that_is_stopped_answers_until_nobody_sends_any_more(stage: Stage) -> None:
@@ -504,7 +520,7 @@ def test_a_webhook_that_is_stopped_answers_until_nobody_sends_any_more(stage: St
     while stage.webhook.is_ready():
         assert time.monotonic() - begun < DRAIN_SECONDS, "it is ready until its end"
     assert stage.create(make_pod(), "?dryRun=All").status == 201
-    assert stage.webhook.process.wait(60) == 0, stage.webhook.log.read_text()
+    assert stage.webhook.process.wait(120) == 0, stage.webhook.log.read_text()
 
 
 def test_the_log_of_all_that_is_short_and_names_no_token(stage: Stage, tmp_path: Path) -> None:

