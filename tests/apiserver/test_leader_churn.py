@@ -24,7 +24,7 @@ from tools.realcluster import RealCluster
 from vaultbind.kube.resources import SECRETS, VAULT_BINDINGS
 
 BINDINGS, ENDS = map(int, os.environ.get("VAULTBIND_CHURN", "40:3").split(":"))
-SETTLE_SECONDS = 60.0
+SETTLE_SECONDS = 120.0
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def stage(apiserver: RealCluster, tmp_path: Path) -> AsyncIterator[Stage]:
         yield stage
 
 
-@pytest.mark.timeout(120 + 60 * ENDS + BINDINGS)
+@pytest.mark.timeout(600 + 60 * ENDS + BINDINGS)
 async def test_nothing_is_lost_while_leaders_come_and_go(stage: Stage) -> None:
     team = Team(stage=stage, wanted={f"s{number}": "first" for number in range(BINDINGS)})
     async with team.under_churn() as changing:
@@ -46,7 +46,6 @@ async def test_nothing_is_lost_while_leaders_come_and_go(stage: Stage) -> None:
     await team.settle()
 
 
-@pytest.mark.timeout(180)
 async def test_a_cluster_that_stands_still_costs_a_leader_and_nothing_else(
     stage: Stage, apiserver: RealCluster
 ) -> None:
