@@ -65,7 +65,7 @@ def test_init_writes_and_ends(broker: StubBroker, environ: dict[str, str], tmp_p
 def test_it_starts_quickly(broker: StubBroker, environ: dict[str, str]) -> None:
     broker.put("/v1/values/shop-db", {"data": {"PASSWORD": "czNjcjN0"}})
     costs = []
-    for _ in range(3):
+    for _ in range(10):  # others on the machine can only add to it
         process = subprocess.Popen([*COMMAND, "init"], env=environ, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -74,7 +74,7 @@ class Outcomes:
 async def test_calls_that_never_come_back_are_few() -> None:
     """Else each would cost a thread; once they end, handlers are called again."""
     stuck, outcomes = Stuck(), Outcomes()
-    handlers = Handlers(handlers=(stuck,), read=unread, find_versions=unread, observer=outcomes, seconds=0.01)
+    handlers = Handlers(handlers=(stuck,), read=unread, find_versions=unread, observer=outcomes, seconds=0.5)
     (telling,) = judge([secret(left=-1)], MonitorState(), NOW).tellings
     entry = Entry(keyvault=KEY, vault="v", telling=telling, time=NOW)
     for _ in range(MOST_LEFT + 5):
@@ -83,7 +83,8 @@ async def test_calls_that_never_come_back_are_few() -> None:
     assert outcomes.found == {"timeout": MOST_LEFT, "dropped": 5}
     stuck.go.set()
     for thread in handlers._left:
-        await asyncio.to_thread(thread._thread.join, 5)
+        await asyncio.to_thread(thread._thread.join, 60)
+    handlers.seconds = 60.0
     await handlers.handle(entry)
     assert outcomes.found["ok"] == 1
     handlers.close()

@@ -79,7 +79,7 @@ class Rig:
 async def rig(
     *answers: Answer,
     tokens: TokenSource | None = None,
-    request_timeout: float = 5.0,
+    request_timeout: float = 60.0,
     largest: int = LARGEST_ANSWER,
     pool_limit: int = POOL_LIMIT,
 ) -> AsyncIterator[Rig]:

@@ -358,7 +358,7 @@ EVENT = b'{"type":"ADDED","object":{"metadata":{"name":"a"}}}\n'
 async def test_watch_gives_events_as_they_come() -> None:
     async with rig(stream_answer(EVENT[:10], EVENT[10:] + EVENT)) as it:
         opened = it.client.watch(
-            SECRETS, "shop", label_selector="a=b", resource_version="7", timeout=290.9, silence=5
+            SECRETS, "shop", label_selector="a=b", resource_version="7", timeout=290.9, silence=60
         )
         async with opened as events:
             names = [event["object"]["metadata"]["name"] async for event in events]
@@ -380,7 +380,7 @@ async def test_watch_gives_events_as_they_come() -> None:
 async def test_watch_refused() -> None:
     async with rig(json_answer({"reason": "Expired"}, 410)) as it:
         with pytest.raises(KubeError) as caught:
-            async with it.client.watch(SECRETS, resource_version="1", timeout=1, silence=5):
+            async with it.client.watch(SECRETS, resource_version="1", timeout=1, silence=60):
                 pytest.fail("a refused watch was opened")
 
         assert caught.value.kind is KubeErrorKind.GONE
@@ -405,7 +405,7 @@ async def test_a_silent_watch_times_out() -> None:
 
 async def test_what_the_reader_of_a_watch_raises_is_its_own() -> None:
     async def read(it: Rig) -> None:
-        async with it.client.watch(SECRETS, resource_version="1", timeout=1, silence=1) as events:
+        async with it.client.watch(SECRETS, resource_version="1", timeout=1, silence=60) as events:
             async for _ in events:
                 raise OSError("mine")
 

@@ -326,7 +326,7 @@ async def test_over_a_real_connection() -> None:
     async with rig(json_answer(first), json_answer(second), stream_answer(line, then=wait)) as it:
         watch = MetadataWatch(it.client, SECRETS, label_selector="x=y", on_event=tell)
         task = asyncio.create_task(watch.run())
-        got = [await asyncio.wait_for(told.get(), 5) for _ in range(3)]
+        got = [await asyncio.wait_for(told.get(), 60) for _ in range(3)]
         await cancelled(task, stop.set)
 
         assert got == ["ADDED a", "ADDED b", "ADDED c"]

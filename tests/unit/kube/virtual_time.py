@@ -5,9 +5,12 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any
 
+DELIVERY_SECONDS = 0.05
+"""Real ones, before a long wait: what was written to a socket may still be on its way to the other end."""
+
 
 class _Selector(selectors.SelectSelector):
-    """Never waits: what would be waited for is added to the virtual time instead."""
+    """Waits for nothing but sockets: what else would be waited for is added to the virtual time instead."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -15,6 +18,9 @@ class _Selector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
+        is_far = timeout is None or timeout > 1.0
+        if not ready and is_far and len(self.get_map()) > 1:  # beside the one by which the loop wakes itself
+            ready = super().select(DELIVERY_SECONDS)
         if not ready:
             if timeout is None:
                 raise RuntimeError("everybody waits and nothing is due")

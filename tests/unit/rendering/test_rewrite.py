@@ -101,13 +101,17 @@ def test_names_that_are_too_long_or_no_text() -> None:
     assert rewrite_names([most], steps(("$", "b"), ("b", ""))) == [None], "too long on the way"
 
 
+SECONDS = 10.0
+"""Of the processor, which may be a slow one: each takes one at most, and without a limit minutes."""
+
+
 def test_no_expression_takes_long() -> None:
     """For minutes in Python's own engine."""
-    started = time.perf_counter()
+    started = time.process_time()
     names = [f"{'x' * 1000}{number}" for number in range(100)]
     evil = steps(("(x+x+)+y", ""), ("^(([a-z])+.)+[A-Z]([a-z])+$", ""), ("(.*)(.*)(.*)(.*)(.*)[^x]z", ""))
     assert rewrite_names(names, evil) == names
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < SECONDS
 
 
 LONG = ["n0123" * 200] * 5
@@ -122,10 +126,10 @@ COSTLY = {
 @pytest.mark.parametrize(("names", "pair"), COSTLY.values(), ids=COSTLY.keys())
 def test_what_costs_too_much_is_refused_in_time(names: list[str], pair: tuple[str, str]) -> None:
     """RE2 is linear for one search; a search per letter, each with thousands of steps per letter, is not."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(EffortError):
         rewrite_names(names, steps(pair))
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < SECONDS
     with pytest.raises(EntryError, match="the `rewrite` of s takes too long over") as caught:
         name_keys({f"{place}{name}"[:1000]: b"" for place, name in enumerate(names)}, steps(pair), shown="s")
     assert caught.value.reason is Reason.INVALID_SPEC
