@@ -219,8 +219,14 @@ class PodStage:
 
     def settled_leader(self) -> str:
         """Name of the pod that leads and stays, waited for: the one before may just have been told to end."""
-        self.until(lambda: self.leader() in self._staying(), "no pod leads")
-        return self.leader()
+        found: list[str] = []
+
+        def is_settled() -> bool:
+            found[:] = [self.leader()]
+            return found[0] in self._staying()
+
+        self.until(is_settled, "no pod leads")
+        return found[0]
 
     def _staying(self) -> set[str]:
         found = self.installation.get("pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=vaultbind")

@@ -8,13 +8,15 @@ import pytest
 from tests.chart.release import NAMESPACE
 from tests.pods.stage import SHOP, PodStage, render_opt_in, render_spec
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 WAIT = ("--wait", "--timeout", "150s")
 FILE = "/var/run/secrets/vaultbind/inject/PASSWORD"
 CREDENTIALS = [{"namespace": "vault", "name": "credentials"}]
 NONE = {"creationPolicy": "None"}
-FOLLOWS = 5 + 5 + 20
-"""Seconds for a value to arrive: the interval, the broker's memory, and what pods and kubectl take."""
+FOLLOWS = 5 + 5 + 40
+"""Seconds for a value to arrive: the interval, the broker's memory, and what pods and kubectl take.
+
+Less than a minute, which is the interval where none is given."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -201,7 +203,8 @@ def test_without_a_webhook_pods_that_ask_for_nothing_run(stage: PodStage) -> Non
         kubectl("-n", NAMESPACE, "scale", "deployment/vaultbind-webhook", "--replicas=2")
         kubectl("-n", NAMESPACE, "rollout", "status", "deployment/vaultbind-webhook", "--timeout=150s")
     assert 'failed calling webhook "inject.vaultbind.dev"' in told
-    stage.run_probe("after", "-file", FILE, annotations=opted())
+    after = ("after", "-file", FILE)  # that a pod is ready the node's network learns a moment later
+    stage.until(lambda: stage.run_probe(*after, annotations=opted(), check=False) == "", "it is held back")
     stage.wait_says("after", f'file {FILE}="s3cr3t-value"')
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.pods.stage import CONTAINER, RESTRICTED, SHOP, PodStage, render_opt_in, render_spec
 from tests.pods.test_injection import FILE, FOLLOWS, NONE, install_broker, opted
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 OPENSHIFT_USER = 1_000_650_000
 """As a namespace's range gives it: no account of that number is in any image."""
 

@@ -9,7 +9,7 @@ import pytest
 from tests.chart.release import NAMESPACE
 from tests.pods.stage import SHOP, PodStage, render_spec
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 WAIT = ("--wait", "--timeout", "150s")
 
 
