@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.flow.sandbox.client import Api
 
-_WAIT = 20.0
+_WAIT = 120.0
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
