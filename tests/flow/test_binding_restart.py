@@ -169,7 +169,7 @@ async def test_the_end_comes_in_time_while_a_vault_hangs(
     world.emulator.faults.add(Fault(delay=60))
     await world.bind("app", data=DATA[:1])
     await world.until(lambda: any("/secrets/" in entry.route for entry in world.emulator.stats.recent()))
-    assert await world.life.stop() < 10, "the vault hangs for a minute"
+    assert await world.life.stop() < 30, "the vault hangs for a minute"
     assert await world.get(SECRETS, "app") is None
 
 

@@ -17,6 +17,7 @@ from vaultbind.keyvault.simulation import Fault
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, CRYPTO_JOBS
 
 PATIENCE = 60.0
+AHEAD = timedelta(seconds=PATIENCE)
 DEAD = "dead"
 """An operator that claimed a job and went."""
 
@@ -89,7 +90,7 @@ async def test_of_two_that_take_over_from_a_dead_one_one_operates(
     await world.create(CLUSTER_KEY_VAULTS, world.vault_name, spec=world.vault_spec(crypto=jobs.ALL))
     fields: dict[str, Any] = {"minAge": "30m"} if operation == "RotateKey" else {"input": {"text": "a"}}
     await jobs.submit(world, "one", operation, "seal", **fields)
-    claimed = world.clock.now() + timedelta(seconds=5)  # after both began: else it is taken up at the start
+    claimed = world.clock.now() + AHEAD  # after both began: else it is taken up at the start
     claim = {"claimedBy": DEAD, "startTime": stamp(claimed), "keyId": jobs.key_id(world, "seal", key)}
     if operation == "Sign":
         claim["algorithm"] = "RS256"
@@ -101,7 +102,7 @@ async def test_of_two_that_take_over_from_a_dead_one_one_operates(
     assert meeting.seen == [], "both leave it to whoever has claimed it"
     world.emulator.faults.add(Fault(method="POST", delay=2.0, path="/keys/seal*"))
     await world.mark()
-    world.clock.offset += 70
+    world.clock.offset += AHEAD.total_seconds() + 65
     for life in world.lives:
         await life.ask(life.operator.engine.wake)
     await jobs.complete(world, "one")

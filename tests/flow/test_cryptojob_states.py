@@ -8,6 +8,7 @@ import pytest
 from tests.flow import jobs
 from tests.flow.world import World
 from tests.flow.world_cluster import MERGE
+from vaultbind.api.durations import parse_duration
 from vaultbind.keyvault.simulation import Fault
 from vaultbind.keyvault.simulation.changes import Changes
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, CONFIG_MAPS, CRYPTO_JOBS, SECRETS
@@ -48,19 +49,19 @@ async def test_a_suspended_job_is_held_back(world: World) -> None:
 async def test_a_job_fails_at_its_deadline(world: World) -> None:
     await jobs.connect(world)
     await jobs.submit(
-        world, "sign", "Sign", "missing", input=TEXT, activeDeadlineSeconds=30, backoffLimit=1000
+        world, "sign", "Sign", "missing", input=TEXT, activeDeadlineSeconds=300, backoffLimit=1000
     )
     await jobs.told(world, "sign", "KeyNotFound")
-    await world.advance(25)
+    await world.advance(240)
     assert "Failed" not in await jobs.conditions(world, "sign")
-    await world.advance(6)
+    await world.advance(61)
     assert await jobs.conditions(world, "sign") == {
         "Failed": "True DeadlineExceeded",
         "Ready": "False DeadlineExceeded",
         "Stalled": "True DeadlineExceeded",
     }
     status = await jobs.status(world, "sign")
-    assert status["duration"] in {"30s", "31s", "32s", "33s"}
+    assert timedelta(seconds=300) <= parse_duration(status["duration"]) < timedelta(seconds=400)
     world.vault.create_key("missing")
     await world.advance(600)
     assert (await jobs.status(world, "sign")) == status, "finished is final"
@@ -71,7 +72,7 @@ async def test_a_deadline_ends_what_the_vault_is_being_asked_for(world: World, o
     """A second of the real clock: a request on a socket is cancelled."""
     world.seed.create_key("slow")
     await jobs.connect(world)
-    world.emulator.faults.add(Fault(method="POST", delay=9.0, path="/keys/slow*"))
+    world.emulator.faults.add(Fault(method="POST", delay=30.0, path="/keys/slow*"))
     fields: dict[str, Any] = {"input": TEXT} if operation == "Sign" else {"minAge": "30m"}
     await jobs.submit(world, "slow", operation, "slow", activeDeadlineSeconds=1, **fields)
     await jobs.ended(world, "slow")
@@ -81,7 +82,7 @@ async def test_a_deadline_ends_what_the_vault_is_being_asked_for(world: World, o
         "Stalled": "True DeadlineExceeded",
     }
     status = await jobs.status(world, "slow")
-    assert status["duration"] in {"1s", "2s"}
+    assert timedelta(seconds=1) <= parse_duration(status["duration"]) < timedelta(seconds=9)
     is_told = "is not known" in await jobs.told(world, "slow", "DeadlineExceeded")
     assert is_told is (operation == "RotateKey")
 

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import ssl
-import statistics
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -120,7 +119,7 @@ async def test_a_change_arrives_within_a_second(
 
         await world.until(has_come)
         took.append(time.monotonic() - started)
-    assert statistics.quantiles(took, n=20)[-1] < 1.0, took
+    assert sorted(took)[18] < 1.0, took
     gets = (await world.spent()).vault
     assert set(gets) == {"secrets.get a"}
     assert len(gets) <= 40, "what is younger than its time's resolution may be read twice"
@@ -177,7 +176,7 @@ async def test_a_flood_of_hints_holds_up_no_look_and_no_new_binding(hinted: Worl
     await world.bind("many", data=[{"key": name, "secret": {"name": name}} for name in names])
     await world.ready("many")
     await world.calm()
-    world.emulator.faults.add(Fault(path="/secrets/n*", delay=1.0))
+    world.emulator.faults.add(Fault(path="/secrets/n*", delay=5.0))
     events = [event(world, name, f"{turn}-{name}") for turn in range(5) for name in names]
     assert (await post(world, events))[0] == 200
     await world.bind("new", data=[{"key": "a", "secret": {"name": "fresh"}}])
@@ -186,6 +185,7 @@ async def test_a_flood_of_hints_holds_up_no_look_and_no_new_binding(hinted: Worl
     await world.life.ask(lambda: operator.engine.add(look_key(session), Priority.ROUTINE))
     await world.until(lambda: "secrets.list" in asked(world) and "secrets.get fresh" in asked(world))
     assert len([line for line in asked(world) if line.startswith("secrets.get n")]) <= 24
+    world.emulator.faults.clear()
     await world.ready("new")
     assert (await world.spent()).vault.count("secrets.get n07") == 1, "all are looked at in the end"
 

@@ -630,9 +630,9 @@ async def test_a_vault_gets_no_more_requests_than_its_limit(world: World) -> Non
     names = [f"s{number}" for number in range(8)]
     for name in names:
         world.seed.set_secret(name, "1")
-    await world.connect(rateLimit={"requestsPerSecond": 20, "burst": 2})
+    await world.connect(rateLimit={"requestsPerSecond": 2, "burst": 2})
     await world.bind("app", data=[{"key": name, "secret": {"name": name}} for name in names])
     await world.ready("app")
     times = [entry.time for entry in world.emulator.stats.recent() if entry.kind]
     assert len(times) == len(names)
-    assert times[-1] - times[0] >= (len(names) - 2 - 1) / 20
+    assert times[-1] - times[0] >= (len(names) - 2 - 2) / 2, "the first may come late, by its new connection"

@@ -26,7 +26,7 @@ async def test_a_look_that_was_begun_asks_no_further(
     await world.calm()
     leads = True
     await world.life.ask(lambda: world.life.operator.lead_while(lambda: leads))
-    world.emulator.faults.add(Fault(method="GET", route="/secrets*", delay=0.5))
+    world.emulator.faults.add(Fault(method="GET", route="/secrets*", delay=2.0))
     world.clock.offset += INTERVAL + 1
     await world.life.ask(world.life.operator.engine.wake)
     await world.until(lambda: asked(world, action) > 0)

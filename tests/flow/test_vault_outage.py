@@ -179,7 +179,7 @@ TROUBLES = {
     "throttles": Fault(vault=OTHER, status=429, retry_after=60),
     "fails": Fault(vault=OTHER, status=500),
     "is refused": Fault(vault=OTHER, ending=Ending.REFUSED, before_auth=True),
-    "hangs": Fault(vault=OTHER, delay=8.0, before_auth=True),
+    "hangs": Fault(vault=OTHER, delay=60.0, before_auth=True),
 }
 
 
