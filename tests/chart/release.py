@@ -25,7 +25,7 @@ class Helm:
     path: Path
     home: Path
     kubeconfig: Path | None = None
-    seconds: float = 60.0
+    seconds: float = 170.0
     """How long a command may take."""
 
     def run(self, *arguments: str, values: Mapping[str, Any] | None = None) -> str:

@@ -32,7 +32,6 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
         yield made
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the dead close no sockets
 @pytest.mark.parametrize("point", POINTS, ids=str)
 async def test_a_crash_at_any_await(world: World, gate: Gate, point: Point) -> None:

@@ -88,7 +88,6 @@ class Reader:
         return True
 
 
-@pytest.mark.timeout(400)
 async def test_the_recipes_of_the_guide(world: World, real: tuple[RealCluster, Path], tmp_path: Path) -> None:
     reader = Reader(world, real[0], tmp_path)
     old = world.seed.create_key("seal", key_type="RSA")

@@ -32,7 +32,7 @@ STAKES = ("apply", "deadline", "reconcile")
 MODULES = sorted({point.module for point in find_points(PACKAGE)})
 TAKEN = [module for module in MODULES if EVERY or module.rpartition(".")[2] in STAKES]
 MOMENTS = ("before", "after") if EVERY else ("after",)
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds: a process starts in two, on a busy machine in many more."""
 
 
@@ -103,7 +103,6 @@ async def is_gone(world: World, name: str) -> bool:
     return await world.get(CRYPTO_JOBS, name) is None
 
 
-@pytest.mark.timeout(300)
 async def test_a_process_that_is_killed_while_the_vault_rotates(
     quiet_world: World, kubeconfig: Path, tmp_path: Path
 ) -> None:

@@ -25,6 +25,9 @@ from vaultbind.cli.demo.sabotage import SABOTAGES
 from vaultbind.kube.connection import connect
 from vaultbind.kube.resources import VAULT_BINDINGS
 
+pytestmark = pytest.mark.timeout(1200)
+"""The first test waits for all runs."""
+
 DEMO = (sys.executable, "-m", "vaultbind.cli.main", "demo")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "vault.yaml"
 SEEN = {
@@ -42,9 +45,9 @@ SEEN = {
     "repair": "key username holds something else than the vault",
     "delete": "the Secret shop-db was deleted",
 }
-DEADLINE = 9
-"""Seconds for each step: the vault is looked at every five."""
-AT_ONCE = 6
+DEADLINE = 30
+"""Seconds for each step: the vault is looked at every five, and a busy machine takes its time."""
+AT_ONCE = 7
 """They wait most of the time."""
 READY = dict.fromkeys((BINDING_SECRETS, BINDING_TLS, BINDING_PUBLIC_KEY), "True")
 """The example's bindings, as kubectl shows them."""
@@ -91,7 +94,7 @@ def run(folder: Path, *flags: str) -> Run:
     folder.mkdir()
     began = time.monotonic()
     done = subprocess.run(
-        [*DEMO, *flags], env=environ(folder), capture_output=True, text=True, timeout=240, check=False
+        [*DEMO, *flags], env=environ(folder), capture_output=True, text=True, timeout=400, check=False
     )
     seconds = time.monotonic() - began
     return Run(
@@ -111,19 +114,19 @@ def started(folder: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """The good run as `` and each sabotage by its step, a few at once."""
+    """The good run as ``, by itself because it is timed, and each sabotage by its step, a few at once."""
     folder = tmp_path_factory.mktemp("demos")
 
     def start(name: str) -> Run:
         flags = ("--sabotage", name, "--timeout", str(DEADLINE), "-o", "json") if name else ()
         return run(folder / (name or "good"), *flags)
 
-    names = ("", *reversed(list(SABOTAGES)))
+    good = {"": start("")}
+    names = [*reversed(list(SABOTAGES))]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return dict(zip(names, pool.map(start, names), strict=True))
+        return good | dict(zip(names, pool.map(start, names), strict=True))
 
 
-@pytest.mark.timeout(400)
 def test_all_steps_are_verified_in_less_than_a_minute(runs: dict[str, Run]) -> None:
     good = runs[""]
     assert good.status == 0, good.output
@@ -133,14 +136,12 @@ def test_all_steps_are_verified_in_less_than_a_minute(runs: dict[str, Run]) -> N
     assert good.seconds < 60
 
 
-@pytest.mark.timeout(400)
 def test_what_it_took_is_told(runs: dict[str, Run]) -> None:
     costs = re.findall(r"it took ([0-9]+) vault requests.* and ([0-9]+) cluster writes", runs[""].output)
     assert len(costs) == 3
     assert all(int(requests) >= 1 and int(writes) >= 2 for requests, writes in costs)
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("step", SABOTAGES)
 def test_each_sabotage_is_noticed(runs: dict[str, Run], step: str) -> None:
     bad = runs[step]
@@ -156,7 +157,6 @@ def test_each_sabotage_is_noticed(runs: dict[str, Run], step: str) -> None:
     assert states == ["verified"] * position + ["failed"] + ["skipped"] * rest
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("step", SABOTAGES)
 def test_only_the_log_stays_and_only_after_a_failure(runs: dict[str, Run], step: str) -> None:
     bad = runs[step]
@@ -166,7 +166,6 @@ def test_only_the_log_stays_and_only_after_a_failure(runs: dict[str, Run], step:
     assert Path(log).is_file() if has_started else log == ""
 
 
-@pytest.mark.timeout(400)
 def test_no_value_is_told_nor_logged(runs: dict[str, Run]) -> None:
     texts = [item.output for item in runs.values()]
     texts += [path.read_text() for item in runs.values() for path in item.folder.rglob("*.log")]
@@ -184,7 +183,6 @@ def seeded_values() -> Iterator[str]:
     yield secrets["payment"]["json"]["apiKey"]
 
 
-@pytest.mark.timeout(400)
 def test_kept_running_until_it_is_told_to_end(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -200,7 +198,7 @@ def test_kept_running_until_it_is_told_to_end(
         if kubectl := find_kubectl():
             assert list_ready(kubectl, kubeconfig, tmp_path_factory.mktemp("home")) == READY
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert not is_running(pid)
     assert list(tmp_path.iterdir()) == []
 
@@ -250,7 +248,7 @@ def test_interrupted_in_the_middle_nothing_is_left(
         pid = next(operator_of(line) for line in process.stdout if " operator " in line)
         assert is_running(pid)
         process.send_signal(number)
-        assert process.wait(20) == status
+        assert process.wait(60) == status
     assert not is_running(pid)
     assert list(tmp_path.iterdir()) == []
 

@@ -41,7 +41,7 @@ VAULT = "shop"
 """Name of the vault in the emulator."""
 INTERVAL = 60
 """Seconds between two looks at the vault, plus one to be sure."""
-DEADLINE = 40.0
+DEADLINE = 120.0
 """Seconds for what must come: long, because a busy machine is no bug."""
 SOON = 0.4
 """Seconds: work that is due so soon is waited for."""

@@ -11,7 +11,8 @@ from tools.sdkconformance.run import Options, Outcome, run_suite
 from tools.sdkconformance.suites import SUITES
 
 CHOSEN = tuple(SUITES[name] for name in ("keys", "certificates", "secrets"))  # the longest first
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1800)
+"""The first test waits for all suites."""
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-SECONDS = 50
+SECONDS = 300
+"""An API server may take more than a minute to let go of a kind."""
 
 
 def run_block(script: str, folder: Path, environ: Mapping[str, str]) -> None:
