@@ -14,6 +14,8 @@ KINDS = (
     "deployments,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies,"
     "clusterroles,clusterrolebindings,customresourcedefinitions"
 )
+GROUPS = (".vaultbind.dev", ".monitoring.coreos.com")
+"""Of the kinds that tests define."""
 SECONDS = 300.0
 """Patience. An API server may take more than a minute to remove a CRD that it has just got."""
 
@@ -94,6 +96,16 @@ class Installation:
         done = self.cluster.kubectl("get", *what, "--ignore-not-found", "-o", "name")
         return not done.stdout.strip()
 
+    def settle(self) -> None:
+        """Wait until the API server serves just the kinds that have a CRD: it is late with both news."""
+        self.until(self._is_settled, "what is served is not what is defined")
+
+    def _is_settled(self) -> bool:
+        defined = self.cluster.kubectl("get", "crd", "-o", "name").stdout.split()
+        served = self.cluster.kubectl("api-resources", "-o", "name", check=False)
+        ours = {name for name in served.stdout.split() if name.endswith(GROUPS)}
+        return served.returncode == 0 and ours == {name.partition("/")[2] for name in defined}
+
     def delete_namespace(self, name: str) -> None:
         """Delete a namespace and wait until it is gone: nothing may hold it back."""
         self.cluster.kubectl("delete", "namespace", name, "--wait=false")
@@ -103,10 +115,11 @@ class Installation:
         """Leave nothing but CRDs, as an uninstall does: these take an API server long to remove."""
         namespaces = ("namespace", "shop", "shop-staging", NAMESPACE)
         roles = ("clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/part-of=vaultbind")
-        vaults = ("clusterkeyvault", "--all")
-        if "clusterkeyvaults" in self.cluster.kubectl("api-resources", "-o", "name").stdout:
-            self.cluster.kubectl("delete", *vaults, "--wait=false")
+        self.settle()
+        # where the kind is just about to go, its objects go with it
+        self.cluster.kubectl("delete", "clusterkeyvault", "--all", "--wait=false", check=False)
         for what in (namespaces, roles):
             self.cluster.kubectl("delete", *what, "--wait=false", "--ignore-not-found")
         for what in (namespaces, roles):
             self.until(lambda what=what: self.is_gone(*what), f"{what} are stuck")  # type: ignore[misc]
+        self.settle()

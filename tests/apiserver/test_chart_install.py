@@ -12,8 +12,8 @@ from tests.apiserver.installation import Installation
 from tests.chart.release import CHART, NAMESPACE
 from tools.realcluster import ClusterError
 
-pytestmark = pytest.mark.timeout(400)
-"""More than `Installation.until` waits."""
+pytestmark = pytest.mark.timeout(900)
+"""More than `Installation.until` waits, twice."""
 
 VAULT: dict[str, Any] = {"url": "https://shop.vault.azure.net", "access": [{"namespaces": {"all": True}}]}
 NAMES = sorted(path.stem for path in Path("crds").glob("*.yaml"))
@@ -83,6 +83,7 @@ def test_an_uninstall_leaves_the_crds_and_nothing_else(installation: Installatio
 def test_without_keep_the_crds_go_and_nothing_is_stuck(installation: Installation) -> None:
     """No operator runs here: whatever waited for one would wait for ever."""
     installation.install(crds={"keep": False}, replicas=0)
+    installation.settle()
     installation.cluster.kubectl("create", "namespace", "shop")
     installation.apply(BINDING)
     installation.uninstall()
@@ -91,6 +92,7 @@ def test_without_keep_the_crds_go_and_nothing_is_stuck(installation: Installatio
 
 def test_a_namespace_ends_with_its_bindings_while_no_operator_runs(installation: Installation) -> None:
     installation.install(defaultVault=VAULT, replicas=0)
+    installation.settle()
     installation.cluster.kubectl("create", "namespace", "shop")
     keyvault = {**BINDING, "kind": "KeyVault", "spec": {"url": VAULT["url"]}}
     installation.apply(BINDING, keyvault)
@@ -156,6 +158,7 @@ def test_each_value_set_is_accepted_and_installs(installation: Installation, pat
     for namespace in (NAMESPACE, "shop", "shop-staging"):
         installation.cluster.kubectl("create", "namespace", namespace)
     installation.apply(MONITORS)
+    installation.settle()
     installation.install("--values", str(path))
     assert "Deployment/vaultbind" in installation.objects()
     rendered = installation.helm.render("--values", str(path), crds={"install": True})
@@ -186,10 +189,14 @@ def test_the_pods_are_admitted_where_pods_are_restricted(installation: Installat
     pod: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", **template}
     pod["metadata"] = {"name": "x", "namespace": NAMESPACE, "labels": template["metadata"]["labels"]}
     create = ("create", "--dry-run=server", "-f", "-")
-    installation.cluster.kubectl(*create, input=json.dumps(pod))
-    pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
-    refused = installation.cluster.kubectl(*create, input=json.dumps(pod), check=False)
-    assert "violates PodSecurity" in refused.stderr
+
+    def is_refused(*, may_escalate: bool) -> bool:
+        pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = may_escalate
+        told = installation.cluster.kubectl(*create, input=json.dumps(pod), check=not may_escalate)
+        return "violates PodSecurity" in told.stderr
+
+    installation.until(lambda: is_refused(may_escalate=True), "pods are not restricted")
+    assert not is_refused(may_escalate=False)
 
 
 def test_editors_of_a_namespace_may_bind_and_viewers_may_look(installation: Installation) -> None:
@@ -198,20 +205,22 @@ def test_editors_of_a_namespace_may_bind_and_viewers_may_look(installation: Inst
     for role in ("view", "edit"):
         binding = ("rolebinding", role, f"--clusterrole={role}", f"--user={role}er", "-n", "shop")
         installation.cluster.kubectl("create", *binding)
-    installation.until(
-        lambda: installation.may("editer", "create", "vaultbindings", "shop"), "edit was not extended"
-    )
-    allowed = {
-        (user, verb, kind)
-        for user in ("viewer", "editer")
-        for verb in ("get", "create")
-        for kind in ("vaultbindings", "keyvaults")
-        if installation.may(user, verb, f"{kind}.vaultbind.dev", "shop")
-    }
-    assert allowed == {
+    rights = {
         *((user, "get", kind) for user in ("viewer", "editer") for kind in ("vaultbindings", "keyvaults")),
         *(("editer", "create", kind) for kind in ("vaultbindings", "keyvaults")),
     }
+
+    def allowed() -> set[tuple[str, str, str]]:
+        return {
+            (user, verb, kind)
+            for user in ("viewer", "editer")
+            for verb in ("get", "create")
+            for kind in ("vaultbindings", "keyvaults")
+            if installation.may(user, verb, f"{kind}.vaultbind.dev", "shop")
+        }
+
+    installation.until(lambda: allowed() >= rights, "view and edit were not extended")
+    assert allowed() == rights
     for user in ("viewer", "editer"):  # asked for real: `can-i` in a namespace says yes to what has none
         for kind, expected in (("keyvaults", ""), ("clusterkeyvaults", "Forbidden")):
             found = installation.cluster.kubectl("get", kind, "-n", "shop", "--as", user, check=False)

@@ -13,6 +13,7 @@ from tests.apiserver.operator_process import started
 from tests.chart.release import NAMESPACE
 from tests.flow.world_cluster import decode, encode, use_real
 from tools.realcluster import RealCluster
+from tools.realcluster.rules import rules
 from vaultbind.emulator import Emulator, EmulatorConfig
 from vaultbind.kube.resources import LEASES, NAMESPACES, SECRETS, VAULT_BINDINGS
 
@@ -41,6 +42,10 @@ async def test_the_installed_roles_are_enough(
         }
         values: dict[str, Any] = {"scope": scope, "namespaces": namespaces, "driftDetection": drift}
         await asyncio.to_thread(installation.install, **values, defaultVault=vault, log={"format": "text"})
+        await asyncio.to_thread(installation.settle)
+        for where, within in (("own", NAMESPACE), ("namespaces", "shop"), ("cluster", "")):
+            for rule in rules(where, scope=scope, drift=drift):
+                empty_cluster.wait_allowed(NAMESPACE, "vaultbind", rule, within=within)
         flags = [flag for flag in installation.flags() if not flag.startswith(ADDRESSES)]
         account = empty_cluster.service_account_kubeconfig(NAMESPACE, "vaultbind")
 

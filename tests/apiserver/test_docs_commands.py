@@ -15,8 +15,8 @@ from tests.unit.docs.pages import ROOT, load
 from tests.unit.docs.shell import run_block
 from tools.realcluster import RealCluster
 
-pytestmark = pytest.mark.timeout(700)
-"""More than `Installation.until` waits, twice."""
+pytestmark = pytest.mark.timeout(1200)
+"""More than a block and `Installation.until` wait, twice."""
 
 REGISTRY = "oci://ghcr.io/vaultbind/charts/vaultbind"
 PAGES = {"docs/install.md": 6, "docs/aks.md": 2, "docs/operate.md": 7, "charts/vaultbind/README.md": 2}
