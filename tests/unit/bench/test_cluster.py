@@ -29,7 +29,13 @@ def test_a_request_is_the_operators(verb: str, name: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("verb", "name"),
-    [("WATCH", "secrets"), ("GET", "/openapi/v3"), ("PUT", "leases"), ("POST", "vaultbindings")],
+    [
+        ("WATCH", "secrets"),
+        ("GET", "/openapi/v3"),
+        ("PUT", "leases"),
+        ("LIST", "services"),
+        ("POST", "vaultbindings"),
+    ],
 )
 def test_a_request_is_of_somebody_else_or_a_stream(verb: str, name: str) -> None:
     assert of_operator(Counter({(verb, name): 3})) == NOTHING
