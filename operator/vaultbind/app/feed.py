@@ -31,12 +31,16 @@ class Feed:
     client: KubeClient
     namespaces: Sequence[str]
     synced: asyncio.Event = field(default_factory=asyncio.Event)
-    first: FirstLists = field(default_factory=FirstLists)
+    first: FirstLists = field(init=False)
     """What Kopf gets in the place of its own first lists."""
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when an object has not caught up from one sweep to the next: the watch is dead, we have to end."""
     _behind: Mapping[ObjectKey, Version] = field(default_factory=dict)
     """What the last sweep's list showed of the objects that the cache had not, or older."""
+
+    def __post_init__(self) -> None:
+        """Know which lists there will be."""
+        self.first = FirstLists(resource.path(namespace) for _, resource, namespace in self._places())
 
     def hear(self, event_type: str | None, obj: Mapping[str, Any]) -> bool:
         """Whether what Kopf hears is worth the way through a handler; the echo of our own write is not."""

@@ -38,7 +38,7 @@ def _add_login(registry: kopf.OperatorRegistry, operator: Operator) -> None:
     @kopf.on.login(registry=registry, id="login")
     async def login(**_: Any) -> kopf.AiohttpSession:
         connection = operator.client.connection
-        session = connection.open_session(sieved_by(is_kept), operator.feed.first.answer)
+        session = connection.open_session(sieved_by(is_kept), operator.feed.first.ask)
         return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
 
 

@@ -6,8 +6,9 @@ own writes are the later events: what passes here is what nobody knows yet.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeGuard, cast
 
 import aiohttp
@@ -30,44 +31,49 @@ class Listed:
     items: Sequence[Mapping[str, Any]] = ()
 
 
-class _Response(OrjsonResponse):
-    listed: Listed | None = None
-    """What stands in the place of the body."""
-
-
 class FirstLists:
     """Our lists in the place of the reader's first ones, each once.
 
-    The reader watches on from the version of our list, so that no change falls between the two.
+    The reader watches on from the version of our list, so that no change falls between the two. Its request
+    goes out at once, for a single object; the answer waits for our lists, under no timeout of the reader's.
     """
 
-    def __init__(self) -> None:
-        self._known: dict[str, Listed] = {}
+    def __init__(self, paths: Iterable[str]) -> None:
+        """`paths` are those of all lists that will be offered."""
+        self._awaited = set(paths)
+        self._known: Mapping[str, Listed] = {}
         self._ready = asyncio.Event()
 
     def offer(self, known: Mapping[str, Listed]) -> None:
-        """Take all lists, by their paths; the reader has been waiting for them."""
-        self._known.update(known)
+        """Take all lists, by their paths."""
+        self._known = known
         self._ready.set()
 
-    async def answer(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
-        """Middleware: ask for a single object where we know them all, and let ours be the answer."""
-        if not _is_first_page(request):
-            return await handler(request)
-        await self._ready.wait()
-        path = request.url.path
-        listed = self._known.get(path)
-        if listed is None:
-            return await handler(request)
-        request.url = request.url.update_query(limit="1")
+    async def ask(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        """Middleware: ask for a single object where our list will be the answer."""
+        path = self._find(request)
+        if path is not None:
+            request.url = request.url.update_query(limit="1")
         response = await handler(request)
-        if response.status < _REFUSED:
-            cast("_Response", response).listed = self._known.pop(path)
+        if path is not None:
+            cast("_Response", response).listed = partial(self._take, path)
         return response
 
+    def _find(self, request: aiohttp.ClientRequest) -> str | None:
+        """The path of a first page; the address of a server may have a path of its own before it."""
+        if "limit" not in request.url.query or "continue" in request.url.query:
+            return None
+        return next((path for path in self._awaited if request.url.path.endswith(path)), None)
 
-def _is_first_page(request: aiohttp.ClientRequest) -> bool:
-    return "limit" in request.url.query and "continue" not in request.url.query
+    async def _take(self, path: str) -> Listed:
+        await self._ready.wait()
+        self._awaited.discard(path)
+        return self._known[path]
+
+
+class _Response(OrjsonResponse):
+    listed: Callable[[], Awaitable[Listed]] | None = None
+    """Brings what stands in the place of the body."""
 
 
 def sieved_by(keep: Keep) -> type[OrjsonResponse]:
@@ -88,11 +94,8 @@ def sieved_by(keep: Keep) -> type[OrjsonResponse]:
                 return answer
             if self.listed is None:
                 return sieve_list(answer, keep)
-            return {
-                **answer,
-                "metadata": {"resourceVersion": self.listed.version},
-                "items": list(self.listed.items),
-            }
+            ours = await self.listed()
+            return {**answer, "metadata": {"resourceVersion": ours.version}, "items": list(ours.items)}
 
     return SievedResponse
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import aiohttp
 import orjson
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -139,7 +140,7 @@ class Reader:
 async def reader(first: FirstLists, *answers: Answer) -> AsyncIterator[Reader]:
     async with (
         rig(*answers) as it,
-        it.client.connection.open_session(sieved_by(is_wanted), first.answer) as session,
+        it.client.connection.open_session(sieved_by(is_wanted), first.ask) as session,
     ):
         yield Reader(session, it.client.server, it.stub)
 
@@ -149,22 +150,41 @@ OURS = {"kind": "VaultBindingList", "metadata": {"resourceVersion": "7"}, "items
 
 
 def offering(path: str = "/bindings") -> FirstLists:
-    first = FirstLists()
+    first = FirstLists([path])
     first.offer({path: Listed(version="7", items=[{"known": True, "a": 1}])})
     return first
 
 
-async def test_our_list_stands_in_for_the_first_one_and_costs_a_single_object() -> None:
+@pytest.mark.parametrize("prefix", ["", "/k8s/clusters/c-1"])
+async def test_our_list_stands_in_for_the_first_one_and_costs_a_single_object(prefix: str) -> None:
     async with reader(offering(), json_answer(THEIRS)) as kopf:
-        assert await kopf.first_page() == OURS
-        assert await kopf.first_page() == THEIRS, "once: what comes later is a list anew"
+        assert await kopf.first_page(f"{prefix}/bindings") == OURS
+        assert await kopf.first_page(f"{prefix}/bindings") == THEIRS, "once: what comes later is a list anew"
         assert kopf.asked == [{"limit": "1"}, {"limit": "500"}]
 
 
-async def test_our_list_stands_in_until_the_server_has_answered() -> None:
-    async with reader(offering(), json_answer({}, status=503), json_answer(THEIRS)) as kopf:
+async def test_our_list_stands_in_until_an_answer_has_come_whole() -> None:
+    refused = json_answer({}, status=503)
+    async with reader(offering(), refused, cut_in_the_body, json_answer(THEIRS)) as kopf:
         assert await kopf.first_page() == 503
+        with pytest.raises(aiohttp.ClientError):
+            await kopf.first_page()
         assert await kopf.first_page() == OURS
+
+
+async def cut_in_the_body(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b"{")
+    assert request.transport is not None
+    request.transport.abort()
+    return response
+
+
+async def test_two_that_ask_at_once_get_the_same() -> None:
+    async with reader(offering(), json_answer(THEIRS)) as kopf:
+        both = await asyncio.gather(kopf.first_page(), kopf.first_page())
+        assert list(both) == [OURS, OURS]
 
 
 async def test_other_lists_and_later_pages_are_the_server_s() -> None:
@@ -174,10 +194,13 @@ async def test_other_lists_and_later_pages_are_the_server_s() -> None:
         assert kopf.asked == [{"limit": "500"}, {"limit": "500", "continue": "x"}]
 
 
-async def test_a_list_waits_for_ours_and_nothing_else_does() -> None:
-    first = FirstLists()
+async def test_the_request_goes_out_at_once_and_only_its_answer_waits_for_ours() -> None:
+    """So that the reader's timeout, which ends with the body, counts the server's time alone."""
+    first = FirstLists(["/bindings"])
     async with reader(first, json_answer(THEIRS)) as kopf:
         listing = asyncio.create_task(kopf.first_page())
+        while not kopf.asked:
+            await asyncio.sleep(0)
         async with kopf._session.get(f"{kopf._server}/apis") as response:
             assert response.status == 200
         assert not listing.done()
