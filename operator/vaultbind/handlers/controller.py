@@ -19,6 +19,11 @@ logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 5.0
 KOPF_STOP_SECONDS = 3.0
 """Together below ten seconds, with room for the Lease."""
+LAST_SECONDS = 1.0
+"""For what is cancelled at the very end: with the two above still below ten seconds."""
+WITHDRAW_SECONDS = 6.0
+"""For what is given up before the work began; a claim of the Lease has five to be withdrawn."""
+BROKEN = "a part of it ended"
 KOPF_IDENTITY: Any = "vaultbind"
 """Told, lest Kopf asks for the user's name: the user of a pod has none, and Kopf would not start."""
 
@@ -49,11 +54,10 @@ def render_settings() -> kopf.OperatorSettings:
 async def start_controller(operator: Operator, stop: asyncio.Event, elector: LeaseElector | None) -> None:
     """Run until `stop` is set, then drain. Raises ControllerError where it ended by itself."""
     catch_signals(stop)
-    if not await _is_done_before(operator.prepare(), stop):
+    if not await _leads(operator, elector, stop):
         await operator.stop(DRAIN_SECONDS)
-        return
-    if elector is not None and not await _is_elected(elector, stop):
-        await operator.stop(DRAIN_SECONDS)
+        if operator.broken.is_set() and not stop.is_set():
+            raise ControllerError(BROKEN)
         return
     if elector is not None:
         operator.lead_while(lambda: elector.is_leader)
@@ -63,7 +67,7 @@ async def start_controller(operator: Operator, stop: asyncio.Event, elector: Lea
     causes = {
         "stop": asyncio.create_task(stop.wait()),
         "the watch is dead": asyncio.create_task(operator.feed.dead.wait()),
-        "a part of it ended": asyncio.create_task(operator.broken.wait()),
+        BROKEN: asyncio.create_task(operator.broken.wait()),
         "the feed ended": feed,
         "the engine ended": work,
     }
@@ -73,7 +77,7 @@ async def start_controller(operator: Operator, stop: asyncio.Event, elector: Lea
     await asyncio.wait(causes.values(), return_when=asyncio.FIRST_COMPLETED)
     failed = [_describe(cause, task) for cause, task in causes.items() if task.done() and cause != "stop"]
     await _shut_down(operator, elector, feed, kopf_stop)
-    await _cancel([*causes.values(), rearm])
+    await _cancel([*causes.values(), rearm], LAST_SECONDS)
     if failed and not stop.is_set():
         raise ControllerError("; ".join(failed))
 
@@ -92,25 +96,29 @@ async def _run_kopf(operator: Operator, ready: asyncio.Event, stop: asyncio.Even
     )
 
 
-async def _is_elected(elector: LeaseElector, stop: asyncio.Event) -> bool:
-    """Wait for the Lease; False where the process has to stop before."""
-    logger.info("waiting for the Lease")
-    if not await _is_done_before(elector.wait_until_leader(), stop):
+async def _leads(operator: Operator, elector: LeaseElector | None, stop: asyncio.Event) -> bool:
+    """Prepare, and wait for the Lease; False where the process has to end before."""
+    ends = (stop, operator.broken)
+    if not await _is_done_before(operator.prepare(), *ends):
         return False
-    logger.info("this process leads")
+    if elector is not None:
+        logger.info("waiting for the Lease")
+        if not await _is_done_before(elector.wait_until_leader(), *ends):
+            return False
+        logger.info("this process leads")
     return True
 
 
-async def _is_done_before(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
-    """Do the work unless `stop` comes first; raises what the work raises."""
+async def _is_done_before(work: Coroutine[Any, Any, None], *ends: asyncio.Event) -> bool:
+    """Do the work unless one of `ends` comes first; raises what the work raises."""
     task = asyncio.create_task(work)
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+    ending = [asyncio.create_task(end.wait()) for end in ends]
+    await asyncio.wait((task, *ending), return_when=asyncio.FIRST_COMPLETED)
     if task.done():
-        await _cancel([stopping])
+        await _cancel(ending, LAST_SECONDS)
         task.result()
         return True
-    await _cancel([task])
+    await _cancel([task, *ending], WITHDRAW_SECONDS)
     return False
 
 
@@ -149,8 +157,15 @@ async def rearm_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:
     catch_signals(stop)
 
 
-async def _cancel(tasks: Collection[asyncio.Task[object]]) -> None:
+async def _cancel(tasks: Collection[asyncio.Task[Any]], seconds: float) -> None:
     """Bounded: a cancellation can get lost in code that is not ours (Python 3.11's `asyncio.wait_for`)."""
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks, timeout=KOPF_STOP_SECONDS)
+        task.add_done_callback(_retrieve)
+    await asyncio.wait(tasks, timeout=seconds)
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Let asyncio not tell of an error by itself, with a text that could carry anything."""
+    if not task.cancelled():
+        task.exception()

@@ -17,6 +17,8 @@ from kopf._cogs.clients import api
 
 from tests.loop import wait_for_sockets
 from tests.unit.handlers.cluster_thread import ClusterThread, start_cluster
+from tests.unit.kube.test_leases import Cluster, elector
+from tests.unit.kube.virtual_time import run_virtually
 from vaultbind.api.refs import ObjectKey
 from vaultbind.app.feed import Feed
 from vaultbind.app.operator import Operator
@@ -29,6 +31,7 @@ from vaultbind.kube.connection import open_client
 from vaultbind.kube.leases import LeaseElector
 from vaultbind.kube.resources import CLUSTER_KEY_VAULTS, KEY_VAULTS, VAULT_BINDINGS
 from vaultbind.kube.session import KubeConnection
+from vaultbind.kube.watch import MetadataWatch
 from vaultbind.settings import RunSettings
 from vaultbind.telemetry.metrics import Metrics
 
@@ -353,17 +356,76 @@ async def test_a_dead_watch_ends_it(stage: Stage) -> None:
     await fails(stage, "the watch is dead")
 
 
+async def bug(*_: Any) -> None:
+    raise ValueError("hunter2")
+
+
 async def test_a_bug_in_a_watch_ends_it_and_shows_its_type_alone(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def bug() -> None:
-        raise ValueError("hunter2")
-
     await stage.work()
     stage.operator._start(bug(), "watch of secrets")
     await fails(stage, "a part of it ended")
     assert "watch of secrets: ended by an unexpected ValueError" in caplog.text
     assert "hunter2" not in caplog.text
+
+
+async def test_a_bug_in_a_watch_before_its_first_list_ends_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MetadataWatch, "run", bug)
+    stage.start()
+    await fails(stage, "a part of it ended")
+
+
+async def test_a_standby_whose_watch_ends_claims_nothing(stage: Stage) -> None:
+    stage.start(FakeElector())
+    await stage.until(stage.operator.warm.is_set)
+    stage.operator._start(bug(), "watch of secrets")
+    await fails(stage, "a part of it ended")
+
+
+class ElectorThatEndsBadly(FakeElector):
+    async def wait_until_leader(self) -> None:
+        try:
+            await super().wait_until_leader()
+        finally:
+            await bug()
+
+
+async def test_an_election_that_fails_at_the_stop_shows_nothing(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.start(ElectorThatEndsBadly())
+    await stage.until(stage.operator.warm.is_set)
+    await stage.end()
+    await asyncio.sleep(0)
+    gc.collect()  # what nobody retrieved is told when it is collected
+    assert "hunter2" not in caplog.text
+
+
+def test_a_claim_that_was_under_way_has_time_to_be_withdrawn() -> None:
+    async def story() -> None:
+        cluster = SlowCluster()
+        cluster._put({}, {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": "x"})
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(3.5, stop.set)  # the claim is in, its answer is not
+        waiting = elector(cluster, "two").wait_until_leader()
+        assert not await controller._is_done_before(waiting, stop)
+        assert cluster.holder == ""
+
+    run_virtually(story())
+
+
+class SlowCluster(Cluster):
+    """Takes 1.6 s for each request, and one more for the answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer_delay = 1.0
+
+    async def _weather(self) -> None:
+        await asyncio.sleep(1.6)
 
 
 async def test_a_feed_that_does_not_hear_its_end_is_left_behind(

@@ -196,11 +196,15 @@ async def test_other_lists_and_later_pages_are_the_server_s() -> None:
 
 async def test_the_request_goes_out_at_once_and_only_its_answer_waits_for_ours() -> None:
     """So that the reader's timeout, which ends with the body, counts the server's time alone."""
-    first = FirstLists(["/bindings"])
-    async with reader(first, json_answer(THEIRS)) as kopf:
+    first, asked = FirstLists(["/bindings"]), asyncio.Event()
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        asked.set()
+        return web.json_response(THEIRS)
+
+    async with reader(first, answer) as kopf:
         listing = asyncio.create_task(kopf.first_page())
-        while not kopf.asked:
-            await asyncio.sleep(0)
+        await asked.wait()
         async with kopf._session.get(f"{kopf._server}/apis") as response:
             assert response.status == 200
         assert not listing.done()
