@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
+from vaultbind.http1.current_tls import CurrentTls
+
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 5.0
@@ -18,20 +20,14 @@ class ServingTls:
 
     A new certificate counts for connections from then on; open ones and the listener stay. Files that do not
     belong together are not taken: what was loaded before stays, and they are looked at again.
-
-    A context in use is never changed: OpenSSL knows no locks there, and a handshake in that moment fails or
-    breaks the memory of the process. Each pair has a context of its own, which a connection gets with its
-    first message; taking a new one is one assignment.
     """
 
     def __init__(self, folder: Path) -> None:
         """Load the files. Raises OSError where there are none, ssl.SSLError where they are no pair."""
         self._folder = folder
-        self.context = _new_context()
-        self.context.sni_callback = self._show  # called with or without a name
-        self._seen: tuple[bytes, ...] = ()
         self._trouble = ""
-        self._load(self._read())
+        self._seen = self._read()
+        self.context = CurrentTls(self._load())
 
     @property
     def authorities(self) -> str:
@@ -53,10 +49,11 @@ class ServingTls:
             found = self._read()
             if found == self._seen:
                 return False
-            self._load(found)
+            self.context.current = self._load()
         except (OSError, ssl.SSLError) as error:
             self._tell(f"the new certificate in {self._folder} cannot be used: {type(error).__name__}")
             return False
+        self._seen = found
         self._tell("")
         logger.info("the serving certificate was renewed")
         return True
@@ -64,26 +61,16 @@ class ServingTls:
     def _read(self) -> tuple[bytes, ...]:
         return tuple((self._folder / name).read_bytes() for name in ("tls.crt", "tls.key"))
 
-    def _load(self, found: tuple[bytes, ...]) -> None:
-        place = (
-            (self._folder / "tls.crt").resolve().parent
-        )  # the kubelet never changes a folder, it makes one
-        fresh = _new_context()
-        fresh.load_cert_chain(place / "tls.crt", place / "tls.key")
-        self._current = fresh
-        self._seen = found
-
-    def _show(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        connection.context = self._current
+    def _load(self) -> ssl.SSLContext:
+        """Take both files from one folder: the kubelet never changes one, it makes another."""
+        place = (self._folder / "tls.crt").resolve().parent
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(place / "tls.crt", place / "tls.key")
+        return context
 
     def _tell(self, trouble: str) -> None:
         """Log once."""
         if trouble and trouble != self._trouble:
             logger.warning("%s; the one before is served on", trouble)
         self._trouble = trouble
-
-
-def _new_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    return context

@@ -62,6 +62,9 @@ class TrustKeeper:
                 wait = RETRY_SECONDS
                 level = logging.INFO if error.kind is KubeErrorKind.CONFLICT else logging.WARNING
                 logger.log(level, "certificates are not kept for now: %s", error.message)
+            except Exception as error:  # noqa: BLE001 - what somebody put into our Secret must not end the operator
+                wait = RETRY_SECONDS
+                logger.error("certificates are not kept for now: unexpected %s", type(error).__name__)
             await pause(wait)
 
     async def keep(self) -> None:

@@ -139,7 +139,8 @@ def _log_in(target: Target) -> tuple[ssl.SSLContext | None, TokenSource]:
     if user.plugin and not user.certificate:
         renewable = RenewableTls(target.cluster) if tls else None
         plugin = PluginTokens(partial(ask_plugin, user.plugin, target.cluster), renewable)
-        return renewable, CachedToken(plugin.current, reread=plugin.renew, max_age=PLUGIN_MAX_AGE)
+        context = renewable.context if renewable else None
+        return context, CachedToken(plugin.current, reread=plugin.renew, max_age=PLUGIN_MAX_AGE)
     return tls, NoToken()
 
 

@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
 
+from vaultbind.http1.current_tls import CurrentTls
 from vaultbind.kube.errors import KubeConfigError
 from vaultbind.kube.kubeconfig import Cluster
 from vaultbind.kube.kubeconfig_fields import Pem
@@ -27,31 +27,19 @@ def open_tls(cluster: Cluster) -> ssl.SSLContext | None:
     return context
 
 
-class RenewableTls(ssl.SSLContext):
-    """Context whose connections begin with the newest client certificate.
-
-    Each pair has a context of its own: one that is in use is never changed, for OpenSSL knows no locks there,
-    and a pair that cannot be used would spoil the one before.
-    """
-
-    def __new__(cls, cluster: Cluster) -> Self:  # noqa: ARG004 - what `__init__` takes
-        """Trust nobody: connections are of other contexts."""
-        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+class RenewableTls:
+    """TLS of a cluster whose client certificate a plugin renews; `context` is for all its connections."""
 
     def __init__(self, cluster: Cluster) -> None:
         """Trust what the cluster, which is one with TLS, names. Raises `KubeConfigError`."""
         self._cluster = cluster
-        self._current = self._open()
+        self.context = CurrentTls(self._open())
 
     def renew(self, certificate: Pem, key: Pem) -> None:
         """Let new connections show another certificate. Raises `KubeConfigError`: all is as before."""
         fresh = self._open()
         load_pair(fresh, certificate, key)
-        self._current = fresh
-
-    def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:
-        """Begin a connection, as asyncio does."""
-        return self._current.wrap_bio(*given, **named)
+        self.context.current = fresh
 
     def _open(self) -> ssl.SSLContext:
         context = open_tls(self._cluster)

@@ -1,3 +1,4 @@
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -103,6 +104,16 @@ def test_a_secret_gives_back_what_was_put_in(first: Authorities) -> None:
         assert parse_authorities(render_authorities(state)) == state
 
 
+def on_an_unknown_curve(key: bytes) -> bytes:
+    """The same key, said to be on prime239v1, which the library does not know."""
+    lines = key.decode().splitlines()
+    der = base64.b64decode("".join(lines[1:-1]))
+    prime256v1, prime239v1 = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030104")
+    assert prime256v1 in der
+    changed = base64.encodebytes(der.replace(prime256v1, prime239v1)).decode()
+    return f"{lines[0]}\n{changed}{lines[-1]}\n".encode()
+
+
 def test_a_broken_secret_counts_as_none(first: Authorities) -> None:
     data = render_authorities(first)
     other = make_authority(START)
@@ -110,6 +121,7 @@ def test_a_broken_secret_counts_as_none(first: Authorities) -> None:
     assert parse_authorities({}) is None
     assert parse_authorities(data | {"ca.key": b"?"}) is None
     assert parse_authorities(data | {"ca.key": other.key}) is None
+    assert parse_authorities(data | {"ca.key": on_an_unknown_curve(other.key)}) is None
     assert parse_authorities(data | {"previous.crt": b"?", "next.crt": b"?"}) == first
 
 

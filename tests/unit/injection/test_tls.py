@@ -1,5 +1,7 @@
 import asyncio
+import contextlib
 import ssl
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,6 +98,25 @@ def handshake(server_context: ssl.SSLContext, client_context: ssl.SSLContext, na
     certificate = client.getpeercert()
     assert certificate is not None
     return int(str(certificate["serialNumber"]), 16)
+
+
+def test_a_name_that_cannot_be_read_is_refused_in_silence(
+    tmp_path: Path, authority: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a client sends as the server's name must not come into a log by ways of Python's own."""
+    put(tmp_path, make_serving(authority, ["a.test"], NOW))
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    client = ssl.create_default_context(cadata=authority.certificate.decode())
+    hello = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        client.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="hunter2.test").do_handshake()
+    to_server = ssl.MemoryBIO()
+    to_server.write(hello.read().replace(b"hunter2.test", b"hunte\xff\xff.test"))
+    server = ServingTls(tmp_path).context.wrap_bio(to_server, ssl.MemoryBIO(), server_side=True)
+    with contextlib.suppress(ssl.SSLError):
+        server.do_handshake()
+    assert told == []
 
 
 async def test_files_that_do_not_belong_together_are_not_taken(

@@ -175,3 +175,26 @@ async def test_failures_are_told_and_come_again_soon(caplog: pytest.LogCaptureFi
     assert waits == [5.0, 5.0, 300.0, 300.0]
     told = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert told == ["certificates are not kept for now: get secrets: forbidden"]
+
+
+async def test_what_nobody_foresaw_is_told_by_its_type_and_comes_again_soon(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person may have put anything into the Secrets: it must not end the operator."""
+    waits: list[float] = []
+
+    async def keep(_: TrustKeeper) -> None:
+        raise RecursionError("hunter2")
+
+    async def pause(seconds: float) -> None:
+        waits.append(seconds)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(TrustKeeper, "keep", keep)
+    with pytest.raises(asyncio.CancelledError):
+        await Stage().keeper.run(pause)
+
+    assert waits == [5.0]
+    assert [record.message for record in caplog.records] == [
+        "certificates are not kept for now: unexpected RecursionError"
+    ]
