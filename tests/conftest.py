@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from tools.testbin.build import find
 # a busy machine is no bug: examples are bounded in number, not in time
 settings.register_profile("vaultbind", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vaultbind")
+# whoever starts us in the background of a shell lets us ignore Ctrl-C; what we start must hear it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["pytester"]
 TIERS = ("unit", "flow", "chart", "apiserver", "sdk", "pods", "azure")
