@@ -25,5 +25,6 @@ class RestartPace:
         self._times.append(now)
 
     def take_back(self, now: float) -> None:
-        """Count a restart no more that did not come about."""
-        self._times.remove(now)
+        """Count a restart no more that did not come about; after a minute it is not counted anyway."""
+        if now in self._times:
+            self._times.remove(now)

@@ -88,3 +88,16 @@ async def test_a_restart_that_did_not_come_about_takes_no_turn(refusal: KubeErro
     assert (await apply(one, "a")).done == ()
     assert len((await apply(one, "b")).done) == 1
     assert (await apply(one, "c")).wait == 60
+
+
+async def test_a_restart_that_did_not_come_about_may_be_told_when_it_is_forgotten() -> None:
+    """Between an answer that takes long and its being told, another binding asks for the pace."""
+    cluster = Cluster(refusals=[K.CONFLICT])
+    one = restarter(cluster, per_minute=1)
+    asked = asyncio.create_task(apply(one, "a"))
+    await asyncio.sleep(0)
+    cast("FakeClock", one.clock).seconds += 60
+    assert one.pace.wait(one.clock.monotonic()) == 0
+    cluster.gate.set()
+
+    assert (await asked).done == ()
