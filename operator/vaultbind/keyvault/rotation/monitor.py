@@ -220,17 +220,18 @@ class ExpiryMonitor:
                 await self._contain(method, f"{type(handler).__name__}.{name}", *arguments)
 
     async def _contain(self, method: Callable[..., Any], title: str, *arguments: Any) -> None:
+        before = _count_cancellations()
         try:
             async with asyncio.timeout(self.config.handler_timeout):
                 answer = method(*arguments)
                 if inspect.isawaitable(answer):
                     await answer
         except (Exception, asyncio.CancelledError) as error:  # its text may hold a value
-            if isinstance(error, asyncio.CancelledError) and _is_cancelled_itself():
+            if isinstance(error, asyncio.CancelledError) and _count_cancellations() > before:
                 raise
             self.handler_errors += 1
             LOG.warning("%s failed: %s", title, type(error).__name__)
-        if _is_cancelled_itself():
+        if _count_cancellations() > before:
             raise asyncio.CancelledError  # which the handler has kept for itself
 
 
@@ -245,10 +246,10 @@ def _state_after(
     return MonitorState(told_until=before.told_until, objects=objects)
 
 
-def _is_cancelled_itself() -> bool:
-    """Whether somebody wants this task to end; a handler may raise CancelledError of its own accord."""
+def _count_cancellations() -> int:
+    """How often somebody wanted this task to end; a handler may raise CancelledError of its own accord."""
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    return task.cancelling() if task is not None else 0
 
 
 def _wrong(detail: str) -> KeyVaultError:

@@ -481,6 +481,28 @@ async def test_a_handler_that_takes_no_end_does_not_hold_up_ours(
     assert monitor.handler_errors == (error is not None)
 
 
+async def test_who_is_cancelled_may_look_once_more_on_its_way_out(stage: Stage) -> None:
+    notes, looked = Notes(), asyncio.Event()
+    stage.client.expiry_monitor.register(notes)
+    for name in ("a", "b"):
+        stage.vault.set_secret(name, "v1", expires=stage.now)
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await stage.check()
+            looked.set()
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait((task,))
+
+    assert looked.is_set()
+    assert notes.take() == [("expired", "secret", "a"), ("expired", "secret", "b")]
+
+
 async def test_what_was_told_before_the_monitor_was_stopped_is_not_told_again(stage: Stage) -> None:
     monitor = stage.client.expiry_monitor
     told: list[str] = []
