@@ -1,6 +1,7 @@
 """The client that a session holds: made at the first call, and anew when what it was made of has changed."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -25,7 +26,7 @@ class HeldClient:
 
     Where the spec names objects of the cluster, they are looked at once per `refreshInterval` at most, by
     whoever comes first; the others keep the client that there is. One that was replaced or dropped stays open
-    until the next such look, or until another is made: what it was asked by then gets its answers.
+    for an interval at least, until somebody comes after that: what it was asked before gets its answers.
     """
 
     spec: KeyVaultSpec
@@ -33,7 +34,8 @@ class HeldClient:
     make: ClientFactory
     is_outdated: OutdatedCheck = never_outdated
     _client: KeyVaultClient | None = None
-    _replaced: list[KeyVaultClient] = field(default_factory=list)
+    _replaced: deque[tuple[KeyVaultClient, float]] = field(default_factory=deque)
+    """Clients that are still open, and since when they are replaced."""
     _flight: asyncio.Task[KeyVaultClient] | None = None
     _checked: float = 0.0
 
@@ -53,7 +55,7 @@ class HeldClient:
     def renew(self) -> None:
         """Drop the client, so that what it is made of is read again."""
         if self._client is not None:
-            self._replaced.append(self._client)
+            self._replaced.append((self._client, self.clock.monotonic()))
             self._client = None
 
     async def aclose(self) -> None:
@@ -61,15 +63,19 @@ class HeldClient:
         if self._flight is not None:
             self._flight.cancel()
         self.renew()
-        await self._close_replaced()
+        while self._replaced:
+            await self._close_first()
 
     def _is_due(self) -> bool:
-        interval = self.spec.refresh_interval.total_seconds()
-        return self.spec.reads_cluster and self.clock.monotonic() - self._checked >= interval
+        return (self.spec.reads_cluster or bool(self._replaced)) and self._is_past(self._checked)
+
+    def _is_past(self, moment: float) -> bool:
+        return self.clock.monotonic() - moment >= self.spec.refresh_interval.total_seconds()
 
     async def _refresh(self) -> KeyVaultClient:
         self._checked = self.clock.monotonic()
-        await self._close_replaced()
+        while self._replaced and self._is_past(self._replaced[0][1]):
+            await self._close_first()
         client = self._client
         if client is not None and not await self.is_outdated(client) and self._client is client:
             return client
@@ -77,6 +83,6 @@ class HeldClient:
         made = self._client = await self.make(self.spec)
         return made
 
-    async def _close_replaced(self) -> None:
-        while self._replaced:
-            await self._replaced.pop().aclose()
+    async def _close_first(self) -> None:
+        client, _ = self._replaced.popleft()
+        await client.aclose()

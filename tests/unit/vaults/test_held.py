@@ -126,11 +126,23 @@ async def test_one_that_is_dropped_gives_the_answers_that_it_owes(spec: KeyVault
     bench.held.renew()
     assert bench.held.is_empty
     assert bench.open() == [True]
-    assert await bench.get() == 1
+    assert await bench.get(after=2) == 1
+    assert bench.open() == [True, True], "it may wait for a token, or for its second try"
+    assert await bench.get(after=60) == 1
     assert bench.open() == [False, True]
     bench.held.renew()
     await bench.held.aclose()
     assert bench.open() == [False, False]
+
+
+async def test_of_several_that_are_dropped_each_has_its_time() -> None:
+    bench = Bench(spec=PLAIN)
+    for after in (0, 40, 40):
+        await bench.get(after=after)
+        bench.held.renew()
+    assert bench.open() == [False, True, True]
+    await bench.held.aclose()
+    assert bench.open() == [False, False, False]
 
 
 async def test_closing_ends_what_is_under_way() -> None:
