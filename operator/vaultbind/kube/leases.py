@@ -130,10 +130,17 @@ class LeaseElector:
             _log.warning("the lease could not be released and will run out: %s", _told(error))
 
     async def _withdraw(self) -> None:
-        """Release the lease if a claim of ours has come through whose answer has not."""
+        """Release the lease if a claim of ours has come through whose answer has not, or may still do so.
+
+        While the lease is free it is released all the same: a claim that comes later meets a conflict. Only
+        a new lease that is created after the look stays.
+        """
         record = await self._fetch()
-        if record is not None and record.holder == self.identity:
-            await self._patch(render_release)
+        if record is not None and is_free(
+            record, self.identity, unchanged_for=self._clock() - self._changed_at
+        ):
+            with suppress(_TakenOverError):
+                await self._patch_own(render_release)
 
     def _until_next_attempt(self) -> float:
         """Seconds: an interval, or less where the lease that was seen is over before."""

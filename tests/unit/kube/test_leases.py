@@ -390,6 +390,86 @@ def test_who_stops_while_its_claim_is_under_way_leaves_none_behind(*, is_new: bo
     virtual(story())
 
 
+class Slow(Cluster):
+    """Takes the first change only some time after it was asked, whether or not anybody waits for it."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__()
+        self.delay = delay
+        self.outcomes: list[str] = []
+        self.asked = asyncio.Event()
+
+    def put(self, holder: str) -> None:
+        """A lease that nobody renews."""
+        self._put({}, {"holderIdentity": holder, "leaseDurationSeconds": 1, "renewTime": "x"})
+
+    async def merge_patch(self, *place: Any) -> dict[str, Any]:
+        if self.asked.is_set():
+            return await super().merge_patch(*place)
+        self.asked.set()
+        return await asyncio.shield(asyncio.create_task(self._change_late(*place)))
+
+    async def _change_late(self, *place: Any) -> dict[str, Any]:
+        await asyncio.sleep(self.delay)
+        try:
+            changed = await super().merge_patch(*place)
+        except KubeError as error:
+            self.outcomes.append(error.kind.value)
+            return {}
+        self.outcomes.append("ok")
+        return changed
+
+
+@pytest.mark.parametrize(
+    ("delay", "outcome"),
+    [
+        pytest.param(0.0, "ok", id="before the look"),
+        pytest.param(0.008, "ok", id="between the look and the release"),
+        pytest.param(0.5, K.CONFLICT.value, id="after the release"),
+    ],
+)
+@pytest.mark.parametrize("holder", ["", "dead"])
+def test_who_stops_is_not_overtaken_by_its_own_claim(delay: float, outcome: str, holder: str) -> None:
+    async def story() -> None:
+        cluster = Slow(delay)
+        cluster.put(holder)
+        waiting = asyncio.create_task(elector(cluster, "two").wait_until_leader())
+        await cluster.asked.wait()
+        await asyncio.sleep(0.003)
+        waiting.cancel()
+        await asyncio.wait((waiting,))
+        await asyncio.sleep(1)
+
+        assert waiting.cancelled()
+        assert cluster.outcomes == [outcome]
+        assert cluster.holder == ""
+
+    virtual(story())
+
+
+def test_who_stops_leaves_the_lease_to_another_that_claims_it_meanwhile(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story() -> None:
+        cluster = Slow(0.5)
+        cluster.put("")
+        waiting = asyncio.create_task(elector(cluster, "two").wait_until_leader())
+        await cluster.asked.wait()
+        waiting.cancel()
+        await asyncio.sleep(0.015)
+        cluster.steal("three")
+        await asyncio.wait((waiting,))
+        await asyncio.sleep(1)
+
+        assert waiting.cancelled()
+        assert cluster.outcomes == [K.CONFLICT.value]
+        assert cluster.holder == "three"
+
+    with caplog.at_level("WARNING"):
+        virtual(story())
+    assert caplog.messages == []
+
+
 def test_who_stops_while_another_leads_writes_nothing() -> None:
     async def story() -> None:
         cluster = Cluster()
