@@ -50,7 +50,10 @@ class KubeClient:
         self.connection = connection
         self.observer: KubeObserver = observer or NullKubeObserver()
         self.may_write: Callable[[], bool] | None = None
-        """Asked right before each write but those of a Lease is sent: whether this process still leads."""
+        """Asked right before each write but those of a Lease is sent: whether this process still leads.
+
+        Through a proxy a write may wait for a free connection after that.
+        """
         self._wire = wire or Wire(connection, observer=self.observer, request_timeout=request_timeout)
 
     @property

@@ -38,7 +38,10 @@ class Request:
     headers: Mapping[str, str]
     body: bytes | None = None
     check: Callable[[], None] | None = None
-    """Called right before it is sent, each time; raises KubeError where it may not be."""
+    """Called right before it is sent, each time; raises KubeError where it may not be.
+
+    Through a proxy it is called before a connection is waited for.
+    """
 
     def __repr__(self) -> str:
         return f"Request({self.call})"
@@ -114,18 +117,24 @@ class DirectExchange:
 
 
 class SessionExchange:
-    """Over aiohttp, which speaks to proxies; its session signs, and belongs to the connection."""
+    """Over aiohttp, which speaks to proxies; its session belongs to the connection."""
 
-    def __init__(self, server: str, session: aiohttp.ClientSession, *, largest: int = LARGEST_ANSWER) -> None:
-        """An answer has `largest` bytes at most."""
+    def __init__(
+        self,
+        server: str,
+        session: aiohttp.ClientSession,
+        *,
+        authorize: aiohttp.ClientMiddlewareType,
+        largest: int = LARGEST_ANSWER,
+    ) -> None:
+        """`authorize` signs; an answer has `largest` bytes at most."""
         self._server = server
         self._session = session
+        self._authorize = authorize
         self._largest = largest
 
     async def __call__(self, request: Request, *, seconds: float) -> Answer:
         """Send it."""
-        if request.check is not None:
-            request.check()
         body = request.body
         response = await self._session.request(
             request.method,
@@ -134,11 +143,25 @@ class SessionExchange:
             headers=request.headers,
             timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT),
             allow_redirects=False,
+            middlewares=(self._authorize, _asking(request.check)),
         )
         return await read_answer(response, largest=self._largest)
 
     async def aclose(self) -> None:
         """Leave the session to its owner."""
+
+
+def _asking(check: Callable[[], None] | None) -> aiohttp.ClientMiddlewareType:
+    """Middleware below the one that signs: its request has the token that it had to wait for."""
+
+    async def ask(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if check is not None:
+            check()
+        return await handler(request)
+
+    return ask
 
 
 async def read_answer(response: aiohttp.ClientResponse, *, largest: int = LARGEST_ANSWER) -> Answer:

@@ -79,8 +79,9 @@ def open_connection(
     """
     server = server.rstrip("/")
     connector = aiohttp.TCPConnector(limit=pool_limit, ssl=tls or True)
-    session = _session(connector, (_authorizing(server, tokens, server_name),), proxy)
-    exchange: Exchange = SessionExchange(server, session, largest=largest)
+    authorizing = _authorizing(server, tokens, server_name)
+    session = _session(connector, (authorizing,), proxy)
+    exchange: Exchange = SessionExchange(server, session, authorize=authorizing, largest=largest)
     if not proxy:
         exchange = DirectExchange(
             server, tokens=tokens, tls=tls, server_name=server_name, limit=pool_limit, largest=largest

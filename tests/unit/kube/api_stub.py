@@ -82,7 +82,9 @@ async def rig(
     request_timeout: float = 60.0,
     largest: int = LARGEST_ANSWER,
     pool_limit: int = POOL_LIMIT,
+    is_proxy: bool = False,
 ) -> AsyncIterator[Rig]:
+    """With plain HTTP a proxy gets the whole address, and answers here itself."""
     stub, counter, pauses = ApiStub(answers=list(answers)), Counter(), []
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", stub.handle)
@@ -91,8 +93,10 @@ async def rig(
         pauses.append(seconds)
 
     async with TestServer(app) as server:
+        url = str(server.make_url(""))
         connection = open_connection(
-            server=str(server.make_url("")),
+            server="http://api.example" if is_proxy else url,
+            proxy=url if is_proxy else None,
             tokens=tokens or NoToken(),
             largest=largest,
             pool_limit=pool_limit,

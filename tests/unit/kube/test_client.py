@@ -104,12 +104,13 @@ WRITES: dict[str, Callable[[KubeClient], Awaitable[Any]]] = {
 }
 
 
+@pytest.mark.parametrize("is_proxy", [False, True])
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
 async def test_who_does_not_lead_any_more_writes_nothing(
-    write: Callable[[KubeClient], Awaitable[Any]],
+    write: Callable[[KubeClient], Awaitable[Any]], *, is_proxy: bool
 ) -> None:
     """Woken up from a pause, it holds versions that may still be current."""
-    async with rig(json_answer(OBJECT), json_answer(OBJECT)) as it:
+    async with rig(json_answer(OBJECT), json_answer(OBJECT), is_proxy=is_proxy) as it:
         it.client.may_write = lambda: False
         with pytest.raises(KubeError, match="does not lead any more") as failed:
             await write(it.client)
@@ -145,10 +146,29 @@ async def test_a_write_that_waited_until_another_leads_is_not_sent() -> None:
         assert [seen.method for seen in it.stub.seen] == ["GET", "GET"]
 
 
+@pytest.mark.parametrize("is_proxy", [False, True])
+async def test_a_write_that_waited_for_its_token_until_another_leads_is_not_sent(*, is_proxy: bool) -> None:
+    leads = True
+
+    class Late(NoToken):
+        async def authorization(self) -> str:
+            nonlocal leads
+            leads = False
+            return "Bearer 1"
+
+    async with rig(json_answer(OBJECT), tokens=Late(), is_proxy=is_proxy) as it:
+        it.client.may_write = lambda: leads
+        with pytest.raises(KubeError, match="does not lead any more"):
+            await it.client.create(SECRETS, "shop", SECRET_BODY)
+        assert it.stub.seen == []
+        assert await it.client.get(SECRETS, "shop", "db") == OBJECT
+
+
+@pytest.mark.parametrize("is_proxy", [False, True])
 @pytest.mark.parametrize("refusal", [429, 401])
-async def test_a_write_is_not_sent_again_once_another_may_lead(refusal: int) -> None:
+async def test_a_write_is_not_sent_again_once_another_may_lead(refusal: int, *, is_proxy: bool) -> None:
     reason = json_answer({"reason": "no"}, refusal, **{"Retry-After": "1"})
-    async with rig(reason, json_answer(OBJECT), tokens=Renewed()) as it:
+    async with rig(reason, json_answer(OBJECT), tokens=Renewed(), is_proxy=is_proxy) as it:
         it.client.may_write = lambda: not it.stub.seen
         with pytest.raises(KubeError, match="does not lead any more"):
             await it.client.create(SECRETS, "shop", SECRET_BODY)
