@@ -98,8 +98,11 @@ class Wire:
 
     @contextmanager
     def _counted(self, call: Call) -> Iterator[Callable[[int], None]]:
-        """Translate the network's exceptions and tell the observer the status, 0 where none came."""
-        status, start = 0, self._clock()
+        """Translate the network's exceptions and tell the observer the status, 0 where none came.
+
+        What was held back, by a KubeError before any status, is no request that was answered or was not.
+        """
+        status, start, sent = 0, self._clock(), True
 
         def count(answered: int) -> None:
             nonlocal status
@@ -109,8 +112,12 @@ class Wire:
             yield count
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise parse_exception(call, error) from error
+        except KubeError:
+            sent = status > 0
+            raise
         finally:
-            self._observer.request(call.verb, call.plural, status, self._clock() - start)
+            if sent:
+                self._observer.request(call.verb, call.plural, status, self._clock() - start)
 
 
 def decide_second_try(verb: str, error: KubeError) -> float | None:

@@ -116,6 +116,7 @@ async def test_who_does_not_lead_any_more_writes_nothing(
             await write(it.client)
         assert failed.value.kind is KubeErrorKind.CONFLICT
         assert it.stub.seen == []
+        assert it.counter.requests == []
         await it.client.get(SECRETS, "shop", "db")
         await it.client.merge_patch(LEASES, "ops", "vaultbind", {})
         assert [seen.method for seen in it.stub.seen] == ["GET", "PATCH"]
