@@ -14,6 +14,9 @@ ClientFactory = Callable[[KeyVaultSpec], Awaitable[KeyVaultClient]]
 OutdatedCheck = Callable[[KeyVaultClient], Awaitable[bool]]
 """Tells whether a client has to be made anew, because objects of the cluster that it was made of changed."""
 
+MOST_OPEN = 4
+"""Replaced clients that stay open: an identity that is refused again and again is replaced each time."""
+
 
 async def never_outdated(_client: KeyVaultClient) -> bool:
     """For clients that nothing in the cluster changes."""
@@ -26,7 +29,8 @@ class HeldClient:
 
     Where the spec names objects of the cluster, they are looked at once per `refreshInterval` at most, by
     whoever comes first; the others keep the client that there is. One that was replaced or dropped stays open
-    for an interval at least, until somebody comes after that: what it was asked before gets its answers.
+    for an interval at least, until somebody comes after that: what it was asked before gets its answers. Of
+    more than `MOST_OPEN` the oldest are closed.
     """
 
     spec: KeyVaultSpec
@@ -74,7 +78,7 @@ class HeldClient:
 
     async def _refresh(self) -> KeyVaultClient:
         self._checked = self.clock.monotonic()
-        while self._replaced and self._is_past(self._replaced[0][1]):
+        while self._replaced and (self._is_past(self._replaced[0][1]) or len(self._replaced) > MOST_OPEN):
             await self._close_first()
         client = self._client
         if client is not None and not await self.is_outdated(client) and self._client is client:

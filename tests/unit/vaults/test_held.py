@@ -145,6 +145,15 @@ async def test_of_several_that_are_dropped_each_has_its_time() -> None:
     assert bench.open() == [False, False, False]
 
 
+async def test_of_many_that_are_dropped_the_last_ones_stay_open() -> None:
+    bench = Bench(spec=PLAIN)
+    for _ in range(7):
+        await bench.get(after=1)
+        bench.held.renew()
+    await bench.get(after=1)
+    assert bench.open() == [False, False, False, *[True] * 4, True], "and the one that is in use"
+
+
 async def test_closing_ends_what_is_under_way() -> None:
     bench = Bench()
     await bench.get()
